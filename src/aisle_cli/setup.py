@@ -1,0 +1,18 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="aisle_cli",
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={"": ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/aisle_cli"]),
+        ("share/aisle_cli", ["package.xml"]),
+    ],
+    zip_safe=True,
+    extras_require={"test": ["pytest"]},
+    maintainer="Aisle maintainers",
+    maintainer_email="maintainers@aisle.example",
+    description="The commands behind ./aisle.",
+    license="Apache-2.0",
+)

@@ -1,0 +1,442 @@
+"""What flows through the store, as plain immutable values.
+
+The same things as the messages in ``msg/``, which describe each field; ``aisle_contract.convert`` translates.
+Stamps are int nanoseconds of data time, positions are (3,) float tuples in frame ``map`` [m], mass is kg.
+
+Every stage speaks in batches: the ``stamp_ns`` of a batch says that everything up to this instant has been
+considered, so that an empty batch is progress and silence is a fault. ``sequence`` counts the batches of one
+source without gaps.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Point = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The store's heartbeat."""
+
+    stamp_ns: int
+    sequence: int
+
+
+# --- shelves
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleLayout:
+    """Which column of ``ScaleReadings.mass`` is which plate."""
+
+    stamp_ns: int
+    gateway_id: str
+    revision: int
+    plate_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScaleReadings:
+    """A block of samples of all plates of one gateway; ``stamp_ns`` is the instant of the first sample."""
+
+    stamp_ns: int
+    sequence: int
+    gateway_id: str
+    layout_revision: int
+    sample_period_ns: int
+    mass: NDArray[np.float32]
+    """(samples, plates) [kg], NaN where there is no reading."""
+    issue_ns: int | None = None
+
+    @property
+    def end_ns(self) -> int:
+        """Instant of the last sample."""
+        return self.stamp_ns + max(len(self.mass) - 1, 0) * self.sample_period_ns
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfEvent:
+    """One settled net change of the mass on one plate."""
+
+    shelf_event_id: str
+    plate_id: str
+    start_ns: int
+    end_ns: int
+    mass_change: float
+    mass_change_stddev: float
+    mass_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfEvents:
+    """What the scales of one gateway felt since the last batch."""
+
+    stamp_ns: int
+    sequence: int
+    gateway_id: str
+    events: tuple[ShelfEvent, ...]
+    open_since_ns: int | None = None
+    """Start of the earliest change that has not settled yet."""
+
+
+class PlateHealth(enum.IntEnum):
+    """Health of one plate; values of ``PlateState.msg``."""
+
+    UNKNOWN = 0
+    OK = 1
+    SILENT = 2
+    STUCK = 3
+    NOISY = 4
+    UNLISTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PlateState:
+    """Health and load of one plate."""
+
+    plate_id: str
+    health: PlateHealth
+    mass: float
+    noise_stddev: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlateStates:
+    """Health and load of all plates of one gateway."""
+
+    stamp_ns: int
+    sequence: int
+    gateway_id: str
+    plates: tuple[PlateState, ...]
+
+
+# --- people
+
+
+class BodyPart(enum.IntEnum):
+    """Key points of a body; values of ``BodyKeypoint.msg``."""
+
+    UNKNOWN = 0
+    HEAD = 1
+    NECK = 2
+    LEFT_SHOULDER = 3
+    RIGHT_SHOULDER = 4
+    LEFT_ELBOW = 5
+    RIGHT_ELBOW = 6
+    LEFT_HAND = 7
+    RIGHT_HAND = 8
+    HAND = 9
+
+
+@dataclass(frozen=True, slots=True)
+class BodyKeypoint:
+    """One point of a body as a pose estimator gives it."""
+
+    part: BodyPart
+    position: Point
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class BodyKeypoints:
+    """The key points of one anonymous body."""
+
+    label: str | None
+    keypoints: tuple[BodyKeypoint, ...]
+    first_capture_ns: int
+    last_capture_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """Bodies seen at one instant by one pose estimator."""
+
+    stamp_ns: int
+    sequence: int
+    source_id: str
+    bodies: tuple[BodyKeypoints, ...]
+
+
+class HandSide(enum.IntEnum):
+    """Side of a hand; values of ``Hand.msg``."""
+
+    UNKNOWN = 0
+    LEFT = 1
+    RIGHT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """One hand of a person."""
+
+    side: HandSide
+    position: Point
+    covariance: tuple[float, ...]
+    """Row-major 3x3 [m^2]."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDetection:
+    """One person as one source sees it at one instant."""
+
+    label: str | None
+    position: Point
+    position_covariance: tuple[float, ...]
+    """Row-major 2x2 of x, y [m^2]."""
+    head: Point | None
+    hands: tuple[Hand, ...]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDetections:
+    """People seen by one source at one instant."""
+
+    stamp_ns: int
+    sequence: int
+    source_id: str
+    detections: tuple[PersonDetection, ...]
+
+
+class TrackState(enum.IntEnum):
+    """Life of a track; values of ``PersonTrack.msg``."""
+
+    UNKNOWN = 0
+    SEEN = 1
+    LOST = 2
+    ENDED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTrack:
+    """One anonymous person followed through the store."""
+
+    track_id: int
+    label: str | None
+    state: TrackState
+    position: Point
+    position_covariance: tuple[float, ...]
+    head: Point | None
+    hands: tuple[Hand, ...]
+    identity_confidence: float
+    first_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTracks:
+    """Everybody who is believed in the store."""
+
+    stamp_ns: int
+    sequence: int
+    tracks: tuple[PersonTrack, ...]
+
+
+# --- who took what
+
+
+@dataclass(frozen=True, slots=True)
+class ItemScore:
+    """How well one product explains what was seen."""
+
+    sku: str
+    log_likelihood: float
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEvidence:
+    """What a recogniser saw around one shelf event."""
+
+    stamp_ns: int
+    sequence: int
+    source_id: str
+    shelf_event_id: str
+    scores: tuple[ItemScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """An explanation of a shelf event that was not chosen."""
+
+    track_id: int
+    sku: str
+    quantity: int
+    probability: float
+
+
+class Reason(enum.IntEnum):
+    """Why a decision is what it is; values of ``CartEvent.msg``."""
+
+    UNKNOWN = 0
+    WEIGHT_AND_PLACE = 1
+    OWN_CART = 2
+    MISPLACED = 3
+    AMBIGUOUS_PRODUCT = 4
+    AMBIGUOUS_PERSON = 5
+    NOBODY_NEAR = 6
+    NO_PRODUCT_FITS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class CartEvent:
+    """One decision: who took or returned what. ``track_id`` 0 is nobody, ``sku`` "" is no known product."""
+
+    cart_event_id: str
+    shelf_event_id: str
+    plate_id: str
+    start_ns: int
+    end_ns: int
+    track_id: int
+    sku: str
+    quantity: int
+    confidence: float
+    reason: Reason
+    review: bool
+    alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CartEvents:
+    """Decisions since the last batch; every shelf event settled up to ``stamp_ns`` has been decided."""
+
+    stamp_ns: int
+    sequence: int
+    events: tuple[CartEvent, ...]
+
+
+# --- gate and checkout
+
+
+class GateEventKind(enum.IntEnum):
+    """What happened at a lane; values of ``GateEvent.msg``."""
+
+    UNKNOWN = 0
+    CREDENTIAL = 1
+    PASSAGE_IN = 2
+    PASSAGE_OUT = 3
+    UNLOCKED = 4
+    LOCKED = 5
+    FAULT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class GateEvent:
+    """Something happened at one lane."""
+
+    stamp_ns: int
+    sequence: int
+    lane_id: str
+    kind: GateEventKind
+    credential: str | None
+    detail: str = ""
+
+
+class GateCommandKind(enum.IntEnum):
+    """What a lane shall do; values of ``GateCommand.msg``."""
+
+    UNKNOWN = 0
+    ADMIT = 1
+    REFUSE = 2
+
+
+class GateCommandReason(enum.IntEnum):
+    """Why; values of ``GateCommand.msg``."""
+
+    UNKNOWN = 0
+    GRANTED = 1
+    BUSY = 2
+    EXIT_ONLY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class GateCommand:
+    """What a lane shall do."""
+
+    stamp_ns: int
+    sequence: int
+    lane_id: str
+    kind: GateCommandKind
+    reason: GateCommandReason
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """One product in a cart or on a receipt. ``unit_price_minor`` None: charged nothing and reviewed."""
+
+    sku: str
+    name: str
+    quantity: int
+    unit_price_minor: int | None
+    amount_minor: int
+    confidence: float
+    reason: Reason
+    review: bool
+    cart_event_ids: tuple[str, ...]
+    shelf_event_ids: tuple[str, ...]
+    track_ids: tuple[int, ...]
+    alternatives: tuple[Alternative, ...]
+
+
+class CartState(enum.IntEnum):
+    """Values of ``Cart.msg``."""
+
+    UNKNOWN = 0
+    OPEN = 1
+    CLOSED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """What one visit holds."""
+
+    session_id: str
+    track_ids: tuple[int, ...]
+    label: str | None
+    state: CartState
+    credential: str | None
+    open_ns: int
+    currency: str
+    lines: tuple[CartLine, ...]
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Carts:
+    """The carts of all visits that are open, and of those closed at this instant."""
+
+    stamp_ns: int
+    sequence: int
+    carts: tuple[Cart, ...]
+
+
+class CloseReason(enum.IntEnum):
+    """Why a visit closed; values of ``Receipt.msg``."""
+
+    UNKNOWN = 0
+    EXIT = 1
+    TRACK_ENDED = 2
+    END_OF_STREAM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The account of one visit; ``stamp_ns`` is the instant it closed."""
+
+    stamp_ns: int
+    sequence: int
+    session_id: str
+    track_ids: tuple[int, ...]
+    label: str | None
+    credential: str | None
+    open_ns: int
+    close_reason: CloseReason
+    currency: str
+    lines: tuple[CartLine, ...]
+    charged_minor: int
+    review_minor: int
+    review: bool
+    unbooked_cart_event_ids: tuple[str, ...]
