@@ -25,6 +25,7 @@ setup(
             "cart_fusion_node = aisle_nodes.cart_fusion_node:main",
             "checkout_node = aisle_nodes.checkout_node:main",
             "markers_node = aisle_nodes.markers_node:main",
+            "results_node = aisle_nodes.results_node:main",
             "recorder_node = aisle_nodes.recorder_node:main",
             "bag_player_node = aisle_nodes.bag_player_node:main",
         ]

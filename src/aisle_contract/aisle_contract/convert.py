@@ -203,11 +203,10 @@ class Codec:
         optional = isinstance(hint, types.UnionType)
         if optional:
             hint = next(item for item in typing.get_args(hint) if item is not type(None))
+        has_name = f"has_{message_name}" if optional else None
         if message_name == stamped:
-            to_message, to_core, default = self.stamp, nanoseconds, self._time
-        else:
-            to_message, to_core, default = self._converters(hint)
-        return _Field(name, message_name, f"has_{message_name}" if optional else None, to_message, to_core, default)
+            return _Field(name, message_name, has_name, self.stamp, nanoseconds, lambda: self.stamp(0))
+        return _Field(name, message_name, has_name, *self._converters(hint))
 
     def _converters(self, hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Callable[[], Any]]:
         pack = self._pack

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 CONTRACT_VERSION = 1
 """Grows when a message or a topic changes its meaning; bags carry it."""
@@ -28,6 +29,11 @@ class Qos(enum.Enum):
     """The latest value for whoever comes late: reliable, transient local."""
     DIAG = "DIAG"
     """Diagnostics: reliable, shallow."""
+
+    @property
+    def depth(self) -> int:
+        """Length of the queues."""
+        return {"SENSOR": 5, "STREAM": 1000, "EVENT": 5000, "STATE": 1, "DIAG": 100}[self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,7 @@ PERSON_TRACKS = Topic(
 )
 SHELF_EVENTS = Topic(
     "shelf_events", "aisle_msgs/msg/ShelfEventArray", Qos.EVENT, ("shelf_event_node",),
-    ("cart_fusion_node", "markers_node", "view"), "Settled net changes on plates, batch by batch.",
+    ("cart_fusion_node", "markers_node", "results_node", "view"), "Settled net changes on plates, batch by batch.",
 )
 PLATE_STATES = Topic(
     "plate_states", "aisle_msgs/msg/PlateStateArray", Qos.STREAM, ("shelf_event_node",),
@@ -118,21 +124,21 @@ ITEM_EVIDENCE = Topic(
 )
 CART_EVENTS = Topic(
     "cart_events", "aisle_msgs/msg/CartEventArray", Qos.EVENT, ("cart_fusion_node",),
-    ("checkout_node", "markers_node", "view"), "Who took or returned what, with confidence and reason.",
+    ("checkout_node", "markers_node", "results_node", "view"), "Who took or returned what, with confidence and reason.",
 )
 CARTS = Topic(
     "carts", "aisle_msgs/msg/CartArray", Qos.STATE, ("checkout_node",), ("markers_node", "view"),
     "The carts of all open visits.",
 )
 RECEIPTS = Topic(
-    "receipts", "aisle_msgs/msg/Receipt", Qos.EVENT, ("checkout_node",), ("view",),
+    "receipts", "aisle_msgs/msg/Receipt", Qos.EVENT, ("checkout_node",), ("results_node", "view"),
     "The account of a visit, once, when it closes.",
 )
 END_OF_STREAM = Topic(
     "end_of_stream", "aisle_msgs/msg/EndOfStream", Qos.EVENT,
     ("bag_player_node", "scale_node", "pose_node", "gate_node", "people_node", "tracker_node", "shelf_event_node",
      "cart_fusion_node", "checkout_node"),
-    ("people_node", "tracker_node", "shelf_event_node", "cart_fusion_node", "checkout_node", "recorder_node", "view"),
+    ("people_node", "tracker_node", "shelf_event_node", "cart_fusion_node", "checkout_node", "recorder_node", "results_node", "view"),
     "A publisher has said its last word on some topics.",
 )
 MARKERS = Topic(
@@ -154,12 +160,20 @@ CLOCK = Topic(
 DIAGNOSTICS = Topic(
     "/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", Qos.DIAG,
     ("store_node", "scale_node", "pose_node", "gate_node", "people_node", "tracker_node", "shelf_event_node",
-     "cart_fusion_node", "checkout_node", "markers_node", "recorder_node", "bag_player_node"),
-    ("view",), "Health of every node, once a second.",
+     "cart_fusion_node", "checkout_node", "markers_node", "results_node", "recorder_node", "bag_player_node"),
+    ("bag_player_node", "view"), "Health of every node, once a second.",
 )
 
 TOPICS: tuple[Topic, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Topic))
 """All topics, in the order of the data flow."""
+
+
+def source_of(message: Any) -> str:
+    """Device that counts the sequence of a message or core value, where several share a topic; else ""."""
+    for field in ("gateway_id", "source_id", "lane_id"):
+        if hasattr(message, field):
+            return str(getattr(message, field))
+    return ""
 
 
 def published_by(node: str) -> list[Topic]:

@@ -1,10 +1,20 @@
-"""Where the configuration lies: in a checkout, or installed by aisle_bringup."""
+"""Where the configuration lies, in a checkout or installed by aisle_bringup, and what a site's topics are called."""
 
 import difflib
 import os
 from pathlib import Path
 
 from aisle_core.errors import AisleError
+from aisle_core.store import Store
+
+from aisle_contract.interfaces import (
+    BODY_KEYPOINTS,
+    GATE_COMMANDS,
+    GATE_EVENTS,
+    SCALE_LAYOUT,
+    SCALE_READINGS,
+    Topic,
+)
 
 
 def share_folder(package: str, inside: str) -> Path:
@@ -16,10 +26,15 @@ def share_folder(package: str, inside: str) -> Path:
         candidate = Path(prefix) / "share" / package / inside
         if prefix and candidate.is_dir():
             return candidate
+    return checkout_root() / inside
+
+
+def checkout_root() -> Path:
+    """Root folder of the checkout this runs in. Raises AisleError where the code was installed away from it."""
     for parent in Path(__file__).resolve().parents:
-        if (parent / "colcon.meta").is_file() and (parent / inside).is_dir():
-            return parent / inside
-    raise AisleError(f"{package}/{inside}: not found; source the workspace's install/setup.bash or start with ./aisle")
+        if (parent / "colcon.meta").is_file():
+            return parent
+    raise AisleError("no checkout of Aisle around the code; source the workspace's install/setup.bash or use ./aisle")
 
 
 def config_folder() -> Path:
@@ -43,3 +58,16 @@ def find_site(site: str) -> Path:
         hint = f"did you mean '{near[0]}'?" if near else f"known sites: {', '.join(names)}"
         raise AisleError(f"site '{site}': no such folder in {stores}; {hint}")
     raise AisleError(f"site '{site}': no such folder; give an existing one")
+
+
+def topic_names(topic: Topic, store: Store) -> list[str]:
+    """Names of a topic in a store, relative to its namespace: one, or one per device of the site."""
+    if not topic.per_device:
+        return [topic.name]
+    if topic in (SCALE_LAYOUT, SCALE_READINGS):
+        return [topic.of(gateway.zone, gateway.device_id) for gateway in store.gateways]
+    if topic is BODY_KEYPOINTS:
+        return [topic.of(source.zone, source.device_id) for source in store.pose_sources]
+    if topic in (GATE_EVENTS, GATE_COMMANDS):
+        return [topic.of(lane.zone, lane.lane_id) for lane in store.lanes]
+    raise TypeError(f"no devices are known for topic {topic.name}")

@@ -1,0 +1,22 @@
+"""The store itself (frames, description, heartbeat) and its checkout: gates, visits, carts, receipts."""
+
+from aisle_nodes.processes import common_arguments, process
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription(
+        [
+            *common_arguments(),
+            DeclareLaunchArgument(
+                "publish_tick",
+                default_value="true",
+                choices=["true", "false"],
+                description="Publish the store's heartbeat; false where a recording brings its own.",
+            ),
+            process("store", ["store_node"], {"publish_tick": LaunchConfiguration("publish_tick")}),
+            process("checkout", ["checkout_node"]),
+        ]
+    )

@@ -1,0 +1,8 @@
+"""Tracks and shelf events to cart events: who took what."""
+
+from aisle_nodes.processes import common_arguments, process
+from launch import LaunchDescription
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription([*common_arguments(), process("fusion", ["cart_fusion_node"])])

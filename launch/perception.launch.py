@@ -1,0 +1,10 @@
+"""Sensors to tracks and shelf events."""
+
+from aisle_nodes.processes import common_arguments, process
+from launch import LaunchDescription
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription(
+        [*common_arguments(), process("perception", ["people_node", "tracker_node", "shelf_event_node"])]
+    )

@@ -1,0 +1,26 @@
+"""Record the running graph into a rosbag2 bag that carries its site."""
+
+from aisle_nodes.processes import common_arguments, process
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription(
+        [
+            *common_arguments(),
+            DeclareLaunchArgument("out", description="Bag folder to write; must not exist."),
+            DeclareLaunchArgument(
+                "profile",
+                default_value="full",
+                choices=["events", "full"],
+                description="events: decisions only; full: the sensors too, enough to replay.",
+            ),
+            process(
+                "recorder",
+                ["recorder_node"],
+                {"out": LaunchConfiguration("out"), "profile": LaunchConfiguration("profile")},
+            ),
+        ]
+    )

@@ -1,0 +1,21 @@
+"""A whole store: drivers, perception, fusion, checkout, views."""
+
+from aisle_nodes.processes import common_arguments, include, shared
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription(
+        [
+            *common_arguments(),
+            DeclareLaunchArgument("bag", default_value="", description="Bag that stands in for the devices."),
+            DeclareLaunchArgument("rviz", default_value="false", choices=["true", "false"], description="Open RViz."),
+            include("checkout", **shared()),
+            include("perception", **shared()),
+            include("fusion", **shared()),
+            include("viz", rviz=LaunchConfiguration("rviz"), **shared()),
+            include("drivers", bag=LaunchConfiguration("bag"), **shared()),
+        ]
+    )

@@ -1,0 +1,3 @@
+from aisle_cli.main import main
+
+main()

@@ -1,0 +1,5 @@
+"""The checkout: visits, carts, receipts and the lanes of the gate."""
+
+from .checkout import Checkout, CheckoutConfig, CheckoutOutput, CheckoutState
+
+__all__ = ["Checkout", "CheckoutConfig", "CheckoutOutput", "CheckoutState"]

@@ -1,0 +1,61 @@
+"""One lane of a gate: a credential grants one passage.
+
+The lane is idle until a credential is shown, granted until somebody goes in or the grant runs out, and idle again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..types import GateCommandKind, GateCommandReason, GateEvent, GateEventKind
+
+Direction = Literal["in", "out", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The right of one person to go in, until ``expires_ns``."""
+
+    credential: str | None
+    expires_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStep:
+    """What one event means: the lane's new grant, the command to give, and who passed.
+
+    ``entered``: the grant that somebody used to go in.
+    """
+
+    grant: Grant | None
+    command: tuple[GateCommandKind, GateCommandReason] | None = None
+    entered: Grant | None = None
+
+
+def valid(grant: Grant | None, stamp_ns: int) -> Grant | None:
+    """The grant, unless it has run out."""
+    return grant if grant is not None and stamp_ns <= grant.expires_ns else None
+
+
+def step(direction: Direction, grant: Grant | None, event: GateEvent, grant_timeout_ns: int) -> LaneStep:
+    """Take one event of the lane.
+
+    A credential is refused by a lane that leads out only, and while the last one still waits for its passage. A person
+    who goes in uses the grant up; a fault takes it away.
+    """
+    grant = valid(grant, event.stamp_ns)
+    match event.kind:
+        case GateEventKind.CREDENTIAL:
+            if direction == "out":
+                return LaneStep(grant, (GateCommandKind.REFUSE, GateCommandReason.EXIT_ONLY))
+            if grant is not None:
+                return LaneStep(grant, (GateCommandKind.REFUSE, GateCommandReason.BUSY))
+            grant = Grant(event.credential, event.stamp_ns + grant_timeout_ns)
+            return LaneStep(grant, (GateCommandKind.ADMIT, GateCommandReason.GRANTED))
+        case GateEventKind.PASSAGE_IN:
+            return LaneStep(None, entered=grant)
+        case GateEventKind.FAULT:
+            return LaneStep(None)
+        case _:
+            return LaneStep(grant)

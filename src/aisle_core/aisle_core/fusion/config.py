@@ -1,0 +1,165 @@
+"""Tuning of the fusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..checks import require
+
+_MOST_ALTERNATIVES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TimeConfig:
+    """When a shelf event is decided.
+
+    after_ms: tracks are known this long after the event before it is decided.
+    join_ms, join_distance: events less than this time and this distance [m] apart are decided together.
+    hold_ms: longest wait for changes that began with the event on other plates and have not settled.
+    history_ms: how long tracks are remembered; a shelf event that lasted longer is judged by its end.
+    """
+
+    after_ms: int
+    join_ms: int
+    join_distance: float
+    hold_ms: int
+    history_ms: int
+
+    def __post_init__(self) -> None:
+        require(self, ("after_ms", "join_ms", "join_distance", "hold_ms"), 0)
+        require(self, ("history_ms",), self.after_ms + self.hold_ms, above=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightConfig:
+    """How a mass change speaks for a product.
+
+    deviation: standard deviation between pieces as a share of the mean, where the catalogue gives none.
+    least_stddev: no product is known better than this [kg].
+    nothing_stddev: settled changes that no product caused: drift, a bump, something leaning on the shelf [kg].
+    most: heaviest thing that is taken or put at once [kg].
+    most_units: units of one product that are taken or put at once.
+    repeat: each further unit is this probable.
+    """
+
+    deviation: float
+    least_stddev: float
+    nothing_stddev: float
+    most: float
+    most_units: int
+    repeat: float
+
+    def __post_init__(self) -> None:
+        require(self, ("deviation", "least_stddev", "nothing_stddev", "most"), 0, above=True)
+        require(self, ("most_units",), 1)
+        require(self, ("repeat",), 0, 0.99, above=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceConfig:
+    """Prior probabilities of what a mass change on a plate is.
+
+    neighbour, misplaced: share of takes of a product that belongs on the plate beside it, or anywhere else.
+    foreign: share of takes of an item that was seen being put on a plate where it does not belong.
+    nothing, unknown: the change is no product at all, or a thing that is not in the catalogue.
+    elsewhere: a person puts an item of the own cart where it does not belong.
+    not_owned: something is put on a shelf that is in nobody's cart.
+    other_hand: an item is put back by another person than the one who took it.
+    shared_facing, shared_neighbour: one item weighs on two plates of one facing, or on two adjacent plates else;
+    most_shared: and on this many plates at most.
+    """
+
+    neighbour: float
+    misplaced: float
+    foreign: float
+    nothing: float
+    unknown: float
+    elsewhere: float
+    not_owned: float
+    other_hand: float
+    shared_facing: float
+    shared_neighbour: float
+    most_shared: int
+
+    def __post_init__(self) -> None:
+        names = [name for name in self.__slots__ if name != "most_shared"]
+        require(self, tuple(names), 0, 0.99, above=True)
+        require(self, ("most_shared",), 1)
+        if self.neighbour + self.misplaced >= 1:
+            raise ValueError(f"neighbour + misplaced is {self.neighbour + self.misplaced}; give less than 1 together")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonConfig:
+    """How hands and heads speak for a person.
+
+    hand_reach: standard deviation of the distance between a hand's key point and the space above the plate [m].
+    aside_ms: hand samples at most this far from an instant tell of it alike: the spread of the cameras' stamps.
+    hand_speed: how fast a hand's place becomes uncertain beyond that [m/s].
+    span_ms: time around the event in which the hand's stay at the plate counts.
+    stay: log likelihood ratio of a hand that stayed all that time against one that only passed.
+    missed: probability that a hand which was seen elsewhere was at the plate nevertheless.
+    unseen: the same for a hand that was not seen at all.
+    arm, arm_stddev: horizontal reach from the head to the plate, and its standard deviation [m].
+    walk_speed: how fast a person's place becomes uncertain [m/s].
+    memory_ms: a person who was not seen for longer is not considered.
+    nobody: probability of a hand that no sensor saw.
+    travel_ms, same_hand: moves less than this apart were made by one and the same hand with this probability.
+    """
+
+    hand_reach: float
+    aside_ms: int
+    hand_speed: float
+    span_ms: int
+    stay: float
+    missed: float
+    unseen: float
+    arm: float
+    arm_stddev: float
+    walk_speed: float
+    memory_ms: int
+    nobody: float
+    travel_ms: int
+    same_hand: float
+
+    def __post_init__(self) -> None:
+        require(self, ("hand_reach", "arm", "arm_stddev"), 0, above=True)
+        require(self, ("aside_ms", "hand_speed", "span_ms", "stay", "walk_speed", "memory_ms", "travel_ms"), 0)
+        require(self, ("missed", "unseen", "nobody", "same_hand"), 0, 0.99, above=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionConfig:
+    """What is made of the posterior.
+
+    min_confidence: a decision that is less probable is reviewed.
+    evidence_range: a recogniser's scores count at most this much [natural logarithm].
+    prune: explanations less likely than the best one by this much are dropped [natural logarithm] ...
+    beam: ... and at most this many are followed.
+    alternatives: at most this many are told, each at least least_alternative probable.
+    """
+
+    min_confidence: float
+    evidence_range: float
+    prune: float
+    beam: int
+    alternatives: int
+    least_alternative: float
+
+    def __post_init__(self) -> None:
+        require(self, ("min_confidence",), 0.5, 1)
+        require(self, ("evidence_range", "prune"), 0, above=True)
+        require(self, ("beam",), 2)
+        require(self, ("alternatives",), 0, _MOST_ALTERNATIVES)
+        require(self, ("least_alternative",), 0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FusionConfig:
+    """Tuning of the fusion."""
+
+    time: TimeConfig
+    weight: WeightConfig
+    place: PlaceConfig
+    person: PersonConfig
+    decision: DecisionConfig

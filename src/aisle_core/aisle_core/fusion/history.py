@@ -1,0 +1,134 @@
+"""Where heads and hands were lately."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Hand, HandSide, PersonTrack, PersonTracks, TrackState
+
+Floats = NDArray[np.float64]
+
+HANDS = 2
+"""Hands of a person: slot 0 is the left one, 1 the right one; one of unknown side takes the first free slot."""
+_NO_HAND = (np.nan,) * 4
+_WIDTH = 2 + 4 * HANDS
+_FIRST_CAPACITY = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """What was seen of the people in a span of time, ordered by stamp: n samples, each of one person.
+
+    stamp_ns, track_id: (n,) int64. body: (n, 2) x, y of the head, or of the floor position without a head [m].
+    hands: (n, 2, 3) [m] by slot, NaN where no hand was seen. hand_variance: (n, 2) mean variance per axis [m^2].
+    """
+
+    stamp_ns: NDArray[np.int64]
+    track_id: NDArray[np.int64]
+    body: Floats
+    hands: Floats
+    hand_variance: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HistoryState:
+    """Rows of the buffers; last: newest sample of each track, to know new sights from repeated ones."""
+
+    stamp_ns: NDArray[np.int64]
+    track_id: NDArray[np.int64]
+    values: Floats
+    last: dict[int, tuple[object, ...]]
+
+
+class History:
+    """A buffer of samples that forgets what is older than ``history_ns``."""
+
+    def __init__(self, history_ns: int) -> None:
+        self._history_ns = history_ns
+        self._first = self._end = 0
+        self._stamp_ns = np.empty(_FIRST_CAPACITY, dtype=np.int64)
+        self._track_id = np.empty(_FIRST_CAPACITY, dtype=np.int64)
+        self._values = np.empty((_FIRST_CAPACITY, _WIDTH))
+        self._last: dict[int, tuple[object, ...]] = {}
+
+    def add(self, tracks: PersonTracks) -> None:
+        """Remember who is seen now. A track that did not change since its last sample was not seen anew."""
+        for track in tracks.tracks:
+            if track.state != TrackState.SEEN:
+                self._last.pop(track.track_id, None)
+                continue
+            sight = (track.position, track.head, track.hands)
+            if self._last.get(track.track_id) != sight:
+                self._last[track.track_id] = sight
+                self._append(tracks.stamp_ns, track)
+
+    def between(self, start_ns: int, end_ns: int) -> Samples:
+        """Samples with start_ns <= stamp <= end_ns."""
+        stamps = self._stamp_ns[self._first : self._end]
+        rows = slice(
+            self._first + int(np.searchsorted(stamps, start_ns, side="left")),
+            self._first + int(np.searchsorted(stamps, end_ns, side="right")),
+        )
+        values = self._values[rows]
+        hands = values[:, 2:].reshape(-1, HANDS, 4)
+        return Samples(self._stamp_ns[rows], self._track_id[rows], values[:, :2], hands[..., :3], hands[..., 3])
+
+    def state(self) -> HistoryState:
+        """A copy of everything remembered."""
+        rows = slice(self._first, self._end)
+        return HistoryState(
+            self._stamp_ns[rows].copy(), self._track_id[rows].copy(), self._values[rows].copy(), dict(self._last)
+        )
+
+    @classmethod
+    def restore(cls, history_ns: int, state: HistoryState) -> Self:
+        """A history that goes on exactly where ``state()`` was taken."""
+        history = cls(history_ns)
+        count = len(state.stamp_ns)
+        history._resize(max(_FIRST_CAPACITY, 2 * count))
+        history._stamp_ns[:count], history._track_id[:count] = state.stamp_ns, state.track_id
+        history._values[:count] = state.values
+        history._end = count
+        history._last = dict(state.last)
+        return history
+
+    def _append(self, stamp_ns: int, track: PersonTrack) -> None:
+        stamps = self._stamp_ns[self._first : self._end]
+        self._first += int(np.searchsorted(stamps, stamp_ns - self._history_ns, side="left"))
+        if self._end == len(self._stamp_ns):
+            self._resize(max(_FIRST_CAPACITY, 2 * (self._end - self._first)))
+        place = track.head or track.position
+        self._stamp_ns[self._end] = stamp_ns
+        self._track_id[self._end] = track.track_id
+        self._values[self._end] = (place[0], place[1], *(number for hand in _slots(track.hands) for number in hand))
+        self._end += 1
+
+    def _resize(self, capacity: int) -> None:
+        """Move the remembered rows to the front of new buffers."""
+        rows = slice(self._first, self._end)
+        count = self._end - self._first
+        for name in ("_stamp_ns", "_track_id", "_values"):
+            old = getattr(self, name)
+            new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
+            new[:count] = old[rows]
+            setattr(self, name, new)
+        self._first, self._end = 0, count
+
+
+def _slots(hands: tuple[Hand, ...]) -> list[tuple[float, ...]]:
+    slots: list[tuple[float, ...]] = [_NO_HAND] * HANDS
+    free = [slot for slot in range(HANDS) if all(_SLOT_OF.get(hand.side) != slot for hand in hands)]
+    for hand in hands:
+        slot = _SLOT_OF.get(hand.side)
+        if slot is None:
+            slot = free.pop(0)
+        covariance = hand.covariance
+        slots[slot] = (*hand.position, (covariance[0] + covariance[4] + covariance[8]) / 3)
+    return slots
+
+
+_SLOT_OF = {HandSide.LEFT: 0, HandSide.RIGHT: 1}

@@ -1,0 +1,144 @@
+"""The terms that speak for and against an explanation, each a natural logarithm of a probability or a density.
+
+A mass change is explained by a density [1/kg], so that explanations with and without a product, and of one or several
+events, can be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import ItemEvidence
+from .config import PersonConfig, PlaceConfig, WeightConfig
+from .history import HANDS, Samples
+from .shelf_map import ShelfMap
+
+Floats = NDArray[np.float64]
+
+NOWHERE = -1e4
+"""Log likelihood of what cannot be; finite, so that sums stay numbers."""
+_LEAST_REACH = 1e-4
+"""A head is anywhere else than it seems this rarely."""
+
+
+def normal(residual: Floats, stddev: Floats) -> Floats:
+    """Log density of a Gaussian."""
+    return -0.5 * (residual / stddev) ** 2 - np.log(stddev * math.sqrt(2 * math.pi))
+
+
+def weight(mass: float, variance: float, quantity: Floats, unit_mass: Floats, unit_stddev: Floats) -> Floats:
+    """That ``quantity`` units of a product make a mass difference (both positive).
+
+    All pieces of a product deviate alike (a wrong catalogue, another batch), so the deviation grows with the quantity.
+    """
+    return normal(mass - quantity * unit_mass, np.sqrt(variance + (quantity * unit_stddev) ** 2))
+
+
+def unknown_weight(mass: float, config: WeightConfig) -> float:
+    """That one thing of which the mass is not known makes a mass difference (positive): anything up to the most."""
+    return -math.log(config.most) if mass <= config.most else NOWHERE
+
+
+def units(quantity: Floats, config: WeightConfig) -> Floats:
+    """That so many units are moved at once: a geometric distribution."""
+    return (quantity - 1) * math.log(config.repeat) + math.log1p(-config.repeat)
+
+
+def nothing(mass: float, variance: float, events: int, weight: WeightConfig, place: PlaceConfig) -> float:
+    """That the change (signed) is no product: drift and bumps of so many plates, or an item moved between them."""
+    stddev = math.sqrt(variance + events * weight.nothing_stddev**2)
+    return math.log(place.nothing) + float(normal(np.array(mass), np.array(stddev)))
+
+
+def shared(masses: Sequence[float], plate_ids: Sequence[str], shelf_map: ShelfMap, place: PlaceConfig) -> float:
+    """That one thing changed all these plates: a prior, and any split of the mass is as good as any other.
+
+    Without it the split's missing density would make one joint event look better or worse than several.
+    """
+    further = len(masses) - 1
+    if not further:
+        return 0.0
+    one_facing = all(shelf_map.share_facing(plate_ids[0], other) for other in plate_ids[1:])
+    prior = math.log(place.shared_facing if one_facing else place.shared_neighbour)
+    span = sum(abs(mass) for mass in masses)
+    return further * (prior - math.log(span)) + math.lgamma(further + 1)
+
+
+def hands(
+    samples: Samples,
+    rows: NDArray[np.intp],
+    people: int,
+    start_ns: int,
+    end_ns: int,
+    distance: Floats,
+    config: PersonConfig,
+) -> Floats:
+    """(people, 2) that a hand met the plate at the start and at the end of the event.
+
+    rows: (n,) person of each sample. distance: (n, 2) of the hand from the space above the plate, NaN without a hand.
+    Each instant is judged by the least distance, measured in its own deviation, among the samples within ``aside_ms``,
+    or by the nearest sample in time, which says less the farther away it is (a random walk). The share of the time
+    that the hand stayed there is added. A hand that was seen can have been somewhere else than it seems (``missed``),
+    one that was not seen can have been anywhere (``unseen``).
+    """
+    is_seen = ~np.isnan(distance)
+    variance = samples.hand_variance + config.hand_reach**2
+    at_ends = np.zeros((people, HANDS))
+    for instant_ns in (start_ns, end_ns):
+        away = np.maximum(np.abs(samples.stamp_ns - instant_ns) - config.aside_ms * 1_000_000, 0)[:, None] / 1e9
+        stddev = np.sqrt(variance + (config.hand_speed * away) ** 2)
+        score = -0.5 * (distance / stddev) ** 2 - np.log(stddev / config.hand_reach)
+        at_ends += _of_nearest(score, np.where(is_seen, away, np.inf), rows, (people, HANDS)) / 2
+
+    span_ns = config.span_ms * 1_000_000
+    meanwhile = (samples.stamp_ns >= start_ns - span_ns) & (samples.stamp_ns <= end_ns + span_ns)
+    count, inside = np.zeros((people, HANDS)), np.zeros((people, HANDS))
+    np.add.at(count, rows, is_seen & meanwhile[:, None])
+    np.add.at(inside, rows, (distance <= config.hand_reach) & meanwhile[:, None])
+    stay = config.stay * (inside / np.maximum(count, 1) - 1)
+    mistake = np.where(count > 0, config.missed, config.unseen)
+    found: Floats = np.logaddexp(np.log1p(-mistake) + np.where(count > 0, at_ends + stay, NOWHERE), np.log(mistake))
+    return found
+
+
+def reach(
+    samples: Samples,
+    rows: NDArray[np.intp],
+    people: int,
+    start_ns: int,
+    end_ns: int,
+    distance: Floats,
+    config: PersonConfig,
+) -> Floats:
+    """(people,) that the person stood within an arm's length of the plate.
+
+    distance: (n,) horizontal, of the head from the plate. Nearer than an arm's length says nothing more. Samples during
+    the event count, or the nearest one in time.
+    """
+    away = np.maximum(np.maximum(start_ns - samples.stamp_ns, samples.stamp_ns - end_ns), 0) / 1e9
+    stddev = np.hypot(config.arm_stddev, config.walk_speed * away)
+    score = -0.5 * (np.maximum(distance - config.arm, 0) / stddev) ** 2 - np.log(stddev / config.arm_stddev)
+    return np.maximum(_of_nearest(score, away, rows, (people,)), math.log(_LEAST_REACH))
+
+
+def _of_nearest(score: Floats, away: Floats, rows: NDArray[np.intp], shape: tuple[int, ...]) -> Floats:
+    """Greatest score among those samples of each person that are nearest in time."""
+    nearest = np.full(shape, np.inf)
+    np.minimum.at(nearest, rows, np.broadcast_to(away, score.shape))
+    found = np.full(shape, NOWHERE)
+    np.maximum.at(found, rows, np.where((away <= nearest[rows]) & np.isfinite(score), score, NOWHERE))
+    return found
+
+
+def evidence(sku: str, reports: Sequence[ItemEvidence], most: float) -> float:
+    """What recognisers say of a product: 0 for the best one, at most ``most`` less for any other."""
+    total = 0.0
+    for report in reports:
+        scores = {score.sku: score.log_likelihood for score in report.scores}
+        if scores:
+            total += max(scores.get(sku, -math.inf) - max(scores.values()), -most)
+    return total

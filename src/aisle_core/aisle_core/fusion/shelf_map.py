@@ -1,0 +1,121 @@
+"""The store as the fusion looks at it: plates as boxes, products as arrays."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store import Store
+from .config import PlaceConfig, WeightConfig
+
+Floats = NDArray[np.float64]
+
+
+class ShelfMap:
+    """Plates N, products P, in the order of the store's files.
+
+    skus: (P,) names. unit_mass, unit_stddev: (P,) [kg], NaN where the catalogue gives no weight.
+    """
+
+    def __init__(self, store: Store, weight: WeightConfig, place: PlaceConfig) -> None:
+        self._place = place
+        self.skus = tuple(store.products)
+        self._product_index = {sku: index for index, sku in enumerate(self.skus)}
+        products = store.products.values()
+        self.unit_mass: Floats = np.array([np.nan if p.weight is None else p.weight for p in products], dtype=float)
+        stddev = np.array([np.nan if p.weight_stddev is None else p.weight_stddev for p in products], dtype=float)
+        stddev = np.where(np.isnan(stddev), weight.deviation * self.unit_mass, stddev)
+        self.unit_stddev: Floats = np.maximum(stddev, weight.least_stddev)
+
+        plates = list(store.plates.values())
+        self._plate_index = {plate.plate_id: index for index, plate in enumerate(plates)}
+        self._centre: Floats = np.array([plate.centre for plate in plates]).reshape(-1, 3)
+        self._size: Floats = np.array([plate.size for plate in plates]).reshape(-1, 3)
+        yaw = np.array([plate.yaw for plate in plates])
+        self._along: Floats = np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
+
+        self._facings = {
+            plate.plate_id: {facing.facing_id: facing.sku for facing in store.facings_of(plate.plate_id)}
+            for plate in plates
+        }
+        self._beside: dict[str, tuple[str, ...]] = {}
+        for fixture in store.fixtures:
+            for shelf in fixture.shelves:
+                row = [plate.plate_id for plate in shelf.plates]
+                for left, right in pairwise(row):
+                    self._beside[left] = (*self._beside.get(left, ()), right)
+                    self._beside[right] = (*self._beside.get(right, ()), left)
+        self._shares: dict[str, Floats] = {}
+
+    def __contains__(self, plate_id: str) -> bool:
+        return plate_id in self._plate_index
+
+    @cached_property
+    def has_weight(self) -> NDArray[np.bool_]:
+        """(P,) whether the catalogue knows the mass."""
+        known: NDArray[np.bool_] = ~np.isnan(self.unit_mass)
+        return known
+
+    def knows_weight(self, sku: str) -> bool:
+        """Whether the catalogue knows the product and its mass."""
+        index = self._product_index.get(sku)
+        return index is not None and bool(self.has_weight[index])
+
+    def belongs(self, sku: str, plate_id: str) -> bool:
+        """Whether the product has a facing on the plate."""
+        return sku in self._facings[plate_id].values()
+
+    def share_facing(self, one: str, other: str) -> bool:
+        """Whether a facing lies on both plates."""
+        return not self._facings[one].keys().isdisjoint(self._facings[other])
+
+    def are_adjacent(self, one: str, other: str) -> bool:
+        """Whether one item can weigh on both plates."""
+        return other in self._beside.get(one, ()) or self.share_facing(one, other)
+
+    def apart(self, one: str, other: str) -> float:
+        """Distance between the middles of two plates [m]."""
+        return float(np.linalg.norm(self._centre[self._plate_index[one]] - self._centre[self._plate_index[other]]))
+
+    def product_shares(self, plate_id: str) -> Floats:
+        """(P,) prior probability of each product in a take from the plate, by the planogram alone; the sum is 1."""
+        known = self._shares.get(plate_id)
+        if known is None:
+            known = self._shares[plate_id] = self._product_shares(plate_id)
+        return known
+
+    def _product_shares(self, plate_id: str) -> Floats:
+        own = tuple(self._facings[plate_id].values())
+        beside = tuple(sku for other in self._beside.get(plate_id, ()) for sku in self._facings[other].values())
+        shares = np.full(len(self.skus), self._place.misplaced / max(len(self.skus), 1))
+        for names, share in ((beside, self._place.neighbour), (own, 1 - self._place.neighbour - self._place.misplaced)):
+            for sku in names:
+                shares[self._product_index[sku]] += share / len(names)
+        total = shares.sum()
+        return shares / total if total else shares
+
+    def distance(self, points: Floats, plate_ids: tuple[str, ...]) -> Floats:
+        """(...) distance of points (..., 3) in map to the nearest of the spaces above the plates [m]; 0 inside."""
+        return self._nearest(points, plate_ids, 3)
+
+    def floor_distance(self, points: Floats, plate_ids: tuple[str, ...]) -> Floats:
+        """(...) horizontal distance of points (..., 2) in map to the nearest of the plates [m]; 0 above it."""
+        return self._nearest(points, plate_ids, 2)
+
+    def _nearest(self, points: Floats, plate_ids: tuple[str, ...], dimensions: int) -> Floats:
+        index = [self._plate_index[plate_id] for plate_id in plate_ids]
+        size, along = self._size[index], self._along[index]
+        offset = points[..., None, :] - self._centre[index, :dimensions]
+        x, y = offset[..., 0], offset[..., 1]
+        beyond = [
+            np.abs(x * along[:, 0] + y * along[:, 1]) - size[:, 0] / 2,
+            np.abs(y * along[:, 0] - x * along[:, 1]) - size[:, 1] / 2,
+        ]
+        if dimensions == 3:
+            beyond.append(np.maximum(-offset[..., 2], offset[..., 2] - size[:, 2]))
+        outside = np.maximum(np.stack(beyond), 0.0)
+        distance: Floats = np.sqrt((outside**2).sum(axis=0)).min(axis=-1)
+        return distance

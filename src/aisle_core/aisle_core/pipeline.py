@@ -1,0 +1,82 @@
+"""The whole flow of the store: what ``launch/store.launch.py`` runs as a graph, without ROS.
+
+    ScaleLayout, ScaleReadings --> ShelfEventStage --ShelfEvents--.
+    Bodies --> PeopleStage --PersonDetections--> TrackerStage --PersonTracks--> CartFusionStage --CartEvents--.
+    ItemEvidence -----------------------------------------------------^                                       v
+    GateEvent ---------------------------------------------------------> CheckoutStage (also PersonTracks) --> Carts,
+    Tick: to the tracker, the fusion and the checkout                                       Receipt, GateCommand
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .checkout import CheckoutConfig
+from .fusion import FusionConfig
+from .people import PeopleConfig
+from .stages import (
+    CartFusionStage,
+    CheckoutStage,
+    Output,
+    PeopleStage,
+    ShelfEventStage,
+    Stage,
+    StageStatistics,
+    TrackerStage,
+)
+from .store import Store
+from .tracking import TrackerConfig
+from .types import Bodies, GateEvent, ItemEvidence, ScaleLayout, ScaleReadings, Tick
+from .weighing import WeighingConfig
+
+Input = ScaleLayout | ScaleReadings | Bodies | GateEvent | ItemEvidence | Tick
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """The tuning of every stage."""
+
+    people: PeopleConfig
+    tracker: TrackerConfig
+    weighing: WeighingConfig
+    fusion: FusionConfig
+    checkout: CheckoutConfig
+
+
+class Pipeline:
+    """All stages, each one's outputs given to those that want them."""
+
+    def __init__(self, config: PipelineConfig, store: Store) -> None:
+        self.stages: dict[str, Stage[Any]] = {
+            "people_node": PeopleStage(store, config.people),
+            "shelf_event_node": ShelfEventStage(store, config.weighing),
+            "tracker_node": TrackerStage(store, config.tracker),
+            "cart_fusion_node": CartFusionStage(store, config.fusion),
+            "checkout_node": CheckoutStage(store, config.checkout),
+        }
+
+    def push(self, item: Input) -> list[Output]:
+        """Take one item, in any order of arrival within the sources' lateness, and return all that follows."""
+        return self._flow([item])
+
+    def finish(self) -> list[Output]:
+        """The end of the recording: every stage says its last word, in the order of the flow."""
+        outputs: list[Output] = []
+        for stage in self.stages.values():
+            last = stage.finish()
+            outputs += last + self._flow(last)
+        return outputs
+
+    def statistics(self) -> dict[str, StageStatistics]:
+        """What became of every stage's inputs, by node name."""
+        return {name: stage.statistics() for name, stage in self.stages.items()}
+
+    def _flow(self, items: list[Any]) -> list[Output]:
+        outputs: list[Output] = []
+        for item in items:
+            for stage in self.stages.values():
+                if isinstance(item, stage.inputs):
+                    made = stage.push(item)
+                    outputs += made + self._flow(made)
+        return outputs

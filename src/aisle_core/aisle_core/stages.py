@@ -1,0 +1,420 @@
+"""The stages of the store with their aligners, one class per node of the graph.
+
+The nodes and the offline pipeline run these same classes, so both decide the same. Raw sensor streams may be late by
+the site's allowance; the streams between the stages are in order. A source that is silent for long is not waited for:
+each stage is more patient by one sensor time-out and lateness than the one before it, so that a sensor's silence is
+noticed where it happens.
+
+Outputs carry sequences that count from 0 per type and source, as in ``types``. They do not depend on the order of
+arrival, nor does the order of the outputs of one type and source.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, TypeVar
+
+from .checkout import Checkout, CheckoutConfig, CheckoutOutput, CheckoutState
+from .errors import AisleError
+from .fusion import Fusion, FusionConfig
+from .people import People, PeopleConfig, PeopleState
+from .store import Store
+from .time_align import Aligner, Released, Source, SourceStatistics
+from .tracking import Tracker, TrackerConfig, TrackerState
+from .types import (
+    Bodies,
+    CartEvents,
+    Carts,
+    GateCommand,
+    GateEvent,
+    ItemEvidence,
+    PersonDetections,
+    PersonTracks,
+    PlateStates,
+    Receipt,
+    ScaleLayout,
+    ScaleReadings,
+    ShelfEvents,
+    Tick,
+)
+from .weighing import Weighing, WeighingConfig
+
+Output = PersonDetections | PersonTracks | ShelfEvents | PlateStates | CartEvents | Carts | Receipt | GateCommand
+In = TypeVar("In")
+
+_PLATE_STATES_NS = 1_000_000_000
+"""Period of the plate states."""
+_ONLY = ""
+"""Name of the line of a stage that has one line only."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatistics:
+    """What became of a stage's inputs.
+
+    sources: the aligners' counters per source.
+    rejected: inputs that were not used, per reason. clock_jumps: how often time fell back and the stage began anew.
+    counts: what the stage itself counts.
+    """
+
+    sources: dict[str, SourceStatistics]
+    rejected: dict[str, int]
+    clock_jumps: int
+    counts: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Line:
+    """One aligner of a stage and how far it has come."""
+
+    aligner: Aligner[Any]
+    epoch: int = 0
+    newest_ns: int | None = None
+
+
+class Stage(ABC, Generic[In]):
+    """Aligners, and what is done with the items that they release.
+
+    A stage has one line, an aligner with its logic, or one per device. When a source's stamps fall back further than
+    its lateness and time-out, a clock was set back: the line speaks its last word and begins anew, but never uses an
+    id twice.
+    """
+
+    inputs: ClassVar[tuple[type[Any], ...]]
+    """Types that ``push`` takes."""
+
+    def __init__(self, store: Store, lines: Mapping[str, Iterable[Source]]) -> None:
+        jump_ns = _patience_ns(store)
+        self._lines = {name: _Line(Aligner(list(sources), jump_ns)) for name, sources in lines.items()}
+        self._sequences: Counter[tuple[type[Any], str]] = Counter()
+        self._rejected: Counter[str] = Counter()
+
+    def push(self, item: In) -> list[Output]:
+        """Take one item, in any order of arrival within the sources' lateness, and return what follows."""
+        return self._numbered(self._place(item))
+
+    def finish(self) -> list[Output]:
+        """The end of all inputs: what is left to say."""
+        outputs: list[Output] = []
+        for name, line in self._lines.items():
+            outputs += self._release(name, line.aligner.flush())
+            outputs += self._last_word(name)
+        return self._numbered(outputs)
+
+    def statistics(self) -> StageStatistics:
+        """What became of the inputs so far."""
+        sources = {name: s for line in self._lines.values() for name, s in line.aligner.statistics().items()}
+        jumps = sum(line.epoch for line in self._lines.values())
+        return StageStatistics(sources, dict(+self._rejected), jumps, self._counts())
+
+    @abstractmethod
+    def _place(self, item: In) -> list[Output]:
+        """Give the item to its aligner with ``_align``, or reject it."""
+
+    @abstractmethod
+    def _step(self, line: str, item: Any) -> Iterable[Output]:
+        """Take one item in order."""
+
+    @abstractmethod
+    def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
+        """Say what is left to say, and be as new."""
+
+    @abstractmethod
+    def _counts(self) -> dict[str, int]:
+        """What the logic counts."""
+
+    def _reject(self, reason: str) -> list[Output]:
+        self._rejected[reason] += 1
+        return []
+
+    def _align(self, line: str, source: str, item: Any) -> list[Output]:
+        return self._release(line, self._lines[line].aligner.push(source, item.stamp_ns, item.sequence, item))
+
+    def _release(self, name: str, released: list[Released[Any]]) -> list[Output]:
+        line = self._lines[name]
+        outputs: list[Output] = []
+        for message in released:
+            if message.epoch != line.epoch:
+                outputs += self._last_word(name)
+                line.epoch = message.epoch
+            line.newest_ns = message.stamp_ns
+            outputs += self._step(name, message.item)
+        return outputs
+
+    def _last_word(self, name: str) -> Iterable[Output]:
+        line = self._lines[name]
+        stamp_ns, line.newest_ns = line.newest_ns, None
+        return () if stamp_ns is None else self._end(name, stamp_ns)
+
+    def _numbered(self, outputs: list[Output]) -> list[Output]:
+        numbered = []
+        for output in outputs:
+            key = (type(output), _speaker(output))
+            numbered.append(replace(output, sequence=self._sequences[key]))
+            self._sequences[key] += 1
+        return numbered
+
+
+class PeopleStage(Stage[Bodies]):
+    """people_node: key points -> people, each pose source by itself."""
+
+    inputs = (Bodies,)
+
+    def __init__(self, store: Store, config: PeopleConfig) -> None:
+        sources = [source.device_id for source in store.pose_sources]
+        super().__init__(store, {source: [_raw(source, store)] for source in sources})
+        self._store, self._config = store, config
+        self._people = {source: People(config, store) for source in sources}
+
+    def _place(self, item: Bodies) -> list[Output]:
+        if item.source_id not in self._lines:
+            return self._reject("bodies of a pose source that the site does not know")
+        return self._align(item.source_id, item.source_id, item)
+
+    def _step(self, line: str, item: Bodies) -> Iterable[Output]:
+        return (self._people[line].step(item),)
+
+    def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
+        self._people[line] = People.restore(
+            self._config, self._store, PeopleState(counts=self._people[line].state().counts)
+        )
+        return ()
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            f"{source}.{name}": count
+            for source, people in self._people.items()
+            for name, count in dataclasses.asdict(people.statistics()).items()
+        }
+
+
+class ShelfEventStage(Stage[ScaleLayout | ScaleReadings]):
+    """shelf_event_node: samples -> shelf events and, once a second, plate states; each gateway by itself.
+
+    Readings that come before their layout wait for it as long as for a silent sensor.
+    """
+
+    inputs = (ScaleLayout, ScaleReadings)
+
+    def __init__(self, store: Store, config: WeighingConfig) -> None:
+        gateways = [gateway.device_id for gateway in store.gateways]
+        super().__init__(store, {gateway: [_raw(gateway, store)] for gateway in gateways})
+        self._store, self._config = store, config
+        self._layouts: dict[tuple[str, int], ScaleLayout] = {}
+        self._early: dict[str, list[ScaleReadings]] = {gateway: [] for gateway in gateways}
+        self._weighings: dict[str, tuple[ScaleLayout, Weighing]] = {}
+        self._events: dict[str, int] = {}
+        self._states_due_ns: dict[str, int] = {}
+
+    def _place(self, item: ScaleLayout | ScaleReadings) -> list[Output]:
+        if item.gateway_id not in self._lines:
+            return self._reject(f"{type(item).__name__} of a gateway that the site does not know")
+        if isinstance(item, ScaleLayout):
+            return self._place_layout(item)
+        if (item.gateway_id, item.layout_revision) in self._layouts:
+            return self._align(item.gateway_id, item.gateway_id, item)
+        return self._keep_early(item)
+
+    def finish(self) -> list[Output]:
+        """The end of all inputs: what is left to say."""
+        for early in self._early.values():
+            self._rejected["readings without their layout"] += len(early)
+            early.clear()
+        return super().finish()
+
+    def _place_layout(self, layout: ScaleLayout) -> list[Output]:
+        key = (layout.gateway_id, layout.revision)
+        if key not in self._layouts:
+            self._rejected["plates that the site does not know"] += sum(
+                plate_id not in self._store.plates for plate_id in layout.plate_ids
+            )
+        self._layouts[key] = layout
+        early = self._early[layout.gateway_id]
+        self._early[layout.gateway_id] = []
+        return [output for readings in early for output in self._place(readings)]
+
+    def _keep_early(self, readings: ScaleReadings) -> list[Output]:
+        early = [*self._early[readings.gateway_id], readings]
+        oldest_ns = max(r.stamp_ns for r in early) - self._store.latency.sensor_timeout_ns
+        kept = [r for r in early if r.stamp_ns >= oldest_ns]
+        self._rejected["readings without their layout"] += len(early) - len(kept)
+        self._early[readings.gateway_id] = kept
+        return []
+
+    def _step(self, line: str, item: ScaleReadings) -> Iterable[Output]:
+        outputs: list[Output] = []
+        layout = self._layouts[line, item.layout_revision]
+        if line not in self._weighings or self._weighings[line][0].plate_ids != layout.plate_ids:
+            outputs += self._end(line, item.stamp_ns)
+            fresh = Weighing(self._config, layout, self._store.plates).state()
+            fresh.events = self._events.get(line, 0)
+            self._weighings[line] = layout, Weighing.restore(self._config, layout, self._store.plates, fresh)
+        weighing = self._weighings[line][1]
+        try:
+            outputs.append(weighing.step(item))
+        except AisleError:
+            return [*outputs, *self._reject("readings that do not fit their layout")]
+        if item.stamp_ns >= self._states_due_ns.get(line, item.stamp_ns):
+            self._states_due_ns[line] = item.stamp_ns + _PLATE_STATES_NS
+            outputs.append(weighing.plate_states())
+        return outputs
+
+    def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
+        self._states_due_ns.pop(line, None)
+        if line not in self._weighings:
+            return ()
+        _, weighing = self._weighings.pop(line)
+        last = weighing.finish()
+        self._events[line] = weighing.state().events
+        return (last,)
+
+    def _counts(self) -> dict[str, int]:
+        return {}
+
+
+class TrackerStage(Stage[PersonDetections | Tick]):
+    """tracker_node: people -> tracks."""
+
+    inputs = (PersonDetections, Tick)
+
+    def __init__(self, store: Store, config: TrackerConfig) -> None:
+        self._names = {source.device_id: f"detections:{source.device_id}" for source in store.pose_sources}
+        super().__init__(store, {_ONLY: _inner([*self._names.values(), "tick"], store, hops=1)})
+        self._config = config
+        self._tracker = Tracker(config)
+
+    def _place(self, item: PersonDetections | Tick) -> list[Output]:
+        if isinstance(item, Tick):
+            return self._align(_ONLY, "tick", item)
+        if item.source_id not in self._names:
+            return self._reject("detections of a pose source that the site does not know")
+        return self._align(_ONLY, self._names[item.source_id], item)
+
+    def _step(self, line: str, item: PersonDetections | Tick) -> Iterable[Output]:
+        return (self._tracker.step(item),)
+
+    def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
+        self._tracker = Tracker.restore(self._config, TrackerState(born=self._tracker.state().born))
+        return ()
+
+    def _counts(self) -> dict[str, int]:
+        return {"tracks": self._tracker.state().born}
+
+
+class CartFusionStage(Stage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
+    """cart_fusion_node: tracks, shelf events and item evidence -> who took or returned what."""
+
+    inputs = (PersonTracks, ShelfEvents, ItemEvidence, Tick)
+
+    def __init__(self, store: Store, config: FusionConfig) -> None:
+        self._names = {gateway.device_id: f"shelf:{gateway.device_id}" for gateway in store.gateways}
+        tracks, *others = _inner(["tracks", *self._names.values(), "tick"], store, hops=2)
+        evidence = _sporadic("evidence", store)
+        super().__init__(store, {_ONLY: [tracks, *others[:-1], evidence, others[-1]]})
+        self._store, self._config = store, config
+        self._fusion = Fusion(config, store)
+
+    def _place(self, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> list[Output]:
+        match item:
+            case Tick():
+                source = "tick"
+            case PersonTracks():
+                source = "tracks"
+            case ItemEvidence():
+                source = "evidence"
+            case ShelfEvents():
+                if item.gateway_id not in self._names:
+                    return self._reject("shelf events of a gateway that the site does not know")
+                source = self._names[item.gateway_id]
+        return self._align(_ONLY, source, item)
+
+    def _step(self, line: str, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> Iterable[Output]:
+        told = self._fusion.step(item)
+        return () if told is None else (told,)
+
+    def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
+        last = self._fusion.finish(stamp_ns)
+        fresh = Fusion(self._config, self._store).state()
+        fresh.memory.decided = self._fusion.state().memory.decided
+        self._fusion = Fusion.restore(self._config, self._store, fresh)
+        return (last,)
+
+    def _counts(self) -> dict[str, int]:
+        return dataclasses.asdict(self._fusion.statistics())
+
+
+class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
+    """checkout_node: decisions, tracks and gate events -> carts, receipts and gate commands."""
+
+    inputs = (CartEvents, PersonTracks, GateEvent, Tick)
+
+    def __init__(self, store: Store, config: CheckoutConfig) -> None:
+        self._names = {lane.lane_id: f"gate:{lane.lane_id}" for lane in store.lanes}
+        cart_events, tracks, tick = _inner(["cart_events", "tracks", "tick"], store, hops=3)
+        gates = [_sporadic(name, store) for name in self._names.values()]
+        super().__init__(store, {_ONLY: [cart_events, tracks, *gates, tick]})
+        self._store, self._config = store, config
+        self._checkout = Checkout(config, store)
+
+    def _place(self, item: CartEvents | PersonTracks | GateEvent | Tick) -> list[Output]:
+        match item:
+            case Tick():
+                source = "tick"
+            case PersonTracks():
+                source = "tracks"
+            case CartEvents():
+                source = "cart_events"
+            case GateEvent():
+                if item.lane_id not in self._names:
+                    return self._reject("events of a lane that the site does not know")
+                source = self._names[item.lane_id]
+        return self._align(_ONLY, source, item)
+
+    def _step(self, line: str, item: CartEvents | PersonTracks | GateEvent | Tick) -> Iterable[Output]:
+        return _outputs(self._checkout.step(item))
+
+    def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
+        last = self._checkout.finish(stamp_ns)
+        opened = self._checkout.state().opened
+        self._checkout = Checkout.restore(self._config, self._store, CheckoutState(opened=opened))
+        return _outputs(last)
+
+    def _counts(self) -> dict[str, int]:
+        return self._checkout.statistics()
+
+
+def _patience_ns(store: Store) -> int:
+    return store.latency.sensor_timeout_ns + store.latency.sensor_lateness_ns
+
+
+def _raw(name: str, store: Store) -> Source:
+    return Source(name, store.latency.sensor_lateness_ns, store.latency.sensor_timeout_ns, sporadic=False)
+
+
+def _sporadic(name: str, store: Store) -> Source:
+    return Source(name, store.latency.sensor_lateness_ns, store.latency.sensor_timeout_ns, sporadic=True)
+
+
+def _inner(names: Iterable[str], store: Store, hops: int) -> list[Source]:
+    return [Source(name, 0, hops * _patience_ns(store), sporadic=False) for name in names]
+
+
+def _outputs(output: CheckoutOutput) -> list[Output]:
+    return [*output.commands, *([output.carts] if output.carts else []), *output.receipts]
+
+
+def _speaker(output: Output) -> str:
+    """Who counts the sequence of this output, among those of its type."""
+    match output:
+        case ShelfEvents() | PlateStates():
+            return output.gateway_id
+        case PersonDetections():
+            return output.source_id
+        case GateCommand():
+            return output.lane_id
+        case _:
+            return ""

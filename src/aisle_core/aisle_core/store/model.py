@@ -1,0 +1,213 @@
+"""What the rest of Aisle knows about a store.
+
+Lengths in metres, angles in radians, mass in kilograms, money in int minor units of the store's currency. Positions
+are in frame ``map`` (z = 0 on the floor) unless a docstring says otherwise.
+
+A fixture has its own frame: the origin is its left front corner at the floor as a shopper sees it, x runs along the
+front to the right, y goes into the shelf, z up.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator
+
+PositiveFloat = Annotated[FiniteFloat, Field(gt=0)]
+RosName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
+"""A token of a topic name."""
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=64)]
+
+
+class Frozen(BaseModel):
+    """Immutable, and without any key that is not declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pose(NamedTuple):
+    """Position [m] and heading [rad] about z."""
+
+    x: FiniteFloat
+    y: FiniteFloat
+    z: FiniteFloat
+    yaw: FiniteFloat
+
+
+class Size(NamedTuple):
+    """Extent along x, y and z of a thing's own frame [m]."""
+
+    width: PositiveFloat
+    depth: PositiveFloat
+    height: PositiveFloat
+
+
+class Point2(NamedTuple):
+    """Position on the floor [m]."""
+
+    x: FiniteFloat
+    y: FiniteFloat
+
+
+class Point3(NamedTuple):
+    """Position [m]."""
+
+    x: FiniteFloat
+    y: FiniteFloat
+    z: FiniteFloat
+
+
+class Plate(Frozen):
+    """One weighing plate."""
+
+    plate_id: Id
+    fixture_id: Id
+    shelf: int
+    index: int
+    centre: Point3
+    """Middle of the top face."""
+    size: Size
+    """Width along the shelf, depth, height of the free space above."""
+    yaw: float
+
+
+class Shelf(Frozen):
+    """The plates of one board, from left to right."""
+
+    index: int
+    plates: tuple[Plate, ...]
+
+
+class Fixture(Frozen):
+    """A piece of furniture."""
+
+    fixture_id: Id
+    kind: str
+    pose: Pose
+    shelves: tuple[Shelf, ...]
+
+
+class Product(Frozen):
+    """One row of the catalogue."""
+
+    sku: Annotated[str, Field(pattern=r"^[!-~]([ -~]*[!-~])?$", max_length=64)]
+    gtin: str | None
+    """GTIN-8, -12, -13 or -14 with its check digit."""
+    name: Annotated[str, Field(min_length=1, max_length=256)]
+    price_minor: Annotated[int, Field(ge=0)] | None
+    """None: charged nothing and reviewed."""
+    tax_class: Id
+    weight: PositiveFloat | None
+    """Mean mass of one piece."""
+    weight_stddev: PositiveFloat | None
+    """Standard deviation between pieces."""
+    size: Size | None
+
+    @field_validator("gtin")
+    @classmethod
+    def _checked_gtin(cls, gtin: str | None) -> str | None:
+        if gtin is not None and not is_gtin(gtin):
+            raise ValueError("give 8, 12, 13 or 14 digits with a right check digit, or leave it empty")
+        return gtin
+
+
+class Facing(Frozen):
+    """One row of the planogram: a product and the adjacent plates of one shelf that it stands on."""
+
+    facing_id: Id
+    sku: str
+    plate_ids: Annotated[tuple[Id, ...], Field(min_length=1)]
+
+
+class ScaleGateway(Frozen):
+    """A device that reads load cells."""
+
+    device_id: RosName
+    zone: RosName
+
+
+class PoseSource(Frozen):
+    """A device that sees people."""
+
+    device_id: RosName
+    zone: RosName
+
+
+class Lane(Frozen):
+    """A passage with a gate."""
+
+    lane_id: RosName
+    zone: RosName
+    direction: Literal["in", "out", "both"]
+    position: Point2
+
+
+class LatencyProfile(Frozen):
+    """How patient the store is with its sensors, in data time."""
+
+    name: str
+    sensor_lateness_ns: Annotated[int, Field(ge=0)]
+    """How far a message of one source may stay behind the newest of that source."""
+    sensor_timeout_ns: Annotated[int, Field(gt=0)]
+    """How far a silent source may stay behind the others until nobody waits for it any more."""
+
+
+LATENCY_PROFILES: dict[str, LatencyProfile] = {
+    profile.name: profile
+    for profile in (
+        LatencyProfile(name="default", sensor_lateness_ns=300_000_000, sensor_timeout_ns=2_000_000_000),
+        LatencyProfile(name="late_vision", sensor_lateness_ns=300_000_000, sensor_timeout_ns=5_000_000_000),
+    )
+}
+"""``default``: vision arrives at most 100 ms after its stamp. ``late_vision``: a few seconds after it."""
+
+
+class Store(Frozen):
+    """A whole store."""
+
+    store_id: RosName
+    name: str
+    currency: str
+    """ISO 4217."""
+    time_zone: str
+    """IANA."""
+    site_hash: str
+    """SHA-256 over the six files, hexadecimal."""
+    zones: tuple[RosName, ...]
+    floor: tuple[Point2, ...]
+    """Corners of the sales floor, in order."""
+    latency: LatencyProfile
+    fixtures: tuple[Fixture, ...]
+    products: dict[str, Product]
+    facings: tuple[Facing, ...]
+    gateways: tuple[ScaleGateway, ...]
+    pose_sources: tuple[PoseSource, ...]
+    lanes: tuple[Lane, ...]
+
+    @cached_property
+    def plates(self) -> dict[str, Plate]:
+        """Plate id -> plate, in the order of the fixtures file."""
+        return {
+            plate.plate_id: plate for fixture in self.fixtures for shelf in fixture.shelves for plate in shelf.plates
+        }
+
+    @cached_property
+    def _facings_by_plate(self) -> dict[str, tuple[Facing, ...]]:
+        found: dict[str, tuple[Facing, ...]] = {}
+        for facing in self.facings:
+            for plate_id in facing.plate_ids:
+                found[plate_id] = (*found.get(plate_id, ()), facing)
+        return found
+
+    def facings_of(self, plate_id: str) -> tuple[Facing, ...]:
+        """Facings that use the plate, in planogram order; empty for a plate without a product."""
+        return self._facings_by_plate.get(plate_id, ())
+
+
+def is_gtin(text: str) -> bool:
+    """Whether this is a GTIN with a right check digit (GS1 General Specifications, 7.9)."""
+    if len(text) not in (8, 12, 13, 14) or not (text.isascii() and text.isdigit()):
+        return False
+    digits = [int(digit) for digit in reversed(text)]
+    return (3 * sum(digits[1::2]) + sum(digits[0::2])) % 10 == 0

@@ -1,0 +1,32 @@
+"""Whether a plate can be believed."""
+
+from __future__ import annotations
+
+import numpy as np
+from aisle_core.types import PlateHealth
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_MOVING = 0.5
+"""A reading that moves in fewer of its frames is stuck: real load cells move in more than 99 % of them."""
+
+
+def plate_health(
+    spreads: Floats, silent_rows: int, baseline: Floats, noise: Floats, copied: Bools, noisy: float
+) -> list[PlateHealth]:
+    """Health of every plate.
+
+    ``spreads`` (frames, plates) are the standard deviations within the last frames [kg], newest first, NaN without a
+    reading: silent is who has none in the first ``silent_rows``. ``baseline`` and ``noise`` (plates,) [kg] are what
+    has been learned, ``copied`` (plates,) marks exact copies of another plate, ``noisy`` is the limit [kg].
+    """
+    read = np.isfinite(spreads).sum(axis=0)
+    still = (2 * read >= len(spreads)) & ((spreads > 0).sum(axis=0) < _MOVING * read)
+    kinds = np.select(
+        [~np.isfinite(spreads[:silent_rows]).any(axis=0), copied | still, np.isnan(baseline), noise > noisy],
+        [PlateHealth.SILENT, PlateHealth.STUCK, PlateHealth.UNKNOWN, PlateHealth.NOISY],
+        PlateHealth.OK,
+    )
+    return [PlateHealth(kind) for kind in kinds.tolist()]

@@ -1,0 +1,498 @@
+"""Visits, carts, receipts: examples and laws of conservation."""
+
+import pickle
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+from aisle_core.checkout import Checkout, CheckoutConfig
+from aisle_core.store import Lane, Product
+from aisle_core.types import (
+    Alternative,
+    CartEvent,
+    CartEvents,
+    CartState,
+    CloseReason,
+    GateCommandKind,
+    GateCommandReason,
+    GateEvent,
+    GateEventKind,
+    PersonTrack,
+    PersonTracks,
+    Reason,
+    Tick,
+    TrackState,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+S = 1_000_000_000
+CONFIG = {
+    "session_key": "a key only for tests",
+    "grant_timeout_ms": 5000,
+    "bind_time_ms": 2000,
+    "bind_distance": 1.5,
+    "exit_distance": 1.5,
+    "settle_ms": 1000,
+    "doubt_probability": 0.1,
+}
+
+
+def product(sku, price_minor):
+    return Product(
+        sku=sku, gtin=None, name=f"Product {sku}", price_minor=price_minor, tax_class="standard", weight=0.5,
+        weight_stddev=None, size=None,
+    )
+
+
+PRODUCTS = {p.sku: p for p in [product("cola", 150), product("soap", 299), product("gift", None)]}
+OPEN_STORE = SimpleNamespace(currency="EUR", products=PRODUCTS, lanes=())
+GATED_STORE = SimpleNamespace(
+    currency="EUR",
+    products=PRODUCTS,
+    lanes=(
+        Lane(lane_id="in_1", zone="door", direction="in", position=(0.0, 0.0)),
+        Lane(lane_id="in_2", zone="door", direction="in", position=(1.0, 0.0)),
+        Lane(lane_id="out_1", zone="door", direction="out", position=(9.0, 0.0)),
+    ),
+)
+
+
+class Run:
+    """A checkout with everything it has said."""
+
+    def __init__(self, store=OPEN_STORE, **changes):
+        self.checkout = Checkout(CheckoutConfig(**(CONFIG | changes)), store)
+        self.carts, self.receipts, self.commands = [], [], []
+
+    def _keep(self, output):
+        self.carts += [output.carts] if output.carts else []
+        self.receipts += output.receipts
+        self.commands += output.commands
+        return output
+
+    def step(self, *items):
+        for item in items:
+            self._keep(self.checkout.step(item))
+        return self
+
+    def finish(self, stamp_ns=1000 * S):
+        self._keep(self.checkout.finish(stamp_ns))
+        return self
+
+    @property
+    def receipt(self):
+        (receipt,) = self.receipts
+        return receipt
+
+
+def track(track_id, x=5.0, y=5.0, first=0.0, state=TrackState.SEEN, label=None):
+    return PersonTrack(track_id, label, state, (x, y, 0.0), (0.01, 0.0, 0.0, 0.01), None, (), 1.0, int(first * S))
+
+
+def tracks(at, *people):
+    return PersonTracks(int(at * S), 0, people)
+
+
+def take(cart_event_id, track_id, sku, quantity=1, at=1.0, **changes):
+    fields = {
+        "cart_event_id": cart_event_id, "shelf_event_id": f"g1/{cart_event_id}", "plate_id": "g1-s1-p1",
+        "start_ns": int(at * S), "end_ns": int(at * S), "track_id": track_id, "sku": sku, "quantity": quantity,
+        "confidence": 0.9, "reason": Reason.WEIGHT_AND_PLACE, "review": False, "alternatives": (),
+    }
+    return CartEvent(**(fields | changes))
+
+
+def doubt(cart_event_id, track_id, sku, quantity, *alternatives, **changes):
+    fields = {"confidence": 0.5, "reason": Reason.AMBIGUOUS_PRODUCT, "review": True}
+    return take(cart_event_id, track_id, sku, quantity,
+                alternatives=tuple(Alternative(*a) for a in alternatives), **(fields | changes))
+
+
+def decided(at, *events):
+    return CartEvents(int(at * S), 0, events)
+
+
+def passage(at, lane_id, kind, credential=None):
+    return GateEvent(int(at * S), 0, lane_id, kind, credential)
+
+
+def tick(at):
+    return Tick(int(at * S), 0)
+
+
+def lines(receipt):
+    return {line.sku: line.quantity for line in receipt.lines}
+
+
+def shopping(*events, people=(1,)):
+    """One or more people, one batch of decisions, the end."""
+    return Run().step(tracks(0, *(track(p) for p in people)), decided(5, *events)).finish()
+
+
+# --- a store without lanes
+
+
+def test_a_visit_is_as_long_as_its_track():
+    run = Run().step(
+        tracks(1, track(7, first=0.9, label="alice")),
+        decided(2, take("a", 7, "cola", 2), take("b", 7, "soap")),
+        tracks(3, track(7, state=TrackState.ENDED)),
+        decided(4.1),
+    )
+    receipt = run.receipt
+    assert receipt.close_reason is CloseReason.TRACK_ENDED
+    assert (receipt.open_ns, receipt.stamp_ns) == (int(0.9 * S), 3 * S)
+    assert (receipt.label, receipt.track_ids, receipt.currency) == ("alice", (7,), "EUR")
+    assert lines(receipt) == {"cola": 2, "soap": 1}
+    assert (receipt.charged_minor, receipt.review_minor, receipt.review) == (2 * 150 + 299, 0, False)
+    line = receipt.lines[0]
+    assert (line.name, line.unit_price_minor, line.amount_minor) == ("Product cola", 150, 300)
+    assert (line.cart_event_ids, line.shelf_event_ids, line.track_ids) == (("a",), ("g1/a",), (7,))
+    assert run.finish().receipts == [receipt]
+
+
+def test_a_receipt_waits_for_what_settled_before_the_end():
+    run = Run().step(tracks(1, track(1)), tracks(3, track(1, state=TrackState.ENDED)), decided(3.9))
+    assert run.receipts == []
+    run.step(decided(4.0, take("a", 1, "cola", at=2.9)))
+    assert lines(run.receipt) == {"cola": 1}
+
+
+def test_carts_are_told_when_they_change():
+    run = Run().step(tracks(1, track(1)), tracks(2, track(1)), decided(3), decided(4, take("a", 1, "cola")), tick(5))
+    assert [(c.stamp_ns, c.carts[0].total_minor) for c in run.carts] == [(1 * S, 0), (4 * S, 150)]
+    run.finish()
+    assert [cart.state for batch in run.carts for cart in batch.carts] == [
+        CartState.OPEN, CartState.OPEN, CartState.CLOSED,
+    ]
+
+
+def test_the_end_of_the_stream_closes_every_visit():
+    run = Run().step(tracks(1, track(1), track(2)), decided(2, take("a", 2, "cola"))).finish(9 * S)
+    assert [lines(r) for r in run.receipts] == [{}, {"cola": 1}]
+    assert {r.close_reason for r in run.receipts} == {CloseReason.END_OF_STREAM}
+    assert {r.stamp_ns for r in run.receipts} == {9 * S}
+
+
+def test_visit_ids_are_keyed_and_repeatable():
+    ids = [r.session_id for r in shopping(people=(1, 2)).receipts]
+    assert ids == [r.session_id for r in shopping(people=(1, 2)).receipts]
+    assert len(set(ids)) == 2 and all(len(i) == 16 and int(i, 16) >= 0 for i in ids)
+    other = Run(session_key="another key for tests").step(tracks(0, track(1))).finish()
+    assert other.receipt.session_id not in ids
+
+
+# --- lines
+
+
+def test_what_is_put_back_is_not_charged():
+    receipt = shopping(take("a", 1, "cola", 2), take("b", 1, "cola", -1), take("c", 1, "soap"),
+                       take("d", 1, "soap", -1)).receipt
+    assert lines(receipt) == {"cola": 1}
+    assert (receipt.charged_minor, receipt.review) == (150, False)
+
+
+def test_a_return_of_what_is_not_in_the_cart_is_reviewed():
+    receipt = shopping(take("a", 1, "soap", -1), take("b", 1, "cola")).receipt
+    assert lines(receipt) == {"cola": 1}
+    assert receipt.unbooked_cart_event_ids == ("a",)
+    assert (receipt.charged_minor, receipt.review) == (150, True)
+
+
+def test_a_return_of_more_than_the_line_holds_puts_it_under_review():
+    receipt = shopping(take("a", 1, "cola"), take("b", 1, "cola", -2)).receipt
+    assert lines(receipt) == {"cola": 1}
+    assert receipt.unbooked_cart_event_ids == ("b",)
+    assert (receipt.charged_minor, receipt.review_minor, receipt.review) == (0, 150, True)
+
+
+@pytest.mark.parametrize("sku", ["gift", "not in the catalogue"])
+def test_a_product_without_a_price_is_charged_nothing_and_reviewed(sku):
+    receipt = shopping(take("a", 1, sku, 2), take("b", 1, "cola")).receipt
+    line = receipt.lines[0]
+    assert (line.unit_price_minor, line.amount_minor, line.review) == (None, 0, True)
+    assert (receipt.charged_minor, receipt.review_minor, receipt.review) == (150, 0, True)
+
+
+def test_a_doubtful_line_is_not_charged_and_keeps_its_evidence():
+    receipt = shopping(
+        take("a", 1, "cola"), doubt("b", 1, "cola", 1, (1, "soap", 1, 0.4), (0, "", 0, 0.1)), take("c", 1, "soap")
+    ).receipt
+    cola, soap = receipt.lines
+    assert cola.review and soap.review
+    assert (receipt.charged_minor, receipt.review_minor) == (0, 2 * 150 + 299)
+    assert (cola.confidence, cola.reason) == (0.5, Reason.AMBIGUOUS_PRODUCT)
+    assert [a.sku for a in cola.alternatives] == ["soap", ""]
+    assert soap.cart_event_ids == ("b", "c")
+
+
+def test_a_doubtful_return_puts_both_products_under_review():
+    receipt = shopping(
+        take("a", 1, "cola"), take("b", 1, "soap"), doubt("c", 1, "cola", -1, (1, "soap", -1, 0.45))
+    ).receipt
+    assert lines(receipt) == {"soap": 1}
+    assert (receipt.charged_minor, receipt.review_minor, receipt.review) == (0, 299, True)
+
+
+@pytest.mark.parametrize(("probability", "review"), [(0.3, True), (0.05, False)])
+def test_a_decision_that_may_be_about_somebody_else_puts_both_under_review(probability, review):
+    first, second = shopping(
+        take("a", 2, "cola"), take("b", 1, "cola"),
+        doubt("c", 1, "cola", -1, (2, "cola", -1, probability), reason=Reason.AMBIGUOUS_PERSON),
+        people=(1, 2),
+    ).receipts
+    assert first.review and lines(first) == {}
+    assert second.review is review
+    assert second.charged_minor == (0 if review else 150)
+
+
+def test_a_decision_about_nobody_makes_those_near_reviewable():
+    near, far = shopping(
+        doubt("a", 0, "cola", 1, (1, "cola", 1, 0.02)), doubt("b", 1, "", 1), doubt("c", 0, "", 1), people=(1, 2)
+    ).receipts
+    assert near.unbooked_cart_event_ids == ("a", "b") and near.review and near.lines == ()
+    assert far.unbooked_cart_event_ids == () and not far.review
+
+
+def test_a_decision_that_comes_twice_is_booked_once():
+    run = Run().step(tracks(0, track(1)), decided(5, take("a", 1, "cola")), decided(6, take("a", 1, "cola"))).finish()
+    assert lines(run.receipt) == {"cola": 1}
+
+
+def test_decisions_come_before_the_track():
+    run = Run().step(decided(1, take("a", 1, "cola"), doubt("b", 0, "", 1, (1, "cola", 1, 0.5))))
+    assert run.checkout.statistics()["cart_events_waiting"] == 2
+    receipt = run.step(tracks(1, track(1))).finish().receipt
+    assert lines(receipt) == {"cola": 1} and receipt.unbooked_cart_event_ids == ("b",)
+    assert run.checkout.statistics()["cart_events_waiting"] == 0
+
+
+# --- a store with lanes
+
+
+def credential(at, lane_id, name):
+    return passage(at, lane_id, GateEventKind.CREDENTIAL, name)
+
+
+def goes_in(at, lane_id="in_1"):
+    return passage(at, lane_id, GateEventKind.PASSAGE_IN)
+
+
+def goes_out(at, lane_id="out_1"):
+    return passage(at, lane_id, GateEventKind.PASSAGE_OUT)
+
+
+def test_a_visit_from_gate_to_gate():
+    run = Run(GATED_STORE).step(
+        tick(0),
+        credential(1, "in_1", "card"),
+        goes_in(2),
+        tracks(2.5, track(4, x=0.5, y=0.5, first=2.5, label="bob")),
+        decided(3, take("a", 4, "cola", at=2.6)),
+        tick(4.1),
+        tracks(5, track(4, x=9.0, y=0.6, first=2.5)),
+        goes_out(5.01),
+        decided(6.0),
+    )
+    assert [(c.lane_id, c.kind, c.reason) for c in run.commands] == [
+        ("in_1", GateCommandKind.ADMIT, GateCommandReason.GRANTED)
+    ]
+    assert run.receipts == []
+    receipt = run.step(decided(6.01)).receipt
+    assert (receipt.open_ns, receipt.stamp_ns) == (2 * S, int(5.01 * S))
+    assert (receipt.close_reason, receipt.credential, receipt.label) == (CloseReason.EXIT, "card", "bob")
+    assert lines(receipt) == {"cola": 1} and not receipt.review
+
+
+def test_a_gone_person_opens_and_closes_nothing_more():
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "card"), goes_in(2), tracks(2, track(4, x=0, y=0, first=2)), tick(4.1),
+        tracks(5, track(4, x=9, y=0, first=2)), goes_out(5), decided(6),
+        tracks(7, track(4, x=9, y=0, first=2)), goes_out(7), decided(8, take("a", 4, "cola", at=7)),
+    )
+    assert len(run.receipts) == 1
+    assert run.checkout.statistics()["exits_without_visit"] == 1
+    assert run.checkout.statistics()["cart_events_waiting"] == 1
+    assert run.step(tracks(9, track(4, state=TrackState.ENDED))).checkout.state().session_of == {}
+
+
+def test_people_who_enter_together_are_told_apart_by_lane_and_time():
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "anna"), credential(1, "in_2", "ben"), goes_in(2, "in_1"), goes_in(2, "in_2"),
+        tracks(2.1, track(1, x=1.0, y=0.4, first=2.1), track(2, x=0.4, y=0.4, first=2.1)),
+        credential(2.5, "in_1", "cleo"), goes_in(3.5, "in_1"),
+        tracks(3.6, track(3, x=0.1, y=0.1, first=3.6)),
+    ).finish()
+    assert {r.credential: r.track_ids for r in run.receipts} == {"anna": (2,), "ben": (1,), "cleo": (3,)}
+
+
+@pytest.mark.parametrize(
+    "person", [track(4, x=2.0, y=0.0, first=2), track(4, x=0.0, y=0.0, first=4.5)], ids=["too far", "too late"]
+)
+def test_a_passage_without_a_track_is_reviewed(person):
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "card"), goes_in(2), tracks(person.first_ns / S, person), tick(5)
+    ).finish()
+    assert run.receipt.track_ids == () and run.receipt.review
+
+
+def test_nobody_vanishes_except_through_a_gate():
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "card"), goes_in(2), tracks(2, track(4, x=0, y=0, first=2)), tick(5),
+        tracks(6, track(4, state=TrackState.ENDED)), decided(20),
+    )
+    assert run.receipts == []
+    assert run.finish().receipt.close_reason is CloseReason.END_OF_STREAM
+
+
+def test_who_is_not_at_the_lane_does_not_leave():
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "card"), goes_in(2), tracks(2, track(4, x=0, y=0, first=2)), tick(5),
+        tracks(6, track(4, x=7.0, y=0.0, first=2), track(5, x=9.0, y=0.0, first=5.9)), goes_out(6), decided(8),
+    )
+    assert run.receipts == []
+    assert run.checkout.statistics()["exits_without_visit"] == 1
+
+
+def test_refusals():
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "a"), credential(2, "in_1", "b"), credential(2, "out_1", "c"), tick(6.1),
+        credential(7, "in_1", "d"), goes_in(13),
+    )
+    assert [c.reason for c in run.commands] == [
+        GateCommandReason.GRANTED, GateCommandReason.BUSY, GateCommandReason.EXIT_ONLY, GateCommandReason.GRANTED,
+    ]
+    assert run.checkout.statistics()["entries_without_grant"] == 1
+    assert run.finish().receipts == []
+
+
+# --- laws
+
+SKUS = ["cola", "soap", "gift", "stranger", ""]
+
+
+@st.composite
+def stories(draw):
+    """A store and a list of items in the order of their stamps."""
+    gated = draw(st.booleans())
+    items, at, ended = [], 0.0, set()
+    for number in range(draw(st.integers(1, 25))):
+        at += draw(st.sampled_from([0.0, 0.1, 0.5, 1.5]))
+        kind = draw(st.sampled_from(["tracks", "events", "tick", *(["gate"] * 2 if gated else [])]))
+        if kind == "tracks":
+            people = []
+            for track_id in draw(st.lists(st.integers(1, 4), unique=True)):
+                if track_id not in ended:
+                    state = draw(st.sampled_from([TrackState.SEEN] * 5 + [TrackState.LOST, TrackState.ENDED]))
+                    ended |= {track_id} if state is TrackState.ENDED else set()
+                    x = draw(st.sampled_from([0.0, 1.0, 5.0, 9.0]))
+                    people.append(track(track_id, x, 0.0, first=at, state=state))
+            items.append(tracks(at, *people))
+        elif kind == "events":
+            batch = []
+            for position in range(draw(st.integers(0, 3))):
+                review = draw(st.booleans())
+                alternatives = draw(st.lists(
+                    st.builds(Alternative, st.integers(0, 4), st.sampled_from(SKUS), st.sampled_from([-1, 1]),
+                              st.sampled_from([0.05, 0.3])), max_size=3)) if review else []
+                batch.append(take(f"{number}.{position}", draw(st.integers(0, 4)), draw(st.sampled_from(SKUS)),
+                                  draw(st.sampled_from([-2, -1, 0, 1, 1, 2])), at=at, review=review,
+                                  alternatives=tuple(alternatives), confidence=draw(st.sampled_from([0.3, 0.9]))))
+            items.append(decided(at, *batch))
+        elif kind == "gate":
+            lane_id = draw(st.sampled_from(["in_1", "in_2", "out_1"]))
+            items.append(passage(at, lane_id, draw(st.sampled_from(list(GateEventKind))), f"card {number}"))
+        else:
+            items.append(tick(at))
+    return (GATED_STORE if gated else OPEN_STORE), items
+
+
+def booked(receipt, events):
+    """What the line's decisions say it holds."""
+    return {
+        line.sku: sum(
+            events[i].quantity for i in line.cart_event_ids
+            if events[i].track_id in receipt.track_ids and events[i].sku == line.sku
+            and i not in receipt.unbooked_cart_event_ids
+        )
+        for line in receipt.lines
+    }
+
+
+@given(stories())
+@settings(max_examples=150, deadline=None)
+def test_items_and_money_are_conserved(story):
+    store, items = story
+    run = Run(store).step(*items).finish()
+    events = {e.cart_event_id: e for item in items if isinstance(item, CartEvents) for e in item.events}
+    waiting = {(e.cart_event_id, track_id) for track_id, es in run.checkout.state().waiting.items() for e in es}
+    kept = {cart_event_id for cart_event_id, _ in waiting}
+
+    track_of = Counter(t for r in run.receipts for t in r.track_ids)
+    assert all(count == 1 for count in track_of.values())
+    total = Counter()
+    for receipt in run.receipts:
+        assert booked(receipt, events) == lines(receipt)
+        assert all(line.quantity > 0 for line in receipt.lines)
+        for line in receipt.lines:
+            total[line.sku] += line.quantity
+            price = PRODUCTS[line.sku].price_minor if line.sku in PRODUCTS else None
+            assert line.amount_minor == line.quantity * (price or 0)
+            doubtful = any(events[i].review for i in line.cart_event_ids)
+            assert line.review or (price is not None and not doubtful)
+        assert receipt.charged_minor + receipt.review_minor == sum(line.amount_minor for line in receipt.lines)
+        assert receipt.charged_minor == sum(line.amount_minor for line in receipt.lines if not line.review)
+        assert receipt.review >= (any(line.review for line in receipt.lines) or bool(receipt.unbooked_cart_event_ids))
+
+    unbooked = {i for r in run.receipts for i in r.unbooked_cart_event_ids}
+    expected = Counter()
+    about_nobody = 0
+    for event in events.values():
+        nameable = event.track_id and event.sku and event.quantity
+        if nameable and event.cart_event_id not in unbooked and (event.cart_event_id, event.track_id) not in waiting:
+            expected[event.sku] += event.quantity
+        elif not nameable and event.cart_event_id not in unbooked and event.cart_event_id not in kept:
+            about_nobody += 1
+    assert +total == +expected and not -expected
+    assert about_nobody == run.checkout.statistics()["cart_events_about_nobody"]
+    assert len(run.receipts) == run.checkout.statistics()["visits_opened"]
+    assert run.checkout.statistics()["visits_open"] == 0
+
+
+def transcript(run):
+    return run.carts, run.receipts, run.commands
+
+
+@given(stories())
+@settings(max_examples=60, deadline=None)
+def test_decisions_that_come_twice_change_nothing(story):
+    store, items = story
+    twice = [
+        CartEvents(i.stamp_ns, i.sequence, i.events + i.events) if isinstance(i, CartEvents) else i for i in items
+    ]
+    assert transcript(Run(store).step(*items).finish()) == transcript(Run(store).step(*twice).finish())
+
+
+@given(stories(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_restored_checkout_goes_on_as_if_nothing_had_happened(story, data):
+    store, items = story
+    cut = data.draw(st.integers(0, len(items)))
+    whole, parts = Run(store).step(*items).finish(), Run(store).step(*items[:cut])
+    saved = parts.checkout.state()
+    frozen = pickle.dumps(saved)
+    parts.checkout.step(tick(10_000))
+    assert pickle.dumps(saved) == frozen
+    parts.checkout = Checkout.restore(CheckoutConfig(**CONFIG), store, pickle.loads(frozen))
+    assert transcript(parts.step(*items[cut:]).finish()) == transcript(whole)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("session_key", "short"), ("grant_timeout_ms", 0), ("bind_time_ms", -1), ("bind_distance", float("nan")),
+     ("exit_distance", float("inf")), ("settle_ms", -1), ("doubt_probability", 0.0), ("doubt_probability", 1.1)],
+)
+def test_a_config_is_checked(key, value):
+    with pytest.raises(ValueError, match=key):
+        CheckoutConfig(**(CONFIG | {key: value}))

@@ -1,0 +1,227 @@
+"""The hard cases of a store without tills, each as a short scene."""
+
+import pytest
+
+from aisle_core.types import HandSide, Reason
+
+from .fusion_world import Scene, make_store, told
+
+
+def scene(*people, **details):
+    made = Scene(**details)
+    for track_id, x in people:
+        made.stands(track_id, x)
+    return made
+
+
+def test_a_pick_is_booked():
+    (e,) = scene((1, 0.1)).moves(1, "p0", 5.0, -0.623).run()
+    assert (e.track_id, e.sku, e.quantity, e.reason, e.review) == (1, "water", 1, Reason.WEIGHT_AND_PLACE, False)
+    assert e.confidence > 0.99
+    assert (e.shelf_event_id, e.plate_id, e.cart_event_id) == ("s1/1", "p0", "c1")
+
+
+def test_pick_and_put_back_on_the_same_plate():
+    events = scene((1, 0.1)).moves(1, "p0", 5.0, -0.623).moves(1, "p0", 8.0, 0.622).run()
+    assert told(events) == [(1, "water", 1), (1, "water", -1)]
+    assert events[1].reason == Reason.OWN_CART
+    assert not events[1].review
+
+
+def test_put_back_within_the_same_moment():
+    events = scene((1, 0.1)).moves(1, "p0", 5.0, -0.623).moves(1, "p0", 5.3, 0.622).run()
+    assert told(events) == [(1, "water", 1), (1, "water", -1)]
+
+
+def test_put_back_on_another_products_plate_comes_from_the_own_cart():
+    events = scene((1, 0.4)).moves(1, "p0", 5.0, -0.623).moves(1, "p7", 8.0, 0.622).run()
+    assert told(events) == [(1, "water", 1), (1, "water", -1)]
+    assert events[1].reason == Reason.OWN_CART
+    assert not events[1].review
+
+
+def test_a_foreign_item_is_sold_from_where_it_lies():
+    events = (
+        scene((1, 0.4), (2, 0.9))
+        .moves(1, "p0", 5.0, -0.623)
+        .moves(1, "p7", 8.0, 0.622)
+        .moves(2, "p7", 12.0, -0.624)
+        .moves(2, "p7", 14.0, -0.2)
+        .run()
+    )
+    assert told(events)[2:] == [(2, "water", 1), (2, "tea", 1)]
+    assert events[2].reason == Reason.MISPLACED
+    assert not events[2].review
+
+
+def test_a_misplaced_item_nobody_saw_being_put_there():
+    (e,) = scene((1, 0.3)).moves(1, "p3", 5.0, -0.92).run()
+    assert (e.track_id, e.sku, e.quantity, e.reason) == (1, "oil", 1, Reason.MISPLACED)
+
+
+def test_the_hand_in_the_plate_beats_the_nearer_head():
+    events = scene((1, 0.05), (2, 0.7)).moves(2, "p0", 5.0, -0.62).run()
+    assert told(events) == [(2, "water", 1)]
+    assert not events[0].review
+
+
+def test_two_people_take_from_two_plates_at_once():
+    events = (
+        scene((1, 0.0), (2, 0.5)).moves(1, "p0", 5.0, -0.62).moves(2, "p2", 5.0, -1.04).run()
+    )
+    assert sorted(told(events)) == [(1, "water", 1), (2, "juice", 1)]
+    assert not any(e.review for e in events)
+
+
+def test_one_hand_is_not_at_two_plates_at_once():
+    """Both hands are between the plates; alone, the better one would take both."""
+    made = scene((1, -0.1), (2, 0.4))
+    made.reaches_for(1, (0.095, 0.0, 1.0), 5.0).reaches_for(2, (0.115, 0.0, 1.0), 5.0)
+    events = made.feels("p0", 5.0, -0.62).feels("p1", 5.0, -0.355).run()
+    assert {e.sku: e.track_id for e in events} == {"water": 1, "soda": 2}
+
+
+@pytest.mark.parametrize("units", [2, 5])
+def test_several_units_at_once(units):
+    (e,) = scene((1, 0.1)).moves(1, "p0", 5.0, -0.62 * units, stddev=0.004).run()
+    assert (e.sku, e.quantity, e.review) == ("water", units, False)
+
+
+def test_five_quick_picks():
+    made = scene((1, 0.1))
+    for number in range(5):
+        made.moves(1, "p0", 5.0 + 0.4 * number, -0.621)
+    assert told(made.run()) == [(1, "water", 1)] * 5
+
+
+@pytest.mark.parametrize("split", [(0.25, 0.25), (0.4, 0.1), (0.505, -0.01)])
+def test_an_item_over_two_plates_of_its_facing_is_one_item(split):
+    made = scene((1, 0.5)).reaches_for(1, "p4", 5.0)
+    made.feels("p4", 5.0, -split[0]).feels("p5", 5.02, -split[1])
+    assert told(made.run()) == [(1, "cereal", 1)]
+
+
+def test_two_items_on_two_plates_of_one_facing_are_two():
+    made = scene((1, 0.5)).reaches_for(1, "p4", 5.0).reaches_for(1, "p5", 5.0, HandSide.LEFT)
+    events = made.feels("p4", 5.0, -0.5).feels("p5", 5.02, -0.5).run()
+    assert sum(e.quantity for e in events) == 2
+    assert {(e.track_id, e.sku) for e in events} == {(1, "cereal")}
+
+
+def test_an_item_moved_to_the_plate_beside_stays_in_the_store():
+    made = scene((1, 0.5)).reaches_for(1, "p4", 5.0)
+    events = made.feels("p4", 5.0, -0.5).feels("p5", 5.02, 0.5).run()
+    assert sum(e.quantity for e in events) == 0
+    assert not any(e.review for e in events)
+
+
+def test_an_item_that_rolls_to_the_plate_beside_is_nothing():
+    assert scene((1, 3.5)).feels("p4", 5.0, -0.5).feels("p5", 5.02, 0.5).run() == []
+
+
+def test_drift_of_a_neighbour_is_nothing():
+    events = scene((1, 0.1)).moves(1, "p0", 5.0, -0.623).feels("p1", 5.0, 0.0106).run()
+    assert told(events) == [(1, "water", 1)]
+    assert not events[0].review
+
+
+def test_same_weight_without_other_evidence_is_reviewed():
+    """Soda and salt weigh the same and stand on one plate."""
+    store = make_store({"soda": ("p1",), "salt": ("p1",)}, {"soda": 0.355, "salt": 0.355})
+    (e,) = scene((1, 0.1), store=store).moves(1, "p1", 5.0, -0.355).run()
+    assert e.review
+    assert e.reason == Reason.AMBIGUOUS_PRODUCT
+    assert {e.sku, e.alternatives[0].sku} == {"soda", "salt"}
+    assert e.alternatives[0].probability == pytest.approx(0.5, abs=0.01)
+
+
+def test_same_weight_is_decided_by_a_recogniser():
+    store = make_store({"soda": ("p1",), "salt": ("p1",)}, {"soda": 0.355, "salt": 0.355})
+    (e,) = scene((1, 0.1), store=store).moves(1, "p1", 5.0, -0.355).says(1, salt=-1.0, soda=-9.0).run()
+    assert (e.sku, e.review) == ("salt", False)
+
+
+def test_own_items_of_same_weight_put_back_at_each_others_place_are_reviewed():
+    made = scene((1, 0.3)).moves(1, "p1", 5.0, -0.355).moves(1, "p12", 7.0, -0.355)
+    events = made.moves(1, "p12", 10.0, 0.355).run()
+    assert events[2].quantity == -1
+    assert events[2].review
+    assert {events[2].sku, events[2].alternatives[0].sku} == {"soda", "salt"}
+
+
+def test_nobody_near_is_nobody():
+    (e,) = scene((1, 3.5)).feels("p0", 5.0, -0.62).run()
+    assert (e.track_id, e.sku, e.quantity, e.reason, e.review) == (0, "water", 1, Reason.NOBODY_NEAR, True)
+
+
+def test_an_empty_store_has_nobody():
+    (e,) = scene().feels("p0", 5.0, -0.62).run()
+    assert (e.track_id, e.reason, e.review) == (0, Reason.NOBODY_NEAR, True)
+
+
+def test_two_hands_in_one_plate_are_reviewed():
+    made = scene((1, -0.1), (2, 0.2)).reaches_for(1, "p0", 5.0).reaches_for(2, "p0", 5.0)
+    (e,) = made.feels("p0", 5.0, -0.62).run()
+    assert e.sku == "water"
+    assert e.review
+    assert e.reason == Reason.AMBIGUOUS_PERSON
+    assert {e.track_id, e.alternatives[0].track_id} == {1, 2}
+
+
+def test_a_person_near_without_visible_hands_takes_it():
+    (e,) = Scene().stands(1, 0.1, hands=False).stands(2, 3.5).feels("p0", 5.0, -0.62).run()
+    assert (e.track_id, e.sku) == (1, "water")
+
+
+def test_a_product_of_unknown_weight_is_booked_and_reviewed():
+    (e,) = scene((1, 0.6)).moves(1, "p6", 5.0, -0.137).run()
+    assert (e.track_id, e.sku, e.quantity, e.review) == (1, "herbs", 1, True)
+
+
+def test_a_product_of_unknown_weight_is_put_back_by_the_measured_weight():
+    events = scene((1, 0.6)).moves(1, "p6", 5.0, -0.137).moves(1, "p7", 8.0, 0.138).run()
+    assert told(events) == [(1, "herbs", 1), (1, "herbs", -1)]
+
+
+def test_no_product_has_that_weight():
+    (e,) = scene((1, 0.1)).moves(1, "p0", 5.0, -0.45).run()
+    assert (e.track_id, e.sku, e.reason, e.review) == (1, "", Reason.NO_PRODUCT_FITS, True)
+
+
+def test_the_first_picker_pays_after_a_hand_over():
+    """The other one puts it back: it comes out of the picker's cart, and somebody looks at it."""
+    events = scene((1, 0.1), (2, 0.6)).moves(1, "p0", 5.0, -0.62).moves(2, "p7", 9.0, 0.62).run()
+    assert told(events) == [(1, "water", 1), (1, "water", -1)]
+    assert events[1].review
+
+
+def test_a_put_back_that_nobody_owns_is_booked_on_nobody():
+    (e,) = scene((1, 0.1)).moves(1, "p0", 5.0, 0.62).run()
+    assert (e.track_id, e.sku, e.quantity, e.review) == (0, "water", -1, True)
+
+
+def test_a_cart_leaves_with_its_person():
+    made = Scene().stands(1, 0.1, to_s=7.0).stands(2, 0.6)
+    events = made.moves(1, "p0", 5.0, -0.62).moves(2, "p7", 12.0, 0.62).run()
+    assert events[1].track_id == 0
+
+
+def test_an_item_held_above_its_plate_for_long_then_taken():
+    made = scene((1, 0.1), (2, 0.5)).reaches_for(1, "p0", 5.0, for_s=6.3).reaches_for(2, "p0", 7.0)
+    (e,) = made.feels("p0", 5.0, -0.62, lasts_ms=6000).run()
+    assert (e.track_id, e.sku, e.review) == (1, "water", False)
+
+
+def test_hands_at_the_shelf_above_are_told_apart():
+    made = scene((1, 0.0), (2, 0.1)).reaches_for(1, "p0", 5.0).reaches_for(2, "p8", 5.0)
+    (e,) = made.feels("p8", 5.0, -1.0).run()
+    assert (e.track_id, e.sku) == (2, "milk")
+
+
+def test_left_and_right_hand_take_two_things_at_once():
+    made = scene((1, 0.3)).reaches_for(1, "p0", 5.0, HandSide.LEFT).reaches_for(1, "p2", 5.0, HandSide.RIGHT)
+    events = made.feels("p0", 5.0, -0.62).feels("p2", 5.0, -1.04).run()
+    assert sorted(told(events)) == [(1, "juice", 1), (1, "water", 1)]
+    assert not any(e.review for e in events)
+
+

@@ -1,0 +1,1 @@
+"""Driver nodes for the devices of a store."""

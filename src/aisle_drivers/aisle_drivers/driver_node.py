@@ -1,0 +1,51 @@
+"""What the driver nodes share: poll a backend by the node's clock and publish what the devices said."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from aisle_contract.interfaces import END_OF_STREAM, Topic
+from aisle_contract.sites import find_site, topic_names
+from aisle_core.store import load_store
+from aisle_nodes.messages import CODEC
+from aisle_nodes.node_base import AisleNode
+from aisle_nodes.stream_ends import end_of_stream
+
+from aisle_drivers.backends import open_backend
+from aisle_drivers.params import DriverParams
+
+POLL_PERIOD_S = 0.01
+
+
+class DriverNode(AisleNode[DriverParams]):
+    """Publishes ``topics`` of all devices of the site."""
+
+    params_class = DriverParams
+    topics: ClassVar[tuple[Topic, ...]]
+
+    def setup(self) -> None:
+        self.store = load_store(find_site(self.params.site))
+        names = [(topic, name) for topic in self.topics for name in topic_names(topic, self.store)]
+        self._backend = open_backend(self.params.backend, self.params.bag, [name for _, name in names])
+        self._routes = {name: self.announce(topic, name) for topic, name in names}
+        self._end = self.announce(END_OF_STREAM)
+        self._timer = self.create_timer(POLL_PERIOD_S, self._poll)
+        if not self.params.bag:
+            self.complain("no bag is given: the devices stay silent; launch with bag:=BAG")
+
+    def teardown(self) -> None:
+        if hasattr(self, "_timer"):
+            self.destroy_timer(self._timer)
+            self._backend.close()
+            del self._timer
+
+    def _poll(self) -> None:
+        if not self.active:
+            return
+        now_ns = self.get_clock().now().nanoseconds
+        for name, item in self._backend.poll(now_ns):
+            self.send(self._routes[name], CODEC.to_message(item))
+        if self._backend.ended and not self._end.last:
+            ended = [(name, output.last) for name, output in self._routes.items()]
+            self.send(self._end, end_of_stream(now_ns, self.get_name(), ended))
+            self.destroy_timer(self._timer)

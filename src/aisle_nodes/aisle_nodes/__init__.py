@@ -1,0 +1,1 @@
+"""The nodes of the store graph: thin shells around aisle_core."""

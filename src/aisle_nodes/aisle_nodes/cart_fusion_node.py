@@ -1,0 +1,40 @@
+"""cart_fusion_node: tracks and shelf events -> who took or returned what."""
+
+from aisle_contract.interfaces import CART_EVENTS, ITEM_EVIDENCE, PERSON_TRACKS, SHELF_EVENTS, TICK
+from aisle_core.stages import CartFusionStage
+from aisle_core.types import CartEvents, ItemEvidence, PersonTracks, ShelfEvents, Tick
+
+from aisle_nodes.node_base import Output
+from aisle_nodes.params import CartFusionParams
+from aisle_nodes.run import run
+from aisle_nodes.stage_node import Input, StageNode
+
+
+class CartFusionNode(StageNode[CartFusionParams]):
+    """Runs ``CartFusionStage``."""
+
+    params_class = CartFusionParams
+
+    def make_stage(self) -> CartFusionStage:
+        return CartFusionStage(self.store, self.params.fusion)
+
+    def make_inputs(self) -> list[Input]:
+        return [
+            Input(PERSON_TRACKS, PersonTracks, PERSON_TRACKS.name),
+            Input(SHELF_EVENTS, ShelfEvents, SHELF_EVENTS.name),
+            Input(ITEM_EVIDENCE, ItemEvidence, ITEM_EVIDENCE.name, required=False),
+            Input(TICK, Tick, TICK.name),
+        ]
+
+    def make_outputs(self) -> dict[tuple[type, str], Output]:
+        return {(CartEvents, ""): self.announce(CART_EVENTS)}
+
+
+def make() -> CartFusionNode:
+    """The node under its usual name."""
+    return CartFusionNode("cart_fusion_node")
+
+
+def main() -> int:
+    """Entry point."""
+    return run(["cart_fusion_node"])

@@ -1,0 +1,106 @@
+"""The parameters of every node; ``config/nodes/<node>.yaml`` gives the values, this file the names and types."""
+
+from dataclasses import dataclass
+
+from aisle_core.checkout import CheckoutConfig
+from aisle_core.fusion import FusionConfig
+from aisle_core.people import PeopleConfig
+from aisle_core.tracking import TrackerConfig
+from aisle_core.weighing import WeighingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class StoreParams:
+    """store_node."""
+
+    autostart: bool
+    site: str
+    publish_tick: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleParams:
+    """people_node."""
+
+    autostart: bool
+    site: str
+    people: PeopleConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerParams:
+    """tracker_node."""
+
+    autostart: bool
+    site: str
+    tracker: TrackerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfEventParams:
+    """shelf_event_node."""
+
+    autostart: bool
+    site: str
+    weighing: WeighingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class CartFusionParams:
+    """cart_fusion_node."""
+
+    autostart: bool
+    site: str
+    fusion: FusionConfig
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutParams:
+    """checkout_node."""
+
+    autostart: bool
+    site: str
+    checkout: CheckoutConfig
+
+
+@dataclass(frozen=True, slots=True)
+class MarkersParams:
+    """markers_node."""
+
+    autostart: bool
+    site: str
+    period_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BagPlayerParams:
+    """bag_player_node."""
+
+    autostart: bool
+    site: str
+    bag: str
+    rate: float
+    start_paused: bool
+    start_offset_s: float
+    clock_hz: float
+    wait_for_nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsParams:
+    """results_node."""
+
+    autostart: bool
+    site: str
+    events: str
+    receipts: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderParams:
+    """recorder_node."""
+
+    autostart: bool
+    site: str
+    out: str
+    profile: str

@@ -1,0 +1,73 @@
+"""Building blocks of the launch files: the arguments all concerns share, and a process that runs nodes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aisle_contract.sites import find_site
+from aisle_core.store import load_store
+from aisle_replay.bag import BagReader
+from launch import LaunchContext, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, SetLaunchConfiguration
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
+
+SHARE = FindPackageShare("aisle_bringup")
+
+
+def common_arguments() -> list[LaunchDescriptionEntity]:
+    """Site, namespace and clock; and the transport, which every process needs."""
+    return [
+        DeclareLaunchArgument("namespace", default_value="demo", description="Namespace of the store: its store_id."),
+        DeclareLaunchArgument("site", default_value="demo", description="Site: a name in config/stores, or a folder."),
+        DeclareLaunchArgument(
+            "use_sim_time", default_value="false", choices=["true", "false"], description="Take the time from /clock."
+        ),
+        include("transport"),
+    ]
+
+
+def include(concern: str, **arguments: Any) -> IncludeLaunchDescription:
+    """Another launch file of this folder; the shared arguments are handed on."""
+    return IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(PathJoinSubstitution([SHARE, "launch", f"{concern}.launch.py"])),
+        launch_arguments=list(arguments.items()),
+    )
+
+
+def shared() -> dict[str, LaunchConfiguration]:
+    """The shared arguments, to hand to ``include``."""
+    return {name: LaunchConfiguration(name) for name in ("namespace", "site", "use_sim_time")}
+
+
+def process(
+    name: str,
+    nodes: Sequence[str],
+    overrides: Mapping[str, Any] | None = None,
+    package: str = "aisle_nodes",
+    **options: Any,
+) -> Node:
+    """One process that runs ``nodes``, each with its file in config/nodes and the shared arguments."""
+    files = [PathJoinSubstitution([SHARE, "config", "nodes", f"{node}.yaml"]) for node in nodes]
+    values = {"site": LaunchConfiguration("site"), "use_sim_time": LaunchConfiguration("use_sim_time")}
+    return Node(
+        package=package,
+        executable="run",
+        exec_name=name,
+        namespace=LaunchConfiguration("namespace"),
+        arguments=list(nodes),
+        parameters=[*files, {**values, **(overrides or {})}],
+        output="screen",
+        **options,
+    )
+
+
+def use_site_of_bag(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Set ``site`` and ``namespace`` from the bag unless they were given. For OpaqueFunction."""
+    given = {name: LaunchConfiguration(name).perform(context) for name in ("bag", "site", "namespace")}
+    with BagReader(Path(given["bag"])) as bag:
+        site = find_site(given["site"]) if given["site"] else bag.site_folder()
+    namespace = given["namespace"] or load_store(site).store_id
+    return [SetLaunchConfiguration("site", str(site)), SetLaunchConfiguration("namespace", namespace)]

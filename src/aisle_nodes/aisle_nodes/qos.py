@@ -1,0 +1,24 @@
+"""The five quality-of-service profiles; there are no others."""
+
+from aisle_contract.interfaces import Qos
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+
+def _profile(qos: Qos, reliability: ReliabilityPolicy, durability: DurabilityPolicy) -> QoSProfile:
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST, depth=qos.depth, reliability=reliability, durability=durability
+    )
+
+
+PUBLISHER: dict[Qos, QoSProfile] = {
+    qos: _profile(
+        qos,
+        ReliabilityPolicy.RELIABLE,
+        DurabilityPolicy.TRANSIENT_LOCAL if qos is Qos.STATE else DurabilityPolicy.VOLATILE,
+    )
+    for qos in Qos
+}
+
+SUBSCRIBER: dict[Qos, QoSProfile] = PUBLISHER | {
+    Qos.SENSOR: _profile(Qos.SENSOR, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
+}

@@ -1,0 +1,72 @@
+"""Run nodes in one process: ``run people_node tracker_node``, and one entry point per node.
+
+Few processes per host: discovery costs per participant, and nodes of one process exchange messages cheaply.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+
+import rclpy
+from aisle_core.errors import AisleError
+from rclpy.executors import ExternalShutdownException
+from rclpy.experimental import EventsExecutor
+from rclpy.task import Future
+from rclpy.utilities import remove_ros_args
+
+from aisle_nodes.node_base import AisleNode, ConfigureError
+
+_FOREVER_S = 30 * 86400.0
+
+
+def spin(nodes: list[AisleNode]) -> int:
+    """Spin until interrupted (0) or until a node asks to exit (its code).
+
+    ``EventsExecutor`` is the cheapest executor; its ``spin()`` never runs a callback in the manylinux wheels, while
+    waiting for a future, with a time-out, works everywhere.
+    """
+    executor = EventsExecutor()
+    exit_code = Future()
+    for node in nodes:
+        executor.add_node(node)
+        node.exit_code.add_done_callback(lambda done: exit_code.done() or exit_code.set_result(done.result()))
+    try:
+        while rclpy.ok() and not exit_code.done():
+            executor.spin_until_future_complete(exit_code, timeout_sec=_FOREVER_S)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    return exit_code.result() if exit_code.done() else 0
+
+
+def run(names: list[str], package: str = "aisle_nodes") -> int:
+    """Start the nodes and spin; 0 after an interrupt, 2 when a node refuses its configuration."""
+    rclpy.init(args=sys.argv)
+    nodes: list[AisleNode] = []
+    try:
+        for name in names:
+            nodes.append(importlib.import_module(f"{package}.{name}").make())
+        for node in nodes:
+            node.start()
+        return spin(nodes)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except (AisleError, ConfigureError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for node in nodes:
+            node.teardown()
+            node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def main(package: str = "aisle_nodes") -> int:
+    """Entry point ``run NODE [NODE ...]``."""
+    names = remove_ros_args(sys.argv)[1:]
+    if not names:
+        print("run: name at least one node, for example: run people_node tracker_node", file=sys.stderr)
+        return 2
+    return run(names, package)

@@ -1,0 +1,102 @@
+"""A node that is one stage of ``aisle_core.stages``: convert, push, convert, publish; and the end of streams."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Protocol, TypeVar
+
+from aisle_contract.interfaces import END_OF_STREAM, Topic
+from aisle_core.stages import Stage
+from aisle_core.store import load_store
+
+from aisle_nodes.messages import CODEC
+from aisle_nodes.node_base import AisleNode, Output
+from aisle_nodes.stream_ends import StreamEnds, end_of_stream
+from aisle_contract.sites import find_site
+
+P = TypeVar("P", bound="SiteParams")
+
+
+class SiteParams(Protocol):
+    """What the parameters of every stage node have."""
+
+    site: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Input:
+    """One input topic. ``required``: the stream ends only after its end was announced."""
+
+    topic: Topic
+    core_class: type[Any]
+    name: str
+    required: bool = True
+
+
+class StageNode(AisleNode[P]):
+    """Base of the nodes between the sensors and the receipt."""
+
+    def make_stage(self) -> Stage[Any]:
+        """The assembly this node runs, from ``self.params`` and ``self.store``."""
+        raise TypeError(f"{type(self).__name__} has no stage")
+
+    def make_inputs(self) -> list[Input]:
+        """The topics it listens to."""
+        raise TypeError(f"{type(self).__name__} has no inputs")
+
+    def make_outputs(self) -> dict[tuple[type[Any], str], Output]:
+        """(core type, device id or "") -> publisher."""
+        raise TypeError(f"{type(self).__name__} has no outputs")
+
+    def device_of(self, item: Any) -> str:
+        """Which device's topic an output goes to; "" for a topic of the store."""
+        return ""
+
+    def setup(self) -> None:
+        self.store = load_store(find_site(self.params.site))
+        self._stage = self.make_stage()
+        self._inputs = self.make_inputs()
+        self._routes = self.make_outputs()
+        self._new_ends()
+        for entry in self._inputs:
+            self.listen(entry.topic, self._pusher(entry), entry.name)
+        self.listen(END_OF_STREAM, self._on_end)
+        self._end_output = self.announce(END_OF_STREAM)
+
+    def input_seen(self, name: str) -> None:
+        if self._ends.reached(self):
+            self._finish()
+
+    def extra_diagnostics(self) -> dict[str, object]:
+        if not hasattr(self, "_stage"):
+            return {}
+        statistics = self._stage.statistics()
+        values: dict[str, object] = {"clock jumps": statistics.clock_jumps, **statistics.counts}
+        values |= {f"rejected: {reason}": count for reason, count in statistics.rejected.items()}
+        for name, source in statistics.sources.items():
+            values |= {f"{name} late": source.late, f"{name} silent": source.silent}
+        return values
+
+    def _pusher(self, entry: Input) -> Any:
+        def push(message: Any) -> None:
+            self._emit(self._stage.push(CODEC.to_core(message, entry.core_class)))
+
+        return push
+
+    def _emit(self, items: list[Any]) -> None:
+        for item in items:
+            self.send(self._routes[type(item), self.device_of(item)], CODEC.to_message(item))
+
+    def _on_end(self, message: Any) -> None:
+        self._ends.announce(message)
+
+    def _finish(self) -> None:
+        """Flush, say that the outputs have ended, and be ready for another stream."""
+        self._emit(self._stage.finish())
+        ended = [(output.name, output.last) for output in self.outputs.values() if output is not self._end_output]
+        self.send(self._end_output, end_of_stream(self.get_clock().now().nanoseconds, self.get_name(), ended))
+        self._new_ends()
+
+    def _new_ends(self) -> None:
+        optional = {entry.name for entry in self._inputs if not entry.required}
+        self._ends = StreamEnds({entry.name for entry in self._inputs} - optional, optional)

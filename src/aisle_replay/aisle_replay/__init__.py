@@ -1,0 +1,1 @@
+"""Bags without ROS: import, read, write, replay and score."""

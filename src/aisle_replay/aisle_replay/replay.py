@@ -1,0 +1,119 @@
+"""Offline replay: a bag through the pipeline, without ROS."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from aisle_contract import params
+from aisle_core.errors import AisleError
+from aisle_core.pipeline import Pipeline, PipelineConfig
+from aisle_core.store import LatencyProfile, Store, load_store
+from aisle_core.types import Bodies, GateEvent, ItemEvidence, ScaleLayout, ScaleReadings, Tick
+
+from .bag import BagReader
+from .results import Results
+
+Order = Literal["log", "stamp", "random"]
+INPUTS = (ScaleLayout, ScaleReadings, Bodies, GateEvent, ItemEvidence, Tick)
+"""What the pipeline is fed with; everything else in a bag was decided by an earlier run."""
+
+NODE_OF = {
+    "people": "people_node",
+    "tracker": "tracker_node",
+    "weighing": "shelf_event_node",
+    "fusion": "cart_fusion_node",
+    "checkout": "checkout_node",
+}
+"""Parameter group -> the node whose file has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """Decisions of a replay, and how much went in."""
+
+    results: Results
+    store: Store
+    messages: int
+    duration_s: float
+    """Log time from the first to the last message."""
+
+
+def load_config(config_dir: Path) -> PipelineConfig:
+    """The stages' tuning from ``<config_dir>/nodes``, as the nodes of the graph have it."""
+    hints = typing.get_type_hints(PipelineConfig)
+    groups = {}
+    for field in dataclasses.fields(PipelineConfig):
+        path = config_dir / "nodes" / f"{NODE_OF[field.name]}.yaml"
+        prefix = field.name + "."
+        values = {
+            name.removeprefix(prefix): value
+            for name, value in params.read_file(path).items()
+            if name.startswith(prefix)
+        }
+        groups[field.name] = params.build(hints[field.name], values, str(path))
+    return PipelineConfig(**groups)
+
+
+def replay(
+    bag: Path,
+    config_dir: Path,
+    site: Path | None = None,
+    allow_config: bool = False,
+    order: Order = "log",
+    seed: int = 0,
+) -> ReplayResult:
+    """Replay a bag.
+
+    ``site`` is a site folder to use in place of the recorded one; ``order`` is that of the log times, of the stamps, or
+    a random one in which every source stays within its lateness and time-out (drawn from ``seed``).
+
+    Raises AisleError when bag, site or tuning is wrong, and when the site is not the one the bag was recorded with
+    unless ``allow_config``.
+    """
+    config = load_config(config_dir)
+    with BagReader(bag) as reader:
+        store = reader.load_store() if site is None else load_store(site)
+        if store.site_hash != reader.site_hash and not allow_config:
+            recorded = f"{reader.site_hash[:12]}..." if reader.site_hash else "unknown"
+            raise AisleError(
+                f"{bag}: recorded with site {recorded}, replayed with {store.site_hash[:12]}... of "
+                f"{site or reader.site}; give the recorded site or --allow-config"
+            )
+        items = [(log_ns, topic.name, item) for log_ns, topic, item in reader.items() if isinstance(item, INPUTS)]
+        duration_s = (reader.end_ns - reader.start_ns) / 1e9
+    if order != "log":
+        items = _reordered(items, store.latency, None if order == "stamp" else np.random.default_rng(seed))
+    pipeline = Pipeline(config, store)
+    results = Results()
+    for _, _, item in items:
+        for output in pipeline.push(item):
+            results.add(output)
+    for output in pipeline.finish():
+        results.add(output)
+    return ReplayResult(results, store, len(items), duration_s)
+
+
+def _reordered(
+    items: list[tuple[int, str, Any]], latency: LatencyProfile, rng: np.random.Generator | None
+) -> list[tuple[int, str, Any]]:
+    """By stamp, or in the order of random arrivals: a delay per topic, and a jitter per reading or body.
+
+    Layouts are latched and come first. Ticks, gate events and evidence are in order in themselves.
+    """
+    delays: dict[str, float] = {}
+
+    def arrival(entry: tuple[int, str, Any]) -> tuple[bool, float]:
+        _, topic, item = entry
+        if rng is None:
+            return not isinstance(item, ScaleLayout), item.stamp_ns
+        if topic not in delays:
+            delays[topic] = rng.uniform(0, latency.sensor_timeout_ns / 2)
+        jitter = rng.uniform(0, latency.sensor_lateness_ns) if isinstance(item, (ScaleReadings, Bodies)) else 0
+        return not isinstance(item, ScaleLayout), item.stamp_ns + delays[topic] + jitter
+
+    return sorted(items, key=arrival)

@@ -1,0 +1,157 @@
+"""What a replay leaves behind: events as JSON lines, and receipts.
+
+Both are functions of the decisions alone: sorted, in canonical JSON (sorted keys, no spaces, shortest exact numbers),
+so that equal decisions give equal bytes. ``docs/receipts.md`` describes the files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import enum
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from aisle_core.errors import AisleError
+from aisle_core.store import Store
+from aisle_core.store.currency import DECIMALS
+from aisle_core.types import CartEvent, CartEvents, GateCommand, Receipt, ShelfEvent, ShelfEvents
+
+FULL_SUFFIX = ".full.json"
+
+
+class Results:
+    """Collects the decisions among the outputs of the stages."""
+
+    def __init__(self) -> None:
+        self.shelf_events: list[ShelfEvent] = []
+        self.cart_events: list[CartEvent] = []
+        self.gate_commands: list[GateCommand] = []
+        self.receipts: list[Receipt] = []
+
+    def add(self, item: Any) -> None:
+        """Take one output of a stage if it is a decision."""
+        if isinstance(item, ShelfEvents):
+            self.shelf_events += item.events
+        elif isinstance(item, CartEvents):
+            self.cart_events += item.events
+        elif isinstance(item, GateCommand):
+            self.gate_commands.append(item)
+        elif isinstance(item, Receipt):
+            self.receipts.append(item)
+
+    def event_lines(self) -> list[str]:
+        """One JSON document an event, by stamp, kind and id; the stamp of a change is its end."""
+        entries: list[tuple[int, str, str, Any]] = []
+        entries += [(event.end_ns, "shelf_event", event.shelf_event_id, event) for event in self.shelf_events]
+        entries += [(event.end_ns, "cart_event", event.cart_event_id, event) for event in self.cart_events]
+        entries += [
+            (command.stamp_ns, "gate_command", f"{command.lane_id}/{command.kind.name.lower()}", command)
+            for command in self.gate_commands
+        ]
+        entries += [(receipt.stamp_ns, "receipt", receipt.session_id, receipt) for receipt in self.receipts]
+        entries.sort(key=lambda entry: entry[:3])
+        return [
+            _json({"stamp_ns": stamp_ns, "kind": kind, "id": key, kind: _plain(value)})
+            for stamp_ns, kind, key, value in entries
+        ]
+
+    def quantities(self) -> dict[str, dict[str, int]]:
+        """Label of the visit's first person, else its track id -> sku -> quantity.
+
+        Lines whose product is not known are left out. Visits of one label are added up; a visit without lines is {}.
+        """
+        quantities: dict[str, dict[str, int]] = {}
+        for receipt in self._sorted_receipts():
+            bought = quantities.setdefault(visit_name(receipt), {})
+            for line in receipt.lines:
+                if line.sku:
+                    bought[line.sku] = bought.get(line.sku, 0) + line.quantity
+        return quantities
+
+    def full(self, store: Store) -> dict[str, Any]:
+        """The receipts with everything that led to them."""
+        return {
+            "store_id": store.store_id,
+            "site_hash": store.site_hash,
+            "visits": [{"name": visit_name(receipt), **_plain(receipt)} for receipt in self._sorted_receipts()],
+        }
+
+    def summary(self) -> list[str]:
+        """The receipts for people: a line per visit, and one per product."""
+        lines = []
+        for receipt in self._sorted_receipts():
+            review = f", {money(receipt.review_minor, receipt.currency)} under review" if receipt.review else ""
+            lines.append(f"{visit_name(receipt)}: {money(receipt.charged_minor, receipt.currency)}{review}")
+            lines += [
+                f"  {line.quantity} x {line.name or 'unknown product'}, {money(line.amount_minor, receipt.currency)}, "
+                f"{line.reason.name.lower()} {line.confidence:.3f}{', review' if line.review else ''}, "
+                f"shelf events {' '.join(line.shelf_event_ids)}"
+                for line in receipt.lines
+            ]
+        return lines
+
+    def write_events(self, path: Path) -> None:
+        """Write the JSON lines; raises AisleError when that is not possible."""
+        write_atomically({path: "".join(line + "\n" for line in self.event_lines())})
+
+    def write_receipts(self, path: Path, store: Store) -> None:
+        """Write the quantities to ``path`` and the full account beside it; raises AisleError when that is not possible."""
+        write_atomically(
+            {
+                path: _json(self.quantities(), indent=2) + "\n",
+                path.with_suffix(FULL_SUFFIX): _json(self.full(store), indent=2) + "\n",
+            }
+        )
+
+    def _sorted_receipts(self) -> list[Receipt]:
+        return sorted(self.receipts, key=lambda receipt: (receipt.stamp_ns, receipt.session_id))
+
+
+def visit_name(receipt: Receipt) -> str:
+    """What a visit is called in ``receipts.json``."""
+    return receipt.label if receipt.label is not None else str(receipt.track_ids[0])
+
+
+def money(minor: int, currency: str) -> str:
+    """1250, "EUR" -> "12.50 EUR"."""
+    decimals = DECIMALS[currency]
+    return f"{minor / 10**decimals:.{decimals}f} {currency}"
+
+
+def write_atomically(contents: dict[Path, str]) -> None:
+    """Write the files, each whole or not at all; raises AisleError with the reason."""
+    scratch = {path: path.with_name(f".{path.name}.{os.getpid()}.partial") for path in contents}
+    path = Path()
+    try:
+        for path, text in contents.items():
+            scratch[path].write_text(text, encoding="utf-8")
+        for path, partial in scratch.items():
+            partial.replace(path)
+    except OSError as error:
+        raise AisleError(f"{path}: cannot be written: {error.strerror}; give a file in a folder you may write to") from None
+    finally:
+        for partial in scratch.values():
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses to mappings without the transport's ``sequence``, enums to lower-case names, tuples to lists."""
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value) if field.name != "sequence"]
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (bool, int, str)) or value is None:
+        return value
+    return float(value)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    separators = (",", ":") if indent is None else None
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)

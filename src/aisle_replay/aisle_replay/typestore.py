@@ -1,0 +1,104 @@
+"""Our messages as bytes, without ROS: definitions from the ``.msg`` files, serialisation by rosbags."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aisle_contract.convert import MESSAGE_OF, Codec
+from aisle_core.errors import AisleError
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+PACKAGE = "aisle_msgs"
+
+
+def message_folder() -> Path:
+    """Folder of the ``.msg`` files: of this checkout, or of the installed package on AMENT_PREFIX_PATH."""
+    prefixes = [Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
+    candidates = [Path(__file__).resolve().parents[3] / "msg", *(p / "share" / PACKAGE / "msg" for p in prefixes)]
+    for folder in candidates:
+        if (folder / "ScaleReadings.msg").is_file():
+            return folder
+    raise AisleError("aisle_msgs: no message definitions found; source the workspace or run in a checkout")
+
+
+class MessageTypes:
+    """All message types of the graph: ours, and those of ROS 2 Jazzy.
+
+    A definition is parsed when it is first needed. Names are "package/msg/Name".
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._store = get_typestore(Stores.ROS2_JAZZY)
+        self._core_of = {f"{PACKAGE}/msg/{name}": core_class for core_class, name in MESSAGE_OF.items()}
+        self.codec = Codec(self.message_class, lambda typecode, values: np.asarray(values, dtype=typecode).ravel())
+
+    def message_class(self, name: str) -> Any:
+        """The rosbags dataclass. Raises AisleError for an unknown type."""
+        self._need(name)
+        return self._store.types[name]
+
+    def type_hash(self, name: str) -> str:
+        """REP-2011 hash of the definition, "RIHS01_..."."""
+        self._need(name)
+        return self._store.hash_rihs01(name)
+
+    def definition(self, name: str) -> str:
+        """Text of the definition with those of its parts, as bags carry it."""
+        self._need(name)
+        return self._store.generate_msgdef(name, ros_version=2)[0]
+
+    def core_class(self, name: str) -> type[Any] | None:
+        """The core type of a message, if it has one."""
+        return self._core_of.get(name)
+
+    def serialize(self, message: Any) -> bytes:
+        """Message or core value -> CDR."""
+        if type(message) in MESSAGE_OF:
+            message = self.codec.to_message(message)
+        name = message.__msgtype__
+        self._need(name)
+        return bytes(self._store.serialize_cdr(message, name))
+
+    def deserialize(self, data: bytes, name: str) -> Any:
+        """CDR -> core value if the message has a core type, else the message.
+
+        Raises rosbags' SerdeError for bytes that are not this message, AisleError for a value that cannot be.
+        """
+        self._need(name)
+        message = self._store.deserialize_cdr(data, name)
+        core_class = self._core_of.get(name)
+        return message if core_class is None else self.codec.to_core(message, core_class)
+
+    def _need(self, name: str) -> None:
+        if name in self._store.types:
+            return
+        package, _, base = name.partition("/msg/")
+        file = self._folder / f"{base}.msg"
+        if package != PACKAGE or not file.is_file():
+            raise AisleError(f"{name}: unknown message type; this version knows aisle_msgs and those of ROS 2 Jazzy")
+        types = get_types_from_msg(file.read_text(encoding="utf-8"), name)
+        for part in _parts(types[name]):
+            self._need(part)
+        self._store.register(types)
+
+
+def _parts(definition: Any) -> list[str]:
+    """Names of the message types that stand inside a rosbags definition."""
+    found = []
+    for _, (_, content) in definition[1]:
+        while isinstance(content, tuple) and isinstance(content[0], tuple):
+            content = content[0][1]
+        if isinstance(content, str):
+            found.append(content)
+    return found
+
+
+@functools.cache
+def message_types() -> MessageTypes:
+    """The types of this installation."""
+    return MessageTypes(message_folder())

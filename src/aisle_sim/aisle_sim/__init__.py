@@ -1,0 +1,1 @@
+"""Synthetic stores and recordings with known truth."""
