@@ -43,6 +43,7 @@ def generate_launch_description() -> LaunchDescription:
                 ["bag_player_node"],
                 {"use_sim_time": False, **{name: LaunchConfiguration(name) for name in PLAYER}},
                 condition=IfCondition(LaunchConfiguration("play")),
+                on_exit=Shutdown(),
             ),
         ]
     )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import ClassVar
 
 import launch
 import pytest
@@ -52,6 +53,8 @@ LONGEST_WAIT_S = 60
 class Launch:
     """A running launcher; it and its output are waited for, at most LONGEST_WAIT_S."""
 
+    started: ClassVar[list[subprocess.Popen[bytes]]] = []
+
     def __init__(self, path: Path, *arguments: str, stdout: int = subprocess.PIPE, **environment: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", RUN, str(path), *arguments],
@@ -61,6 +64,7 @@ class Launch:
             env={**os.environ, "ROS_LOG_DIR": str(path.parent / "log"), "NO_COLOR": "", **environment},
             start_new_session=True,
         )
+        self.started.append(self.process)
         self.output = ""
 
     def read_until(self, pattern: str) -> re.Match[str]:

@@ -456,21 +456,21 @@ def test_what_raises_ends_the_launch_with_code_1(tmp_path):
 
 # Endings
 
+# They wait for signals with sigwait, because one that arrives just before time.sleep does not end the sleep.
 POLITE = """
-import time
-try:
-    print("up")
-    time.sleep(1000)
-except KeyboardInterrupt:
-    print("clean")
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+print("up")
+signal.sigwait({signal.SIGINT})
+print("clean")
 """
 STUBBORN = """
-import os, signal, time
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, lambda number, frame: print("got", number))
+import os, signal
+numbers = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
 print("up", os.getpid())
 while True:
-    time.sleep(1000)
+    print("got", int(signal.sigwait(numbers)))
 """
 
 
@@ -519,7 +519,7 @@ def test_other_signals_shut_everything_down_too(tmp_path, number):
     running.read_until("up")
     running.signal(number)
     assert running.finish() == 1
-    assert running.lines("a") == ["up", "clean"]
+    assert running.lines("a") == ["up", "clean"], running.output
 
 
 @standin_only

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from aisle_core.types import ShelfEvent
 from aisle_core.weighing import Weighing
 
@@ -95,8 +96,9 @@ def report_actions(seeds: range) -> None:
             hours += scene.plates * scene.seconds / 3600
         print(f"\nNoise x{scale:g}, {len(seeds)} seeds, {hours:.0f} plate-hours with one action every 1.5 s: ", end="")
         print(f"{false} events on plates nobody touched ({false / hours:.2f} per plate-hour).\n")
-        print("| handling | n | an event | as many as expected | net right | error g, median / p95 | error / stddev |", end="")
-        print(" out after s, median / p95 |\n|---|---|---|---|---|---|---|---|")
+        print("| handling | n | an event | as many as expected | net right ", end="")
+        print("| error g, median / p95 | error / stddev | out after s, median / p95 |")
+        print("|---|---|---|---|---|---|---|---|")
         for kind, rows in results.items():
             fired = [row for row in rows if row.events]
             errors = [abs(row.error_g) for row in fired]
@@ -132,7 +134,7 @@ def report_cost(plates: int = 80) -> None:
             begin = time.perf_counter()
             weighing.step(readings)
             times.append((time.perf_counter() - begin) * 1e3)
-        print(f"One block of 12 x {plates}, {name}: {np.median(times):.3f} ms in the median, {min(times):.3f} ms at least.")
+        print(f"12 x {plates} samples, {name}: {np.median(times):.3f} ms in the median, {min(times):.3f} ms at least.")
 
 
 def main(argv: list[str]) -> int:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from aisle_cli import docs
 from aisle_contract.interfaces import nodes
 from aisle_core.errors import AisleError
@@ -14,10 +15,10 @@ KINDS = {"subscribed", "published", "parameters", "diagnostics"}
 PAGES = sorted(DOCS.rglob("*.md")) + sorted(ROOT.glob("*.md"))
 
 
-@pytest.mark.parametrize("path", [*(DOCS / "nodes" / f"{node}.md" for node in nodes()), DOCS / "interfaces.md"], ids=str)
+@pytest.mark.parametrize("path", [f"nodes/{node}.md" for node in nodes()] + ["interfaces.md"])
 def test_a_page_is_up_to_date(path):
-    text = path.read_text(encoding="utf-8")
-    assert text == docs.render(text, path.stem, ROOT / "config" / "nodes"), "run ./aisle docs"
+    text = (DOCS / path).read_text(encoding="utf-8")
+    assert text == docs.render(text, Path(path).stem, ROOT / "config" / "nodes"), "run ./aisle docs"
 
 
 def test_no_page_is_missing_or_superfluous():
@@ -42,8 +43,9 @@ def test_the_links_of_a_page_lead_somewhere(path):
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_commands_of_a_page_exist(path):
-    from aisle_cli.main import app
     from typer.main import get_command
+
+    from aisle_cli.main import app
 
     known = get_command(app).commands
     words = re.findall(r"\./aisle ([a-z]+)(?: ([a-z]+))?", path.read_text(encoding="utf-8"))
@@ -53,9 +55,18 @@ def test_the_commands_of_a_page_exist(path):
             assert sub in known[command].commands, f"./aisle {command} {sub}"
 
 
+def test_the_readme_lists_every_command():
+    from typer.main import get_command
+
+    from aisle_cli.main import app
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in get_command(app).commands if f"| `./aisle {name}" not in text] == []
+
+
 def test_every_reason_to_reject_stands_on_a_page():
     source = (ROOT / "src" / "aisle_core" / "aisle_core" / "stages.py").read_text(encoding="utf-8")
-    reasons = set(re.findall(r'_rejected?(?:\(|\[)f?"(?:\{[^}]*\} )?([^"]+)"', source))
+    reasons = set(re.findall(r'_reject(?:ed)?[(\[]f?"(?:\{[^}]*\} )?([^"]+)"', source))
     assert len(reasons) > 5
     pages = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "nodes").glob("*.md"))
     assert {reason for reason in reasons if reason not in pages} == set()
@@ -118,7 +129,5 @@ def test_check_names_the_stale_page_and_leaves_it(tmp_path, monkeypatch, capsys)
 
 
 def test_the_comment_above_a_key_is_its_note():
-    text = "\n".join(["/**/x_node:", "  ros__parameters:", "    a: 1", "    # one", "    # two", "    g:", "      # b", "      k: 2"])
-    assert docs._notes(text) == {"ros__parameters": "", "a": "", "g": "one two", "g.k": "b"} or docs._notes(text) == {
-        "": "", "a": "", "g": "one two", "g.k": "b",
-    }  # fmt: skip
+    text = "/**/x_node:\n  ros__parameters:\n    a: 1\n    # one\n    # two\n    g:\n      # b\n      k: 2\n"
+    assert docs._notes(text) == {"": "", "a": "", "g": "one two", "g.k": "b"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from aisle_contract.convert import MAP_FRAME
 from aisle_contract.interfaces import TF_STATIC, TOPICS, Qos, Topic
 from aisle_core.store import load_store
@@ -45,7 +46,9 @@ def registry_topic(name: str) -> Topic | None:
 
 def displays() -> list[Any]:
     return [
-        pytest.param(display, id=f"{path.stem}-{display['Name']}") for path in FILES for display in manager(path)["Displays"]
+        pytest.param(display, id=f"{path.stem}-{display['Name']}")
+        for path in FILES
+        for display in manager(path)["Displays"]
     ]
 
 
@@ -53,7 +56,8 @@ def busy_scene() -> Scene:
     scene = Scene(load_store(ROOT / "config" / "stores" / "demo"))
     hand = Hand(HandSide.LEFT, (0.0, 0.0, 1.0), (0.0,) * 9)
     line = CartLine("COLA-033", "Cola", 1, 149, 149, 1.0, Reason.WEIGHT_AND_PLACE, False, (), (), (), ())
-    scene.take(PersonTracks(0, 0, (PersonTrack(1, None, TrackState.SEEN, (0.0,) * 3, (0.0,) * 4, None, (hand,), 1.0, 0),)))
+    person = PersonTrack(1, None, TrackState.SEEN, (0.0, 0.0, 0.0), (0.0,) * 4, None, (hand,), 1.0, 0)
+    scene.take(PersonTracks(0, 0, (person,)))
     scene.take(Carts(0, 0, (Cart("0" * 16, (1,), None, CartState.OPEN, None, 0, "USD", (line,), 149),)))
     return scene
 

@@ -10,6 +10,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import itertools
 import re
 import typing
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from aisle_contract import params
 from aisle_contract.interfaces import TOPICS, Qos, Topic, nodes, published_by, subscribed_by
 from aisle_contract.sites import checkout_root
@@ -31,7 +33,7 @@ COMMON_PARAMETERS = {
 DIAGNOSTIC_KEYS = {
     "state": "lifecycle state: unconfigured, inactive, active or finalized",
     "rejected": "messages that were refused; the status message names the last reason",
-    "failed": "messages on which the node's code raised; the status message names the last error",
+    "failed": "callbacks in which the node's code raised; the status message names the last error",
     "received <topic>": "messages of this input",
     "lost <topic>": "gaps in the sequence of this input, in messages",
     "published <topic>": "messages of this output",
@@ -81,7 +83,7 @@ def render(text: str, name: str, config: Path) -> str:
         "parameters": lambda: _parameters(params_class(name), config / f"{name}.yaml"),
         "diagnostics": lambda: _table(("key", "value"), [(f"`{k}`", v) for k, v in DIAGNOSTIC_KEYS.items()]),
         "topics": _registry,
-        "qos": lambda: _table(("class", "depth", "for"), ((q.value, str(q.depth), _texts_below(Qos)[q.name]) for q in Qos)),
+        "qos": _qos_classes,
     }
 
     def part(match: re.Match[str]) -> str:
@@ -120,6 +122,11 @@ def _registry() -> str:
         for t in TOPICS
     ]
     return _table(("topic", "type", "QoS", "publishers", "subscribers", "what it is"), rows)
+
+
+def _qos_classes() -> str:
+    texts = _texts_below(Qos)
+    return _table(("class", "depth", "for"), ((qos.value, str(qos.depth), texts[qos.name]) for qos in Qos))
 
 
 def _parameters(cls: type[Any], path: Path) -> str:
@@ -177,7 +184,7 @@ def _texts_below(cls: type[Any]) -> dict[str, str]:
     """Name in the body of a class -> the text on the lines below it."""
     body = typing.cast(ast.ClassDef, ast.parse(inspect.getsource(cls)).body[0]).body
     texts: dict[str, str] = {}
-    for entry, below in zip(body, body[1:], strict=False):
+    for entry, below in itertools.pairwise(body):
         match entry, below:
             case (
                 (ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)])),

@@ -36,7 +36,8 @@ def run_launch(path: Path, args: list[str], show_args: bool) -> int:
     service.include_launch_description(
         LaunchDescription([IncludeLaunchDescription(source, launch_arguments=list(given.items()))])
     )
-    return service.run()
+    code: int = service.run()
+    return code
 
 
 def find_launch_file(name: str) -> Path:

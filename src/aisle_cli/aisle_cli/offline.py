@@ -8,6 +8,7 @@ from pathlib import Path
 from aisle_contract.sites import config_folder, find_site
 from aisle_replay.autocheckout import import_autocheckout
 from aisle_replay.replay import replay
+from aisle_replay.results import visit_name
 from aisle_replay.score import read_receipts, score
 from rich.console import Console
 from rich.table import Table
@@ -16,7 +17,8 @@ from rich.table import Table
 def run_import(folder: Path, out: Path, currency: str) -> int:
     """Import an AutoCheckout recording and say what was merged, rejected and doubtful."""
     report = import_autocheckout(folder, out, currency)
-    Console(highlight=False).print(report.table())
+    for line in report.lines():
+        print(line)
     return 0
 
 
@@ -28,11 +30,20 @@ def run_replay(bag: Path, out: Path | None, receipts: Path | None, site: str | N
     if out is not None:
         result.results.write_events(out)
     if receipts is not None:
-        result.results.write_receipts(receipts, result.store.store_id)
+        result.results.write_receipts(receipts, result.store)
     console = Console(highlight=False)
-    table = Table("visit", "product", "units", "confidence", "reason", "shelf event", title="Receipts")
-    for name, line in result.results.lines():
-        table.add_row(name, *line)
+    table = Table(title="Receipts")
+    for heading in ("visit", "product", "units", "confidence", "reason", "shelf events"):
+        table.add_column(heading, overflow="fold")
+    for receipt in result.results.receipts:
+        name = visit_name(receipt)
+        if not receipt.lines:
+            table.add_row(name, "nothing")
+        for line in receipt.lines:
+            reason = line.reason.name.lower().replace("_", " ") + (", to be reviewed" if line.review else "")
+            product = f"{line.name} ({line.sku})" if line.sku else "unknown product"
+            events = ", ".join(line.shelf_event_ids)
+            table.add_row(name, product, str(line.quantity), f"{line.confidence:.1%}", reason, events)
     console.print(table)
     console.print(
         f"{result.messages} messages, {result.duration_s:.1f} s of recording in {elapsed_s:.2f} s "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aisle_core.types import Cart, CartLine, Receipt
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
@@ -22,6 +21,7 @@ from aisle_cli.view_model import (
     percent,
     shopper,
 )
+from aisle_core.types import Cart, CartLine, Receipt
 
 _WIDE = 120
 _EVENTS = 10

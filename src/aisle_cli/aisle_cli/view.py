@@ -7,13 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import rclpy
-from aisle_contract import interfaces
-from aisle_contract.interfaces import Topic
-from aisle_core import types as core
-from aisle_core.errors import AisleError
-from aisle_core.store import Store
-from aisle_nodes import qos
-from aisle_nodes.messages import CODEC, message_class
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
@@ -23,6 +16,14 @@ from rich.live import Live
 
 from aisle_cli.render import LiveView, entry_line, receipt_view, summary
 from aisle_cli.view_model import ReplayPosition, ReplayState, StreamsEnded, ViewModel
+from aisle_contract import interfaces
+from aisle_contract.interfaces import Topic
+from aisle_contract.sites import topic_names
+from aisle_core import types as core
+from aisle_core.errors import AisleError
+from aisle_core.store import Store
+from aisle_nodes import qos
+from aisle_nodes.messages import CODEC, message_class
 
 _REFRESH_S = 0.125
 _FOREVER_S = 30 * 86400.0
@@ -106,8 +107,8 @@ def _subscribe(node: Node, store: Store, take: Callable[[Any], None]) -> None:
 
     for topic, core_class in _ITEMS:
         listen(topic, topic.name, core_item(core_class))
-    for lane in store.lanes:
-        listen(interfaces.GATE_EVENTS, interfaces.GATE_EVENTS.of(lane.zone, lane.lane_id), core_item(core.GateEvent))
+    for name in topic_names(interfaces.GATE_EVENTS, store):
+        listen(interfaces.GATE_EVENTS, name, core_item(core.GateEvent))
     listen(interfaces.REPLAY_STATUS, interfaces.REPLAY_STATUS.name, _replay_position)
     listen(interfaces.END_OF_STREAM, interfaces.END_OF_STREAM.name, _streams_ended)
 

@@ -3,11 +3,13 @@
 import io
 
 import pytest
+from rich.console import Console, RenderableType
+
 from aisle_cli.render import LiveView, entry_line, receipt_view, summary
 from aisle_cli.view_model import ReplayPosition, ReplayState, ViewModel
 from aisle_core.store import Store
 from aisle_core.types import Alternative, Reason
-from rich.console import Console, RenderableType
+
 from .samples import cart, carts, decision, demo_store, line, receipt, shelf, track, tracks
 
 
@@ -38,7 +40,8 @@ def text(renderable: RenderableType, width: int, height: int = 40) -> str:
 
 @pytest.mark.parametrize("width", [40, 80, 119, 120, 140])
 def test_no_line_is_wider_than_the_terminal(model: ViewModel, store: Store, width: int) -> None:
-    shown = text(LiveView(model), width) + text(receipt_view(receipt(store, 0, (1,), (line(store, "RICE-1000", 1),)), model), width)
+    given = receipt(store, 0, (1,), (line(store, "RICE-1000", 1),))
+    shown = text(LiveView(model), width) + text(receipt_view(given, model), width)
     assert max(len(row) for row in shown.splitlines()) <= width
 
 
@@ -68,8 +71,12 @@ def test_an_empty_store_is_said_to_be_empty(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("state", "rate", "words"),
-    [(ReplayState.PAUSED, 1.0, "paused"), (ReplayState.DONE, 1.0, "done"), (ReplayState.PLAYING, 0.0, "as fast as possible"),
-     (ReplayState.PLAYING, 2.5, "2.5x")],
+    [
+        (ReplayState.PAUSED, 1.0, "paused"),
+        (ReplayState.DONE, 1.0, "done"),
+        (ReplayState.PLAYING, 0.0, "as fast as possible"),
+        (ReplayState.PLAYING, 2.5, "2.5x"),
+    ],
 )
 def test_the_replay_position_says_how_fast(store: Store, state: ReplayState, rate: float, words: str) -> None:
     model = ViewModel(store)

@@ -4,9 +4,11 @@ import io
 import os
 
 import pytest
+from rich.console import Console
+
 from aisle_core.store import Store
 from aisle_core.types import GateEventKind, Receipt
-from rich.console import Console
+
 from .samples import cart, carts, decision, demo_store, gate, line, receipt, shelf, track, tracks
 
 rclpy = pytest.importorskip("rclpy", reason="needs ROS or its wheels")
@@ -24,17 +26,19 @@ class FakeStore:
         lines = (line(store, "COLA-033", 2),)
         end = messages.EndOfStream(publisher="checkout_node")
         end.streams = [messages.StreamEnd(topic="receipts", has_last_sequence=True, last_sequence=0)]
-        status = messages.ReplayStatus(state=messages.ReplayStatus.STATE_PLAYING, position_ns=1, duration_ns=2, rate=1.0)
+        playing = messages.ReplayStatus.STATE_PLAYING
+        status = messages.ReplayStatus(state=playing, position_ns=1, duration_ns=2, rate=1.0)
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node(
-            "fake_store", namespace=namespace, context=self._context, start_parameter_services=False, enable_rosout=False
+            "fake_store", namespace=namespace, context=self._context,
+            start_parameter_services=False, enable_rosout=False,
         )
-        entry = store.lanes[0]
+        passage = CODEC.to_message(gate(GateEventKind.PASSAGE_IN))
         self._plan = []
         for topic, name, message in (
             (interfaces.REPLAY_STATUS, "replay_status", status),
-            (interfaces.GATE_EVENTS, f"{entry.zone}/{entry.lane_id}/gate_events", CODEC.to_message(gate(GateEventKind.PASSAGE_IN))),
+            (interfaces.GATE_EVENTS, "entrance/lane_in/gate_events", passage),
             (interfaces.PERSON_TRACKS, "person_tracks", CODEC.to_message(tracks(track(1, 0.6, -0.5)))),
             (interfaces.SHELF_EVENTS, "shelf_events", CODEC.to_message(shelf(1, "g1-s1-p3", -0.697))),
             (interfaces.CART_EVENTS, "cart_events", CODEC.to_message(decision(1, "COLA-033", 2))),
@@ -73,7 +77,9 @@ def watched(monkeypatch: pytest.MonkeyPatch, terminal: bool, until_end: bool) ->
         ticks_left -= 1
         return ticks_left > 0 and (until_end or waiting)
 
-    console = Console(file=io.StringIO(), width=100, height=40, force_terminal=terminal, highlight=False, color_system=None)
+    console = Console(
+        file=io.StringIO(), width=100, height=40, force_terminal=terminal, highlight=False, color_system=None
+    )
     try:
         receipts = watch(store, "/demo", until_end, console, alive)
     finally:

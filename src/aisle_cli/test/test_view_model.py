@@ -3,9 +3,11 @@
 import dataclasses
 
 import pytest
+
 from aisle_cli.view_model import REASON_WORDS, StreamsEnded, ViewModel, money, percent
 from aisle_core.store import Store
 from aisle_core.types import CloseReason, GateEventKind, Reason, TrackState
+
 from .samples import at, cart, carts, decision, demo_store, gate, line, receipt, shelf, track, tracks
 
 

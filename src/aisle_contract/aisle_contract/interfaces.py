@@ -100,11 +100,11 @@ GATE_EVENTS = Topic(
 )
 GATE_COMMANDS = Topic(
     _SENSORS + "gate_commands", "aisle_msgs/msg/GateCommand", Qos.EVENT, ("checkout_node",),
-    ("gate_node", "view"), "What one lane shall do.",
+    ("gate_node", "results_node", "view"), "What one lane shall do.",
 )
 PERSON_DETECTIONS = Topic(
     "person_detections", "aisle_msgs/msg/PersonDetectionArray", Qos.STREAM, ("people_node",),
-    ("tracker_node", "markers_node"), "People seen by one source at one instant, without identity.",
+    ("tracker_node",), "People seen by one source at one instant, without identity.",
 )
 PERSON_TRACKS = Topic(
     "person_tracks", "aisle_msgs/msg/PersonTrackArray", Qos.STREAM, ("tracker_node",),
@@ -112,7 +112,7 @@ PERSON_TRACKS = Topic(
 )
 SHELF_EVENTS = Topic(
     "shelf_events", "aisle_msgs/msg/ShelfEventArray", Qos.EVENT, ("shelf_event_node",),
-    ("cart_fusion_node", "markers_node", "results_node", "view"), "Settled net changes on plates, batch by batch.",
+    ("cart_fusion_node", "results_node", "view"), "Settled net changes on plates, batch by batch.",
 )
 PLATE_STATES = Topic(
     "plate_states", "aisle_msgs/msg/PlateStateArray", Qos.STREAM, ("shelf_event_node",),
@@ -124,7 +124,7 @@ ITEM_EVIDENCE = Topic(
 )
 CART_EVENTS = Topic(
     "cart_events", "aisle_msgs/msg/CartEventArray", Qos.EVENT, ("cart_fusion_node",),
-    ("checkout_node", "markers_node", "results_node", "view"), "Who took or returned what, with confidence and reason.",
+    ("checkout_node", "results_node", "view"), "Who took or returned what, with confidence and reason.",
 )
 CARTS = Topic(
     "carts", "aisle_msgs/msg/CartArray", Qos.STATE, ("checkout_node",), ("markers_node", "view"),
@@ -138,7 +138,7 @@ END_OF_STREAM = Topic(
     "end_of_stream", "aisle_msgs/msg/EndOfStream", Qos.EVENT,
     ("bag_player_node", "scale_node", "pose_node", "gate_node", "people_node", "tracker_node", "shelf_event_node",
      "cart_fusion_node", "checkout_node"),
-    ("people_node", "tracker_node", "shelf_event_node", "cart_fusion_node", "checkout_node", "recorder_node", "results_node", "view"),
+    ("people_node", "tracker_node", "shelf_event_node", "cart_fusion_node", "checkout_node", "results_node", "view"),
     "A publisher has said its last word on some topics.",
 )
 MARKERS = Topic(

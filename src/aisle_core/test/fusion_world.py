@@ -114,8 +114,8 @@ class Scene:
         self.store, self.config, self.settle_s, self.rate = store, config, settle_s, rate
         self.people, self.reaches, self.events, self.reports = {}, [], [], []
 
-    def stands(self, track_id, x, y=-0.5, from_s=0.0, to_s=1e6, hands=True):
-        self.people[track_id] = (x, y, from_s, to_s, hands)
+    def stands(self, track_id, x, y=-0.5, to_s=1e6, hands=True, leaves=True):
+        self.people[track_id] = (x, y, hands, leaves, to_s)
         return self
 
     def reaches_for(self, track_id, place, at_s, side=HandSide.RIGHT, for_s=0.4):
@@ -138,12 +138,10 @@ class Scene:
 
     def _tracks(self, index, t):
         tracks = []
-        for track_id, (x, y, from_s, to_s, hands) in self.people.items():
+        for track_id, (x, y, hands, leaves, to_s) in self.people.items():
             if t > to_s:
-                if t <= to_s + 1 / self.rate:
+                if leaves and t <= to_s + 1 / self.rate:
                     tracks.append(person(track_id, (x, y), state=TrackState.ENDED))
-                continue
-            if t < from_s:
                 continue
             sway = 0.004 * (index % 5)
             places = {HandSide.LEFT: (x - 0.25, y + sway, 1.0), HandSide.RIGHT: (x + 0.25, y + sway, 1.0)}

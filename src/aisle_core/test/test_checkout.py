@@ -5,6 +5,9 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from aisle_core.checkout import Checkout, CheckoutConfig
 from aisle_core.store import Lane, Product
 from aisle_core.types import (
@@ -23,8 +26,6 @@ from aisle_core.types import (
     Tick,
     TrackState,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 S = 1_000_000_000
 CONFIG = {
@@ -149,6 +150,7 @@ def test_a_visit_is_as_long_as_its_track():
     line = receipt.lines[0]
     assert (line.name, line.unit_price_minor, line.amount_minor) == ("Product cola", 150, 300)
     assert (line.cart_event_ids, line.shelf_event_ids, line.track_ids) == (("a",), ("g1/a",), (7,))
+    assert run.checkout.state().session_of == {}
     assert run.finish().receipts == [receipt]
 
 
@@ -263,6 +265,7 @@ def test_a_decision_that_comes_twice_is_booked_once():
 def test_decisions_come_before_the_track():
     run = Run().step(decided(1, take("a", 1, "cola"), doubt("b", 0, "", 1, (1, "cola", 1, 0.5))))
     assert run.checkout.statistics()["cart_events_waiting"] == 2
+    assert run.carts == []
     receipt = run.step(tracks(1, track(1))).finish().receipt
     assert lines(receipt) == {"cola": 1} and receipt.unbooked_cart_event_ids == ("b",)
     assert run.checkout.statistics()["cart_events_waiting"] == 0
@@ -353,6 +356,24 @@ def test_who_is_not_at_the_lane_does_not_leave():
     )
     assert run.receipts == []
     assert run.checkout.statistics()["exits_without_visit"] == 1
+
+
+@pytest.mark.parametrize(("x", "receipts"), [(7.4, 0), (7.6, 1)])
+def test_who_leaves_is_near_the_lane(x, receipts):
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "card"), goes_in(2), tracks(2, track(4, x=0, y=0, first=2)), tick(5),
+        tracks(6, track(4, x=x, y=0.0, first=2)), goes_out(6), decided(8),
+    )
+    assert len(run.receipts) == receipts
+
+
+def test_who_follows_another_one_out_leaves_too():
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "anna"), credential(1, "in_2", "ben"), goes_in(2, "in_1"), goes_in(2, "in_2"),
+        tracks(2, track(1, x=0, y=0, first=2), track(2, x=1, y=0, first=2)), tick(5),
+        tracks(6, track(1, x=9, y=0, first=2), track(2, x=9, y=1, first=2)), goes_out(6), goes_out(6.5), decided(8),
+    )
+    assert [(r.credential, r.stamp_ns) for r in run.receipts] == [("anna", 6 * S), ("ben", int(6.5 * S))]
 
 
 def test_refusals():

@@ -4,7 +4,7 @@ import pytest
 
 from aisle_core.types import HandSide, Reason
 
-from .fusion_world import Scene, make_store, told
+from .fusion_world import FUSION, Scene, make_store, told
 
 
 def scene(*people, **details):
@@ -74,11 +74,18 @@ def test_two_people_take_from_two_plates_at_once():
 
 
 def test_one_hand_is_not_at_two_plates_at_once():
-    """Both hands are between the plates; alone, the better one would take both."""
+    """The first hand is the better one for both plates."""
     made = scene((1, -0.1), (2, 0.4))
-    made.reaches_for(1, (0.095, 0.0, 1.0), 5.0).reaches_for(2, (0.115, 0.0, 1.0), 5.0)
+    made.reaches_for(1, (0.1, 0.0, 1.0), 5.0).reaches_for(2, (0.16, -0.03, 1.0), 5.0)
     events = made.feels("p0", 5.0, -0.62).feels("p1", 5.0, -0.355).run()
     assert {e.sku: e.track_id for e in events} == {"water": 1, "soda": 2}
+
+
+def test_one_hand_takes_two_units_in_two_steps():
+    """The other person's hand is near too; it would be the better explanation if one hand could not take twice."""
+    made = scene((1, -0.1), (2, 0.4)).reaches_for(1, "p0", 5.1).reaches_for(2, (0.16, -0.02, 1.0), 5.1)
+    events = made.feels("p0", 5.08, -0.62).feels("p0", 5.14, -0.62).run()
+    assert told(events) == [(1, "water", 1)] * 2
 
 
 @pytest.mark.parametrize("units", [2, 5])
@@ -146,7 +153,20 @@ def test_own_items_of_same_weight_put_back_at_each_others_place_are_reviewed():
     events = made.moves(1, "p12", 10.0, 0.355).run()
     assert events[2].quantity == -1
     assert events[2].review
-    assert {events[2].sku, events[2].alternatives[0].sku} == {"soda", "salt"}
+    assert (events[2].sku, events[2].alternatives[0].sku) == ("salt", "soda")
+    assert events[2].confidence == pytest.approx(1 - FUSION.place.elsewhere, abs=0.03)
+
+
+def test_what_was_put_back_cannot_be_put_back_again():
+    made = scene((1, 0.1)).moves(1, "p0", 5.0, -0.62).moves(1, "p0", 8.0, 0.62).moves(1, "p0", 11.0, 0.62)
+    assert told(made.run())[1:] == [(1, "water", -1), (0, "water", -1)]
+
+
+def test_a_foreign_item_is_there_once():
+    made = scene((1, 0.2)).moves(1, "p0", 5.0, -0.62).moves(1, "p2", 8.0, 0.62)
+    first, second = made.moves(1, "p2", 11.0, -0.62).moves(1, "p2", 14.0, -0.62).run()[2:]
+    assert (first.sku, first.review) == ("water", False)
+    assert second.confidence < first.confidence - 0.001
 
 
 def test_nobody_near_is_nobody():
@@ -204,6 +224,16 @@ def test_a_cart_leaves_with_its_person():
     made = Scene().stands(1, 0.1, to_s=7.0).stands(2, 0.6)
     events = made.moves(1, "p0", 5.0, -0.62).moves(2, "p7", 12.0, 0.62).run()
     assert events[1].track_id == 0
+
+
+def test_who_has_left_takes_nothing():
+    (e,) = Scene().stands(1, 0.1, to_s=4.5, hands=False).feels("p0", 5.0, -0.62).run()
+    assert (e.track_id, e.reason) == (0, Reason.NOBODY_NEAR)
+
+
+def test_who_is_hidden_may_take():
+    (e,) = Scene().stands(1, 0.1, to_s=4.5, leaves=False, hands=False).feels("p0", 5.0, -0.62).run()
+    assert e.track_id == 1
 
 
 def test_an_item_held_above_its_plate_for_long_then_taken():

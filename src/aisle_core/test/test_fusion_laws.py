@@ -17,10 +17,11 @@ from aisle_core.types import CartEvents, ItemEvidence, PersonTracks, ShelfEvents
 
 from .fusion_world import FUSION, MS, STORE, WEIGHTS, S, Scene, event
 
-MASSES = [sign * units * weight for weight in WEIGHTS.values() if weight for sign in (-1, 1) for units in (1, 2)]
+PLATES = ["p0", "p1", "p4", "p5", "p6", "p7"]
+MASSES = [-0.62, 0.62, -0.5, 0.5, -0.2, 0.2, -1.24, 1.24, -0.137, 0.137]
 moves = st.tuples(
     st.integers(0, 3),
-    st.sampled_from(list(STORE.plates)),
+    st.sampled_from(PLATES),
     st.floats(2.5, 12.0),
     st.one_of(st.sampled_from(MASSES), st.floats(-2, 2)),
     st.booleans(),
@@ -43,13 +44,15 @@ def feed(fusion, items):
     return [batch for item in items if (batch := fusion.step(item)) is not None]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(scenes())
 def test_conservation(scene):
-    """No cart is ever negative, every decision is about a shelf event, at most one each, with a probability."""
+    """No cart is ever negative or other than what was told; every event is decided once at most, with a probability."""
     carts, told = Counter(), Counter()
     known = {e.shelf_event_id: e for e in scene.events}
-    for number, e in enumerate(scene.run(), start=1):
+    fusion = Fusion(FUSION, STORE)
+    batches = [*feed(fusion, scene.items()), fusion.finish(99 * S)]
+    for number, e in enumerate((e for batch in batches for e in batch.events), start=1):
         assert e.cart_event_id == f"c{number}"
         assert e.plate_id == known[e.shelf_event_id].plate_id
         assert 0 <= e.confidence <= 1 + 1e-9
@@ -61,9 +64,13 @@ def test_conservation(scene):
             carts[e.track_id, e.sku] += e.quantity
             assert carts[e.track_id, e.sku] >= 0
     assert max(told.values(), default=1) == 1
+    here = [track_id for track_id, (*_, to_s) in scene.people.items() if to_s > 99]
+    kept = fusion.state().memory.ledger.carts
+    held = {(who, sku): kept[who][sku].quantity for who in here for sku in kept.get(who, {}) if sku}
+    assert held == {key: number for key, number in carts.items() if number and key[0] in here}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(scenes(), st.floats(0, 1))
 def test_a_restored_state_goes_on_identically(scene, where):
     items = scene.items()
@@ -130,7 +137,7 @@ def test_the_order_of_arrival_does_not_matter(scene, chance):
     assert aligned(arrival) == aligned(items)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(scenes(), st.randoms(use_true_random=False))
 def test_the_order_within_a_batch_does_not_matter(scene, chance):
     def shuffle(item):

@@ -184,6 +184,20 @@ def test_a_hand_that_stays_speaks_louder_than_one_that_passes():
     assert again[0, 1] == pytest.approx(stays[0, 1], abs=0.01)
 
 
+def test_the_hand_must_be_there_at_the_start_and_at_the_end():
+    away = (0.05, -0.6, 1.0)
+
+    def term(first, last):
+        samples = seen(*steady(1, first, range(2000, 5100, 66)), *steady(1, last, range(5100, 9000, 66)))
+        rows = np.zeros(len(samples.stamp_ns), dtype=int)
+        distance = MAP.distance(samples.hands, ("p0",))
+        return likelihoods.hands(samples, rows, 1, 3 * S, 7 * S, distance, replace(PERSON, stay=0.0, missed=1e-9))[0, 1]
+
+    both = term(at("p0"), at("p0"))
+    assert both > term(at("p0"), away) + 5
+    assert both > term(away, at("p0")) + 5
+
+
 def test_a_hand_seen_elsewhere_can_be_a_mistake():
     far = hand_terms(*steady(1, (3.0, -3.0, 1.0)))
     assert far[0, 1] == pytest.approx(math.log(PERSON.missed), abs=1e-3)
@@ -207,6 +221,11 @@ def test_a_person_seen_long_ago_may_have_come():
     away = (0.05, -2.5)
     assert reach_terms((3500, 1, away, ()))[0] > reach_terms((5000, 1, away, ()))[0]
     assert reach_terms((3500, 1, (0.05, -0.5), ()))[0] < reach_terms((5000, 1, (0.05, -0.5), ()))[0]
+
+
+def test_the_newest_place_of_a_person_counts():
+    left = reach_terms((4000, 1, (0.05, -0.5), ()), (5000, 1, (0.05, -2.5), ()))
+    assert left[0] == reach_terms((5000, 1, (0.05, -2.5), ()))[0]
 
 
 # --- evidence
@@ -237,6 +256,14 @@ def test_history_keeps_new_sights_in_a_span_and_forgets():
     assert found.body[0].tolist() == pytest.approx([4.5, 0.0])
     assert history.between(0, 39 * S).stamp_ns.size == 0
     assert len(history.state().stamp_ns) <= 1001
+
+
+def test_a_restored_history_knows_what_is_new():
+    history = History(10 * S)
+    history.add(PersonTracks(0, 0, (person(1, (0.0, 0.0)),)))
+    other = History.restore(10 * S, history.state())
+    other.add(PersonTracks(1, 1, (person(1, (0.0, 0.0)),)))
+    assert other.between(0, 9).stamp_ns.tolist() == [0]
 
 
 def test_history_does_not_take_a_lost_person_for_a_sight():

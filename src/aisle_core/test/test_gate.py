@@ -1,6 +1,7 @@
 """One lane: grants, passages, refusals."""
 
 import pytest
+
 from aisle_core.checkout import gate
 from aisle_core.checkout.gate import Grant, LaneStep
 from aisle_core.types import GateCommandKind, GateCommandReason, GateEvent, GateEventKind

@@ -3,6 +3,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aisle_core.errors import AisleError
 from aisle_core.store import FILE_NAMES, LATENCY_PROFILES, load_store, save_site
 from aisle_core.store.files import (
@@ -16,8 +19,6 @@ from aisle_core.store.files import (
     StoreFile,
 )
 from aisle_core.store.model import Facing, Lane, Point2, Pose, PoseSource, Product, ScaleGateway, Size, is_gtin
-from hypothesis import given
-from hypothesis import strategies as st
 
 DEMO = Path(__file__).parents[3] / "config" / "stores" / "demo"
 
@@ -29,18 +30,30 @@ def site_files() -> SiteFiles:
 
     def product(sku: str, price: int | None) -> Product:
         return Product(
-            sku=sku, gtin="4006381333931", name=f'Water, "{sku}"', price_minor=price, tax_class="standard",
-            weight=0.5, weight_stddev=0.002, size=Size(0.1, 0.1, 0.2),
+            sku=sku,
+            gtin="4006381333931",
+            name=f'Water, "{sku}"',
+            price_minor=price,
+            tax_class="standard",
+            weight=0.5,
+            weight_stddev=0.002,
+            size=Size(0.1, 0.1, 0.2),
         )
 
     return SiteFiles(
         store=StoreFile(
-            store_id="corner", name="Corner shop", currency="EUR", time_zone="Europe/Berlin", zones=("shop", "door"),
+            store_id="corner",
+            name="Corner shop",
+            currency="EUR",
+            time_zone="Europe/Berlin",
+            zones=("shop", "door"),
             floor=(Point2(0, 0), Point2(4, 0), Point2(4, 4)),
         ),
         fixtures=FixturesFile(
             fixtures=(
-                FixtureEntry(fixture_id="a", kind="gondola", pose=Pose(1, 2, 0, math.pi / 2), shelves=(shelf(1), shelf(2))),
+                FixtureEntry(
+                    fixture_id="a", kind="gondola", pose=Pose(1, 2, 0, math.pi / 2), shelves=(shelf(1), shelf(2))
+                ),
             )
         ),
         sensors=SensorsFile(

@@ -108,6 +108,17 @@ def test_a_label_twice_in_a_batch_is_one_person():
     assert ids(Tracker(CONFIG).step(batch(0, seen(1.0, "a"), seen(2.0, "a")))) == [1]
 
 
+def test_a_state_is_a_copy():
+    tracker = Tracker(CONFIG)
+    tracker.step(batch(0, seen(1, "a")))
+    state = tracker.state()
+    before = pickle.dumps(state)
+    tracker.step(batch(66, seen(2, "a"), seen(3, "b")))
+    assert pickle.dumps(state) == before
+    Tracker.restore(CONFIG, state).finish(1)
+    assert pickle.dumps(state) == before
+
+
 @pytest.mark.parametrize(("key", "value"), [("lost_after_ms", 0), ("lost_timeout_ms", 10), ("gate_distance", -1.0)])
 def test_a_wrong_setting_names_key_value_and_remedy(key, value):
     values = {name: getattr(CONFIG, name) for name in CONFIG.__slots__} | {key: value}

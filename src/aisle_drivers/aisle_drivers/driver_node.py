@@ -29,7 +29,7 @@ class DriverNode(AisleNode[DriverParams]):
         self._backend = open_backend(self.params.backend, self.params.bag, [name for _, name in names])
         self._routes = {name: self.announce(topic, name) for topic, name in names}
         self._end = self.announce(END_OF_STREAM)
-        self._timer = self.create_timer(POLL_PERIOD_S, self._poll)
+        self._timer = self.every(POLL_PERIOD_S, self._poll)
         if not self.params.bag:
             self.complain("no bag is given: the devices stay silent; launch with bag:=BAG")
 
@@ -40,8 +40,6 @@ class DriverNode(AisleNode[DriverParams]):
             del self._timer
 
     def _poll(self) -> None:
-        if not self.active:
-            return
         now_ns = self.get_clock().now().nanoseconds
         for name, item in self._backend.poll(now_ns):
             self.send(self._routes[name], CODEC.to_message(item))

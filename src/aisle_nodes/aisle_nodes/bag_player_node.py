@@ -10,6 +10,8 @@ from aisle_contract.interfaces import (
     END_OF_STREAM,
     REPLAY_COMMANDS,
     REPLAY_STATUS,
+    STORE_INFO,
+    TF_STATIC,
     Topic,
     published_by,
 )
@@ -38,6 +40,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
     def setup(self) -> None:
         self._bag = BagReader(Path(self.params.bag))
         made = {topic for node in self.params.wait_for_nodes for topic in published_by(node)} - {END_OF_STREAM}
+        made |= {STORE_INFO, TF_STATIC}  # of this site, by store_node
         self._routes = {
             entry.name: self._route(entry) for entry in self._bag.topics if entry.entry and entry.entry not in made
         }
@@ -46,7 +49,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
         self._bag_ends_itself = any(entry.entry is END_OF_STREAM for entry in self._bag.topics)
         self._end = self.outputs.get(END_OF_STREAM.name) or self.announce(END_OF_STREAM)
         self._last: dict[str, tuple[str, bytes]] = {}
-        self._clock = self.announce(CLOCK)
+        self._time = self.announce(CLOCK)
         self._status = self.announce(REPLAY_STATUS)
         self._readiness = Readiness(self.params.wait_for_nodes, self.get_namespace())
         self._playhead = Playhead(self._bag.start_ns, self._bag.end_ns, self.params.rate, self.params.start_paused)
@@ -55,7 +58,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
         self._next_clock_ns = self._next_status_ns = 0
         self.listen(REPLAY_COMMANDS, self._on_command)
         self.listen(DIAGNOSTICS, self._readiness.take)
-        self._timer = self.create_timer(PERIOD_S, self._advance, clock=self._steady)
+        self._timer = self.every(PERIOD_S, self._advance, self._steady)
 
     def teardown(self) -> None:
         if hasattr(self, "_timer"):
@@ -115,7 +118,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
         self.send(self._end, end_of_stream(self._bag.end_ns, self.get_name(), ends))
 
     def _tell_time(self, position_ns: int) -> None:
-        self._clock.publisher.publish(message_class(CLOCK.type)(clock=CODEC.stamp(position_ns)))
+        self._time.publisher.publish(message_class(CLOCK.type)(clock=CODEC.stamp(position_ns)))
 
     def _tell_status(self, position_ns: int) -> None:
         state = ReplayStatus.STATE_PAUSED if self._playhead.paused else ReplayStatus.STATE_PLAYING

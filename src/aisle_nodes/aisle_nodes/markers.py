@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
 from aisle_core.store import Fixture, Plate, Store
 from aisle_core.types import (
     Cart,
@@ -201,7 +202,10 @@ def cart_markers(store: Store, tracks: Iterable[PersonTrack], carts: Iterable[Ca
         holder = next((by_id[track_id] for track_id in cart.track_ids if track_id in by_id), None)
         if holder is None or cart.state is not CartState.OPEN or not cart.lines:
             continue
-        lines = [f"{line.quantity} x {line.name or line.sku or '?'}{' ?' if line.review else ''}" for line in cart.lines]
+        lines = [
+            f"{line.quantity} x {line.name or line.sku or '?'}{' (review)' if line.review else ''}"
+            for line in cart.lines
+        ]
         x, y, _ = holder.position
         above = _height(holder) + 0.25 + len(lines) * _TEXT_SIZE / 2
         markers.append(_text("carts", index, (x, y, above), "\n".join(lines)))

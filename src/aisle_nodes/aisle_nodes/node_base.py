@@ -8,7 +8,9 @@ Without it a lifecycle manager does both, and a failing configure leaves the nod
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from aisle_contract import params
@@ -21,6 +23,7 @@ from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallba
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.lifecycle.publisher import LifecyclePublisher
 from rclpy.task import Future
+from rclpy.timer import Timer
 
 from aisle_nodes import qos
 from aisle_nodes.diagnostics import Health
@@ -80,6 +83,15 @@ class AisleNode(LifecycleNode, Generic[P]):
     def input_seen(self, name: str) -> None:
         """Called after each message of a subscription made with ``listen``."""
 
+    def every(self, period_s: float, callback: Callable[[], None], clock: Clock | None = None) -> Timer:
+        """A timer on the node's clock or another; the callback runs only while active, guarded as in ``listen``."""
+
+        def guarded() -> None:
+            if self.active:
+                self._guard("timer", callback)
+
+        return self.create_timer(period_s, guarded, clock=clock)
+
     @property
     def active(self) -> bool:
         """Whether the node is in the lifecycle state active."""
@@ -94,15 +106,8 @@ class AisleNode(LifecycleNode, Generic[P]):
                 return
             self.health.received[name] += 1
             self._watch_sequence(name, message)
-            try:
-                callback(message)
-            except AisleError as error:
-                self.health.rejected += 1
-                self.complain(str(error))
-            except Exception as error:  # noqa: BLE001 - a bad message must not end the subscription
-                self.health.failed += 1
-                self.complain(f"{name}: {type(error).__name__}: {error}")
-            self.input_seen(name)
+            self._guard(name, lambda: callback(message))
+            self._guard(name, lambda: self.input_seen(name))
 
         self.create_subscription(
             message_class(topic.type),
@@ -190,6 +195,18 @@ class AisleNode(LifecycleNode, Generic[P]):
         return super().on_shutdown(state)
 
     # --- inner
+
+    def _guard(self, name: str, callback: Callable[[], None]) -> None:
+        """Count and report what a callback raises; a bad message must not end the subscription."""
+        try:
+            callback()
+        except AisleError as error:
+            self.health.rejected += 1
+            self.complain(str(error))
+        except Exception as error:
+            self.health.failed += 1
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            self.complain(f"{name}: {type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})")
 
     def _parameter_values(self) -> dict[str, Any]:
         values = {name: parameter.value for name, parameter in self.get_parameters_by_prefix("").items()}

@@ -35,14 +35,14 @@ class ResultsNode(AisleNode[ResultsParams]):
     def input_seen(self, name: str) -> None:
         if not self._ends.reached(self):
             return
-        for label, bought in self._results.summary().items():
-            self.get_logger().info(f"receipt {label}: " + (", ".join(f"{n} x {sku}" for sku, n in bought.items()) or "nothing"))
+        for line in self._results.summary():
+            self.get_logger().info(line)
         code = 0
         try:
             if self.params.events:
                 self._results.write_events(Path(self.params.events))
             if self.params.receipts:
-                self._results.write_receipts(Path(self.params.receipts), self.store.store_id)
+                self._results.write_receipts(Path(self.params.receipts), self.store)
         except AisleError as error:
             self.get_logger().error(str(error))
             code = 2
@@ -50,7 +50,7 @@ class ResultsNode(AisleNode[ResultsParams]):
         self.request_exit(code)
 
     def _take(self, message: object, core_class: type) -> None:
-        self._results.add([CODEC.to_core(message, core_class)])
+        self._results.add(CODEC.to_core(message, core_class))
 
     def _new_stream(self) -> None:
         self._results = Results()

@@ -31,7 +31,7 @@ class StoreNode(AisleNode[StoreParams]):
         self._timer = None
         if self.params.publish_tick:
             self._tick = self.announce(TICK)
-            self._timer = self.create_timer(TICK_PERIOD_S, self._on_tick)
+            self._timer = self.every(TICK_PERIOD_S, self._on_tick)
 
     def teardown(self) -> None:
         if getattr(self, "_timer", None) is not None:
@@ -67,8 +67,6 @@ class StoreNode(AisleNode[StoreParams]):
         return transform
 
     def _on_tick(self) -> None:
-        if not self.active:
-            return
         self.send(self._tick, CODEC.to_message(Tick(self.get_clock().now().nanoseconds, self._sequence)))
         self._sequence += 1
 

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from aisle_core.store import Store, load_store
 from aisle_core.types import (
     Cart,
@@ -144,13 +145,14 @@ def test_a_cart_is_written_above_its_shopper(store: Store) -> None:
     scene.take(PersonTracks(0, 0, (person(1), person(2))))
     scene.take(Carts(0, 0, (cart((7, 2)), cart((9,)), cart((1,), CartState.CLOSED))))
     (text,) = named(scene.markers(), "carts")
-    assert text.text == "2 x Cola\n1 x ? ?"
+    assert text.text == "2 x Cola\n1 x ? (review)"
     assert text.position[:2] == (1.0, -0.5) and text.position[2] > 1.8
 
 
 def test_the_newest_state_is_shown(store: Store) -> None:
     scene = Scene(store)
-    scene.take(PlateStates(0, 0, "g1", (plate_state("g1-s1-p1", PlateHealth.OK), plate_state("g1-s1-p2", PlateHealth.OK))))
+    both = tuple(plate_state(plate_id, PlateHealth.OK) for plate_id in ("g1-s1-p1", "g1-s1-p2"))
+    scene.take(PlateStates(0, 0, "g1", both))
     scene.take(PlateStates(1, 1, "g1", (plate_state("g1-s1-p1", PlateHealth.SILENT),)))
     first, second = named(scene.markers(), "plates")[:2]
     assert first.colour == plate_colour(plate_state("", PlateHealth.SILENT))

@@ -26,6 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
 from aisle_contract.interfaces import BODY_KEYPOINTS, END_OF_STREAM, SCALE_LAYOUT, SCALE_READINGS, TICK
 from aisle_core.errors import AisleError
 from aisle_core.store import LATENCY_PROFILES, Facing, PoseSource, Product, ScaleGateway, SiteFiles, save_site
@@ -33,8 +36,6 @@ from aisle_core.store.currency import DECIMALS
 from aisle_core.store.files import FixtureEntry, FixturesFile, GatesFile, PlateRow, SensorsFile, ShelfEntry, StoreFile
 from aisle_core.store.model import Point2, Pose, is_gtin
 from aisle_core.types import Bodies, BodyKeypoint, BodyKeypoints, BodyPart, Point, ScaleLayout, ScaleReadings, Tick
-from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from .bag import BagWriter
 
@@ -540,7 +541,8 @@ def _fixtures(
             for index, place in _between(places).items():
                 if channels.live((gondola, shelf, index)):
                     places[index] = place
-                    report.add("plates without a product, placed between their neighbours", _plate_id(gondola, shelf, index))
+                    plate_id = _plate_id(gondola, shelf, index)
+                    report.add("plates without a product, placed between their neighbours", plate_id)
             plates.update((gondola, shelf, index) for index in places)
             shelves.append(
                 ShelfEntry(
@@ -632,17 +634,17 @@ def _write(
         entries.append((ticks[0] * TICK_PERIOD_NS, SCALE_LAYOUT.of(ZONE, gateway), layout))
         flat = [key[1] * mine[0].grams.shape[2] + key[2] for key in keys]
         name = SCALE_READINGS.of(ZONE, gateway)
-        for sequence, block in enumerate(mine):
+        for sequence, block in enumerate(sorted(mine, key=lambda block: block.arrival_ns)):
             mass = block.grams.reshape(len(block.grams), -1)[:, flat] / np.float32(1000)
             readings = ScaleReadings(block.stamp_ns, sequence, gateway, 0, block.period_ns, mass, block.issue_ns)
             entries.append((block.arrival_ns, name, readings))
         for before, after in itertools.pairwise(mine):
             if after.stamp_ns - before.stamp_ns > 1.5 * len(before.grams) * before.period_ns:
                 report.add("gaps between scale blocks", after.place)
-    name = BODY_KEYPOINTS.of(ZONE, POSE_DEVICE)
-    for sequence, body_set in enumerate(body_sets):
+    bodies_name = BODY_KEYPOINTS.of(ZONE, POSE_DEVICE)
+    for sequence, body_set in enumerate(sorted(body_sets, key=lambda body_set: body_set.arrival_ns)):
         bodies = Bodies(body_set.stamp_ns, sequence, POSE_DEVICE, body_set.bodies)
-        entries.append((body_set.arrival_ns, name, bodies))
+        entries.append((body_set.arrival_ns, bodies_name, bodies))
 
     for sequence, tick in enumerate(ticks):
         entries.append((tick * TICK_PERIOD_NS, TICK.name, Tick(tick * TICK_PERIOD_NS, sequence)))
@@ -650,7 +652,7 @@ def _write(
     entries.sort(key=lambda entry: entry[0])
     for log_time_ns, name, item in entries:
         bag.append(log_time_ns, topic(name), item)
-    bag.append_end(entries[-1][0], topic(END_OF_STREAM.name), PUBLISHER, also=[topic(BODY_KEYPOINTS.of(ZONE, POSE_DEVICE))])
+    bag.append_end(entries[-1][0], topic(END_OF_STREAM.name), PUBLISHER, also=[topic(bodies_name)])
 
     report.readings, report.bodies, report.ticks = len(blocks), len(body_sets), len(ticks)
     report.duration_s = (last_ns - first_ns) / 1e9

@@ -18,13 +18,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from rosbags import interfaces as rosbag
+from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer
+from rosbags.serde import SerdeError
+
 from aisle_contract.interfaces import CONTRACT_VERSION, END_OF_STREAM, TOPICS, Qos, Topic, source_of
 from aisle_core import __version__
 from aisle_core.errors import AisleError
 from aisle_core.store import FILE_NAMES, Store, load_store
-from rosbags import interfaces as rosbag
-from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer
-from rosbags.serde import SerdeError
 
 from .typestore import PACKAGE, message_types
 
@@ -144,7 +145,8 @@ class BagWriter:
             self._writer.close()
             self._writer.path.rename(self._path)
         except OSError as error:
-            raise AisleError(f"{self._path}: cannot be written: {error.strerror}; make room or give another name") from None
+            reason = error.strerror
+            raise AisleError(f"{self._path}: cannot be written: {reason}; make room or give another name") from None
         finally:
             self.discard()
 
@@ -236,14 +238,19 @@ class BagReader:
             try:
                 item = self._types.deserialize(data, topic.type)
             except (SerdeError, AisleError) as error:
-                raise AisleError(f"{self.path}: {topic.name} at log time {log_time_ns}: {error}; record it again") from None
+                place = f"{self.path}: {topic.name} at log time {log_time_ns}"
+                raise AisleError(f"{place}: {error}; record it again") from None
             yield log_time_ns, topic, item
+
+    def site_folder(self) -> Path:
+        """The recorded site. Raises AisleError when the bag has none."""
+        if self.site is None:
+            raise AisleError(f"{self.path}: the bag carries no site; give the site folder it was recorded in")
+        return self.site
 
     def load_store(self) -> Store:
         """The store of the recorded site. Raises AisleError when the bag has none or it was changed."""
-        if self.site is None:
-            raise AisleError(f"{self.path}: the bag carries no site; give the site folder it was recorded in")
-        return load_store(self.site)
+        return load_store(self.site_folder())
 
     def _check_contract(self, version: str | None) -> None:
         writer = f"software {self.software_version}" if self.software_version else "other software"

@@ -24,16 +24,17 @@ class Playhead:
         self.rate = rate
 
     def seek(self, position_ns: int) -> None:
-        """Go to a recorded instant, kept within the recording."""
+        """Go to a recorded instant, kept within the recording; a step that goes on ends there."""
         self.position_ns = min(max(position_ns, self._start_ns), self._end_ns)
-        self._stop_ns = None
+        if self._stop_ns is not None:
+            self._stop_ns, self.paused = None, True
 
     def step(self, step_ns: int) -> None:
         """While paused: play so much recorded time and pause again."""
         if step_ns <= 0:
             raise AisleError(f"replay step of {step_ns} ns: give a time above 0")
         if self.paused:
-            self._stop_ns = self.position_ns + step_ns
+            self._stop_ns = min(self.position_ns + step_ns, self._end_ns)
             self.paused = False
 
     def advance(self, now_ns: int) -> int:
@@ -44,7 +45,6 @@ class Playhead:
             return self.position_ns
         self.position_ns = min(self.position_ns + round(elapsed_ns * self.rate), self._end_ns)
         if self._stop_ns is not None and self.position_ns >= self._stop_ns:
-            self.position_ns = min(self._stop_ns, self._end_ns)
-            self._stop_ns = None
-            self.paused = True
+            self.position_ns = self._stop_ns
+            self._stop_ns, self.paused = None, True
         return self.position_ns

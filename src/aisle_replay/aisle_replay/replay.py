@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+
 from aisle_contract import params
 from aisle_core.errors import AisleError
 from aisle_core.pipeline import Pipeline, PipelineConfig

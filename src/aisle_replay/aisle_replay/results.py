@@ -98,7 +98,7 @@ class Results:
         write_atomically({path: "".join(line + "\n" for line in self.event_lines())})
 
     def write_receipts(self, path: Path, store: Store) -> None:
-        """Write the quantities to ``path`` and the full account beside it; raises AisleError when that is not possible."""
+        """Write the quantities to ``path``, the full account beside it; raises AisleError when that is not possible."""
         write_atomically(
             {
                 path: _json(self.quantities(), indent=2) + "\n",
@@ -111,8 +111,10 @@ class Results:
 
 
 def visit_name(receipt: Receipt) -> str:
-    """What a visit is called in ``receipts.json``."""
-    return receipt.label if receipt.label is not None else str(receipt.track_ids[0])
+    """What a visit is called in ``receipts.json``: its label, else its first track, else its session."""
+    if receipt.label is not None:
+        return receipt.label
+    return str(receipt.track_ids[0]) if receipt.track_ids else receipt.session_id
 
 
 def money(minor: int, currency: str) -> str:
@@ -131,7 +133,8 @@ def write_atomically(contents: dict[Path, str]) -> None:
         for path, partial in scratch.items():
             partial.replace(path)
     except OSError as error:
-        raise AisleError(f"{path}: cannot be written: {error.strerror}; give a file in a folder you may write to") from None
+        reason = error.strerror
+        raise AisleError(f"{path}: cannot be written: {reason}; give a file in a folder you may write to") from None
     finally:
         for partial in scratch.values():
             with contextlib.suppress(OSError):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import functools
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aisle_contract.convert import MESSAGE_OF, Codec
-from aisle_core.errors import AisleError
+from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from aisle_contract.convert import MESSAGE_OF, Codec
+from aisle_core.errors import AisleError
+
 PACKAGE = "aisle_msgs"
+_BIG_ENDIAN, _LITTLE_ENDIAN = b"\0\0", b"\0\1"
 
 
 def message_folder() -> Path:
@@ -67,10 +71,20 @@ class MessageTypes:
     def deserialize(self, data: bytes, name: str) -> Any:
         """CDR -> core value if the message has a core type, else the message.
 
+        Bytes behind the message are left alone: the size that Fast CDR computes beforehand is too large where a sequence
+        of 8-byte numbers is empty, and rosbags' own ``deserialize_cdr`` refuses what it sends then.
+
         Raises rosbags' SerdeError for bytes that are not this message, AisleError for a value that cannot be.
         """
         self._need(name)
-        message = self._store.deserialize_cdr(data, name)
+        definition = self._store.get_msgdef(name)
+        if data[:2] not in (_BIG_ENDIAN, _LITTLE_ENDIAN):
+            raise SerdeError(f"{len(data)} bytes that do not begin as plain CDR")
+        read = definition.deserialize_cdr_le if data[:2] == _LITTLE_ENDIAN else definition.deserialize_cdr_be
+        try:
+            message, _ = read(data[4:], 0, definition.cls, self._store)
+        except (struct.error, ValueError) as error:
+            raise SerdeError(f"no {name}: {error}") from error
         core_class = self._core_of.get(name)
         return message if core_class is None else self.codec.to_core(message, core_class)
 
@@ -89,13 +103,9 @@ class MessageTypes:
 
 def _parts(definition: Any) -> list[str]:
     """Names of the message types that stand inside a rosbags definition."""
-    found = []
-    for _, (_, content) in definition[1]:
-        while isinstance(content, tuple) and isinstance(content[0], tuple):
-            content = content[0][1]
-        if isinstance(content, str):
-            found.append(content)
-    return found
+    contents = [content for _, (_, content) in definition[1]]
+    elements = [content[0][1] if isinstance(content[0], tuple) else content for content in contents]
+    return [element for element in elements if isinstance(element, str)]
 
 
 @functools.cache

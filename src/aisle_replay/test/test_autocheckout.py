@@ -1,3 +1,4 @@
+import itertools
 import json
 import re
 from collections import Counter
@@ -7,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from autocheckout_recording import NAN, block, body_set, product, real_recording, row, stamp_ns, target, tiny, write
+
 from aisle_core.errors import AisleError
 from aisle_core.types import Bodies, BodyPart, ScaleLayout, ScaleReadings, Tick
 from aisle_replay.autocheckout import ImportReport, import_autocheckout
 from aisle_replay.bag import BagReader
-from recording import NAN, block, body_set, product, real_recording, row, stamp_ns, target, tiny, write
 
 INCH = 0.0254
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -58,7 +60,7 @@ def test_bodies_are_metres_with_sides_and_labels(tmp_path: Path) -> None:
     points = {keypoint.part: keypoint.position for keypoint in body.keypoints}
     assert list(points) == [BodyPart.HEAD, BodyPart.LEFT_HAND, BodyPart.RIGHT_HAND]
     assert points[BodyPart.HEAD] == pytest.approx((40 * INCH, -20 * INCH, 65 * INCH))
-    assert points[BodyPart.RIGHT_HAND] == pytest.approx((45 * INCH, 0, 41 * INCH))
+    assert points[BodyPart.RIGHT_HAND] == pytest.approx((41 * INCH, 2 * INCH, 37 * INCH))
 
 
 def test_a_hand_without_a_wrist_has_no_side(tmp_path: Path) -> None:
@@ -85,7 +87,7 @@ def test_ticks_cover_everything_and_the_end_comes_last(tmp_path: Path) -> None:
     bag, report = imported(tmp_path, tiny())
     ticks = of(Tick, bag)
     assert all(log_ns == tick.stamp_ns for log_ns, _, tick in ticks)
-    assert {b[0] - a[0] for a, b in zip(ticks, ticks[1:], strict=False)} == {100_000_000}
+    assert {b[0] - a[0] for a, b in itertools.pairwise(ticks)} == {100_000_000}
     assert ticks[0][0] <= stamp_ns(0) < ticks[1][0]
     assert ticks[-2][0] < stamp_ns(1.8) + 11 * 16_666_667 <= ticks[-1][0]
     everything = items(bag)
@@ -93,9 +95,19 @@ def test_ticks_cover_everything_and_the_end_comes_last(tmp_path: Path) -> None:
     assert last_topic == "/autocheckout/end_of_stream" and last_log == max(log_ns for log_ns, _, _ in everything)
     ends = {stream.topic: (stream.has_last_sequence, stream.last_sequence) for stream in end.streams}
     assert ends == {
-        "shop/g1/scale_readings": (True, 9), "shop/vision/body_keypoints": (True, 19), "tick": (True, len(ticks) - 1),
+        "shop/g1/scale_readings": (True, 9),
+        "shop/vision/body_keypoints": (True, 19),
+        "tick": (True, len(ticks) - 1),
     }
     assert (report.readings, report.bodies, report.ticks) == (10, 20, len(ticks))
+
+
+def test_a_recording_without_people_ends_their_stream_too(tmp_path: Path) -> None:
+    files = tiny()
+    files["full_targets.json"].clear()
+    *_, (_, _, end) = items(imported(tmp_path, files)[0])
+    ends = {stream.topic: stream.has_last_sequence for stream in end.streams}
+    assert ends == {"shop/g1/scale_readings": True, "shop/vision/body_keypoints": False, "tick": True}
 
 
 def test_the_site_has_plates_products_and_facings(tmp_path: Path) -> None:
@@ -126,7 +138,9 @@ def test_a_frozen_channel_between_plates_is_no_plate(tmp_path: Path) -> None:
     ]
     _, report = imported(tmp_path, files)
     assert report.findings["channels that are no plates of the site, kept in the bag"] == [
-        "g1-s1-p0", "g1-s1-p2", "g1-s1-p5",
+        "g1-s1-p0",
+        "g1-s1-p2",
+        "g1-s1-p5",
     ]
 
 
@@ -134,7 +148,8 @@ def test_a_turned_gondola(tmp_path: Path) -> None:
     files = tiny()
     turned = row(1, 1, [1, 2], "water", 0.3, 0.2)
     turned["global_coordinates"]["transform"] = {
-        "translation": {"x": 4.0, "y": -0.8, "z": 0.9}, "rotation": {"z": -np.pi / 2},
+        "translation": {"x": 4.0, "y": -0.8, "z": 0.9},
+        "rotation": {"z": -np.pi / 2},
     }
     files["planogram.json"] = [turned]
     with BagReader(imported(tmp_path, files)[0]) as reader:
@@ -227,7 +242,9 @@ FATAL: dict[str, tuple[str, Callable[[dict[str, Any]], None], str]] = {
     "key point that is not a number": (
         "full_targets.json:1",
         lambda files: replace(
-            files, "full_targets.json", 1,
+            files,
+            "full_targets.json",
+            1,
             lambda d: d["document"]["targets"]["targets"][0]["head"]["point"].update(x="left"),
         ),
         "'head'",
@@ -244,7 +261,11 @@ FATAL: dict[str, tuple[str, Callable[[dict[str, Any]], None], str]] = {
         ),
         "gondola 1 stands elsewhere",
     ),
-    "no readings at all": ("plate_data.json:1", lambda files: files["plate_data.json"].clear(), "no usable scale block"),
+    "no readings at all": (
+        "plate_data.json:1",
+        lambda files: files["plate_data.json"].clear(),
+        "no usable scale block",
+    ),
     "no facings at all": ("planogram.json:1", lambda files: files["planogram.json"].clear(), "no usable row"),
 }
 
@@ -260,7 +281,9 @@ def test_what_breaks_a_file_ends_the_import(tmp_path: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["plate_data.json", "full_targets.json", "planogram.json", "products.json"])
-@pytest.mark.parametrize("case", ["truncated line", "line that is not JSON", "line that is no document", "missing file"])
+@pytest.mark.parametrize(
+    "case", ["truncated line", "line that is not JSON", "line that is no document", "missing file"]
+)
 def test_broken_lines_and_files(tmp_path: Path, name: str, case: str) -> None:
     folder = write(tmp_path / "recording", tiny())
     path = folder / name
@@ -305,61 +328,80 @@ def grams_with(files: dict[str, Any], lines: slice, plate: int) -> None:
 
 REPORTED: dict[str, tuple[Callable[[dict[str, Any]], None], str, list[str]]] = {
     "stamp that runs backwards": (
-        later, "scale blocks left out, their stamp runs backwards", ["plate_data.json:11"],
+        later,
+        "scale blocks left out, their stamp runs backwards",
+        ["plate_data.json:11"],
     ),
     "stamp that stands twice": (
         lambda files: files["full_targets.json"].append(files["full_targets.json"][4]),
-        "body sets left out, their stamp stands already", ["full_targets.json:21"],
+        "body sets left out, their stamp stands already",
+        ["full_targets.json:21"],
     ),
     "gap": (lambda files: files["plate_data.json"].pop(4), "gaps between scale blocks", ["plate_data.json:5"]),
     "plate that is NaN throughout": (
-        lambda files: grams_with(files, slice(None), 3), "plates that are NaN throughout", ["g1-s1-p3"],
+        lambda files: grams_with(files, slice(None), 3),
+        "plates that are NaN throughout",
+        ["g1-s1-p3"],
     ),
     "plate with NaN samples": (
-        lambda files: grams_with(files, slice(2, 3), 3), "plates with NaN samples, kept as gaps", ["g1-s1-p3"],
+        lambda files: grams_with(files, slice(2, 3), 3),
+        "plates with NaN samples, kept as gaps",
+        ["g1-s1-p3"],
     ),
     "unknown plate": (
         lambda files: files["planogram.json"].append(row(1, 1, [7], "water", 0.6, 0.1)),
-        "plates of the planogram without readings", ["g1-s1-p7"],
+        "plates of the planogram without readings",
+        ["g1-s1-p7"],
     ),
     "gondola without readings": (
         lambda files: files["planogram.json"].append(row(5, 0, [0], "water", 0.6, 0.1)),
-        "plates of the planogram without readings", ["g5-s0-p0"],
+        "plates of the planogram without readings",
+        ["g5-s0-p0"],
     ),
     "unknown product in the planogram": (
         lambda files: files["planogram.json"].append(row(1, 0, [1], "milk", 0.0, 0.1)),
-        "planogram rows that name an unknown product, plates kept", ["planogram.json:3 (milk)"],
+        "planogram rows that name an unknown product, plates kept",
+        ["planogram.json:3 (milk)"],
     ),
     "planogram row without a product": (
         lambda files: files["planogram.json"].append(row(1, 0, [1], None, 0.0, 0.1)),
-        "planogram rows without a product id, plates kept", ["planogram.json:3"],
+        "planogram rows without a product id, plates kept",
+        ["planogram.json:3"],
     ),
     "plates that are not adjacent": (
         lambda files: files["planogram.json"].append(row(1, 0, [1, 3], "water", 0.0, 0.1)),
-        "planogram rows left out, their plates are not adjacent on one shelf", ["planogram.json:3"],
+        "planogram rows left out, their plates are not adjacent on one shelf",
+        ["planogram.json:3"],
     ),
     "product without a weight": (
-        lambda files: files["products.json"].append(product("milk", weight=None)), "products without a weight", ["milk"],
+        lambda files: files["products.json"].append(product("milk", weight=None)),
+        "products without a weight",
+        ["milk"],
     ),
     "product without a price": (
         lambda files: files["products.json"].append(product("milk", price=None)),
-        "products without a price, charged nothing and reviewed", ["milk"],
+        "products without a price, charged nothing and reviewed",
+        ["milk"],
     ),
     "price below a minor unit": (
         lambda files: files["products.json"].append(product("milk", price=1.999)),
-        "products without a price, charged nothing and reviewed", ["milk"],
+        "products without a price, charged nothing and reviewed",
+        ["milk"],
     ),
     "equal duplicate product": (
         lambda files: files["products.json"].append(product("water")),
-        "equal duplicate products, first one kept", ["products.json:3"],
+        "equal duplicate products, first one kept",
+        ["products.json:3"],
     ),
     "unequal duplicate product": (
         lambda files: files["products.json"].append(product("water", price=3)),
-        "unequal duplicate products, first one kept", ["products.json:3"],
+        "unequal duplicate products, first one kept",
+        ["products.json:3"],
     ),
     "product without an id": (
         lambda files: files["products.json"].append({"metadata": {"name": "?"}}),
-        "products without an id, left out", ["products.json:3"],
+        "products without an id, left out",
+        ["products.json:3"],
     ),
 }
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from aisle_core.store import Lane, Plate, Store
 from numpy.typing import NDArray
 
+from aisle_core.store import Lane, Plate, Store
 from aisle_sim.script import Deed, Shopper
 
 Array = NDArray[np.float64]
@@ -21,6 +21,7 @@ _STEP_BACK = 0.7
 _REACH_S = 0.45
 _SMOOTHING_S = 0.1
 _REST_HEIGHT = 0.95
+_HAND_ABOVE_PLATE = 0.06
 _OUTSIDE = 0.6
 """Where people stand at the reader, beyond the lane [m]."""
 
@@ -82,8 +83,8 @@ class Visit:
             hand = point(0.12, side * 0.22, _REST_HEIGHT)
             for reach in self.reaches:
                 if reach.side == side:
-                    share = (_ease(seconds, reach.out_s, reach.arrive_s) - _ease(seconds, reach.leave_s, reach.back_s))[:, None]
-                    hand = hand + share * (reach.target - hand)
+                    out = _ease(seconds, reach.out_s, reach.arrive_s) - _ease(seconds, reach.leave_s, reach.back_s)
+                    hand = hand + out[:, None] * (reach.target - hand)
             parts[f"{name}_hand"] = hand
         return parts
 
@@ -175,7 +176,8 @@ def _legs(last: Plate | None, plate: Plate, here: Array, rng: np.random.Generato
 
 
 def _reach(deed: Deed, plate: Plate, now: float, rng: np.random.Generator) -> Reach:
-    target = np.array(plate.centre) + [0.0, 0.0, 0.06]
+    target = np.array(plate.centre)
+    target[2] += _HAND_ABOVE_PLATE
     arrive = now + _REACH_S
     if deed.quantity:
         change = arrive + rng.uniform(0.1, 0.25)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from aisle_core.store import Plate
 from numpy.typing import NDArray
+
+from aisle_core.store import Plate
 
 Array = NDArray[np.float64]
 

@@ -7,13 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+
 from aisle_core.errors import AisleError
 from aisle_core.store import Facing, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One reach to a plate: ``quantity`` units are taken (positive), put there (negative), or 0: somebody leans on it."""
+    """One reach to a plate: ``quantity`` units are taken (positive) or put there (negative); 0: somebody leans."""
 
     plate_id: str
     sku: str

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
 from aisle_core.store import Lane, Plate, PoseSource, ScaleGateway, Store
 from aisle_core.types import (
     Bodies,
@@ -18,8 +20,6 @@ from aisle_core.types import (
     ScaleReadings,
     Tick,
 )
-from numpy.typing import NDArray
-
 from aisle_sim import scales
 from aisle_sim.motion import Visit, inside
 from aisle_sim.scales import Lean, Load
@@ -141,9 +141,9 @@ def pose_arrivals(
         first_capture_ns = stamp_ns - int(rng.uniform(10e6, 60e6))
         order = rng.permutation(len(seen))
         bodies = tuple(
-            BodyKeypoints(None, keypoints, first_capture_ns, stamp_ns)
-            for keypoints in (seen[index][frame] for index in order)
-            if keypoints
+            BodyKeypoints(str(index + 1), seen[index][frame], first_capture_ns, stamp_ns)
+            for index in order
+            if seen[index][frame]
         )
         arrival_ns = stamp_ns + nanoseconds(_POSE_DELAY_S + rng.uniform(-0.01, 0.01)) - START_NS
         arrivals.append(Arrival(arrival_ns, device, Bodies(stamp_ns, frame, source.device_id, bodies)))

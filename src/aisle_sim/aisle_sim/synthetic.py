@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aisle_contract.interfaces import BODY_KEYPOINTS, GATE_EVENTS, SCALE_LAYOUT, SCALE_READINGS, TICK, Topic
+
+from aisle_contract.interfaces import BODY_KEYPOINTS, END_OF_STREAM, GATE_EVENTS, SCALE_LAYOUT, SCALE_READINGS, TICK, Topic
 from aisle_core.errors import AisleError
 from aisle_core.store import Store
 from aisle_core.types import Bodies, GateEvent, ScaleLayout, ScaleReadings, Tick
 from aisle_replay.bag import BagWriter
-
 from aisle_sim import sensors
 from aisle_sim.motion import Visit, walk
 from aisle_sim.script import write_script
@@ -79,6 +79,7 @@ def write_bag(recording: Recording, store: Store, site: Path, path: Path) -> Non
     with BagWriter(path, site) as bag:
         for arrival in recording.items:
             bag.append(arrival.arrival_ns, f"/{store.store_id}/{_relative(arrival)}", arrival.item)
+        bag.append_end(recording.items[-1].arrival_ns, f"/{store.store_id}/{END_OF_STREAM.name}", "aisle_sim")
 
 
 def _relative(arrival: Arrival) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from aisle_core.store import load_store
 from aisle_core.types import ScaleReadings
 from aisle_replay.bag import BagReader

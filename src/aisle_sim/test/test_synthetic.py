@@ -1,11 +1,13 @@
 """The synthetic recording: the same every time, true to its own truth, and physically possible."""
 
+import itertools
 import pickle
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+
 from aisle_core.errors import AisleError
 from aisle_core.store import Store, load_store
 from aisle_core.types import Bodies, BodyPart, GateEvent, GateEventKind, ScaleLayout, ScaleReadings, Tick
@@ -57,7 +59,7 @@ def test_every_stream_counts_without_gaps_and_its_stamps_grow(made: Recording) -
             streams[arrival.device].append(arrival.item)
     for items in streams.values():
         assert [item.sequence for item in items] == list(range(len(items)))
-        assert all(a.stamp_ns < b.stamp_ns for a, b in zip(items, items[1:], strict=False))
+        assert all(a.stamp_ns < b.stamp_ns for a, b in itertools.pairwise(items))
 
 
 def test_it_holds_what_a_store_sends(made: Recording, store: Store) -> None:
@@ -149,7 +151,7 @@ def test_inside_knows_a_concave_floor() -> None:
 
 def test_a_store_without_exit_is_refused(store: Store) -> None:
     without = store.model_copy(update={"lanes": store.lanes[:1]})
-    with pytest.raises(AisleError, match="no lane out; add both to gates.yaml"):
+    with pytest.raises(AisleError, match="no lane out; add both to gates"):
         recording(without, 0)
 
 

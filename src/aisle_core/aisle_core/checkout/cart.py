@@ -52,18 +52,12 @@ def is_bookable(event: CartEvent) -> bool:
     return event.track_id != 0 and event.sku != "" and event.quantity != 0
 
 
-def tracks_of(event: CartEvent, doubt_probability: float) -> tuple[int, ...]:
+def tracks_of(event: CartEvent) -> tuple[int, ...]:
     """The people a decision is or may be about, the one it names first.
 
-    A decision that names nobody is about everybody among its alternatives; one that went to review is also about the
-    people whose alternatives are at least that probable; a sure one is about nobody else.
+    A sure decision is about the person it names, any other also about those among its alternatives.
     """
-    if not is_bookable(event):
-        others = [a.track_id for a in event.alternatives]
-    elif event.review:
-        others = [a.track_id for a in event.alternatives if a.probability >= doubt_probability]
-    else:
-        others = []
+    others = [a.track_id for a in event.alternatives if event.review or not is_bookable(event)]
     return tuple(dict.fromkeys(track_id for track_id in (event.track_id, *others) if track_id != 0))
 
 

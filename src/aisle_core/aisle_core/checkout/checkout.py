@@ -164,7 +164,7 @@ class Checkout:
     def step(self, item: CartEvents | PersonTracks | GateEvent | Tick) -> CheckoutOutput:
         """Take one item and say what follows. A gate event must be of a lane of the site."""
         commands: tuple[GateCommand, ...] = ()
-        self._pass_time(item.stamp_ns)
+        self._bind_before(item.stamp_ns - self._config.bind_time_ms * 1_000_000)
         match item:
             case CartEvents():
                 for event in item.events:
@@ -182,7 +182,7 @@ class Checkout:
 
     def finish(self, stamp_ns: int) -> CheckoutOutput:
         """The end of all streams: every visit closes, at ``stamp_ns`` at the latest."""
-        self._bind(self._state.entries)
+        self._bind_before(stamp_ns + 1)
         visits = list(self._state.visits.values())
         for visit in visits:
             self._close(visit, stamp_ns, CloseReason.END_OF_STREAM)
@@ -190,15 +190,8 @@ class Checkout:
 
     # --- what the items mean
 
-    def _pass_time(self, stamp_ns: int) -> None:
-        state = self._state
-        for lane_id, grant in list(state.grants.items()):
-            if gate.valid(grant, stamp_ns) is None:
-                del state.grants[lane_id]
-        self._bind([e for e in state.entries if stamp_ns > e.stamp_ns + self._config.bind_time_ms * 1_000_000])
-
     def _take_event(self, event: CartEvent) -> None:
-        track_ids = tracks_of(event, self._config.doubt_probability)
+        track_ids = tracks_of(event)
         if not track_ids:
             self._state.about_nobody += 1
         for track_id in track_ids:
@@ -289,12 +282,11 @@ class Checkout:
         visit = self._visit_of(track_id)
         return visit.close_ns is not None if visit else track_id in self._state.session_of
 
-    def _bind(self, due: list[_Entry]) -> None:
-        """Find the tracks of passages: least total distance in time and place over all that have none yet."""
-        if not due:
+    def _bind_before(self, stamp_ns: int) -> None:
+        """Find the tracks of older passages: least total distance in time and place over all that have none yet."""
+        state, config, entries = self._state, self._config, self._state.entries
+        if not entries or entries[0].stamp_ns >= stamp_ns:
             return
-        state, config = self._state, self._config
-        entries = state.entries
         tracks = [track for track in state.first_seen.values() if track.track_id not in state.session_of]
         positions = np.array([self._lanes[entry.lane_id].position for entry in entries]).reshape(-1, 1, 2)
         metres = np.linalg.norm(positions - np.array([t.position[:2] for t in tracks]).reshape(1, -1, 2), axis=2)
@@ -302,9 +294,9 @@ class Checkout:
         cost = metres / config.bind_distance + apart_ns / (config.bind_time_ms * 1e6)
         cost[(metres > config.bind_distance) | (apart_ns > config.bind_time_ms * 1_000_000)] = _WITHOUT_TRACK
         for row, column in zip(*linear_sum_assignment(cost), strict=True):
-            if entries[row] in due and cost[row, column] < _WITHOUT_TRACK:
+            if entries[row].stamp_ns < stamp_ns and cost[row, column] < _WITHOUT_TRACK:
                 self._put_on(state.visits[entries[row].session_id], tracks[column])
-        state.entries = [entry for entry in entries if entry not in due]
+        state.entries = [entry for entry in entries if entry.stamp_ns >= stamp_ns]
 
     # --- what is told
 

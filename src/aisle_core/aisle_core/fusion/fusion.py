@@ -39,7 +39,7 @@ class _Memory:
     """What the fusion knows besides the tracks.
 
     waiting: shelf events not decided yet, with the stamp of the batch that brought them. open_since_ns: by gateway.
-    evidence: by shelf event. ended_ns: when the tracks ended that left a cart.
+    evidence: by shelf event. ended_ns: when the tracks ended that ended lately.
     """
 
     sequence: int = 0
@@ -86,7 +86,7 @@ class Fusion:
     def _begin(self, memory: _Memory, history: History) -> None:
         self._memory = memory
         self._history = history
-        explainer = Explainer(self._config, self._map, history, memory.evidence)
+        explainer = Explainer(self._config, self._map, history, memory.evidence, memory.ended_ns)
         self._resolver = Resolver(self._config, self._map, explainer)
 
     def step(self, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> CartEvents | None:
@@ -96,7 +96,7 @@ class Fusion:
             case PersonTracks():
                 self._history.add(item)
                 for track in item.tracks:
-                    if track.state == TrackState.ENDED and track.track_id in memory.ledger.carts:
+                    if track.state == TrackState.ENDED:
                         memory.ended_ns[track.track_id] = item.stamp_ns
             case ShelfEvents():
                 self._take(item)
@@ -200,13 +200,15 @@ class Fusion:
     def _forget_carts(self, before_ns: int) -> None:
         """Carts of people who had left before an instant cannot be put back from."""
         memory = self._memory
-        for track_id in [key for key, ended_ns in memory.ended_ns.items() if ended_ns < before_ns]:
-            del memory.ended_ns[track_id]
-            memory.ledger = memory.ledger.without_cart(track_id)
+        for track_id, ended_ns in memory.ended_ns.items():
+            if ended_ns < before_ns and track_id in memory.ledger.carts:
+                memory.ledger = memory.ledger.without_cart(track_id)
 
     def _forget(self, before_ns: int) -> None:
         """Drop what can matter no more."""
         self._forget_carts(before_ns)
-        evidence = self._memory.evidence
-        for key in [key for key, reports in evidence.items() if reports[-1].stamp_ns < before_ns]:
-            del evidence[key]
+        memory = self._memory
+        for track_id in [key for key, ended_ns in memory.ended_ns.items() if ended_ns < before_ns]:
+            del memory.ended_ns[track_id]
+        for key in [key for key, reports in memory.evidence.items() if reports[-1].stamp_ns < before_ns]:
+            del memory.evidence[key]

@@ -78,7 +78,10 @@ class _Move:
 
 
 class Explainer:
-    """Gives the explanations of a change, best first."""
+    """Gives the explanations of a change, best first.
+
+    evidence: by shelf event. ended_ns: when tracks ended; what they do not do any more.
+    """
 
     def __init__(
         self,
@@ -86,11 +89,13 @@ class Explainer:
         shelf_map: ShelfMap,
         history: History,
         evidence: Mapping[str, Sequence[ItemEvidence]],
+        ended_ns: Mapping[int, int],
     ) -> None:
         self._config = config
         self._map = shelf_map
         self._history = history
         self._evidence = evidence
+        self._ended_ns = ended_ns
 
     def change(self, events: tuple[ShelfEvent, ...]) -> Change:
         """Look at some shelf events as one move."""
@@ -171,6 +176,8 @@ class Explainer:
         scores = likelihoods.hands(samples, rows, people, start_ns, end_ns, at_plate, config)
         scores += likelihoods.reach(samples, rows, people, start_ns, end_ns, at_arm, config)[:, None]
         scores -= math.log(HANDS)
+        gone = [self._ended_ns.get(track_id, start_ns) < start_ns for track_id in tracks.tolist()]
+        scores[gone] = likelihoods.NOWHERE
         return (
             np.append(np.repeat(tracks, HANDS), 0),
             np.append(np.tile(np.arange(HANDS), people), -1),

@@ -80,7 +80,7 @@ def order(event: ShelfEvent) -> tuple[int, str, str]:
 def clusters(events: Sequence[ShelfEvent], shelf_map: ShelfMap, config: FusionConfig) -> list[tuple[ShelfEvent, ...]]:
     """Events that must be decided together: connected by nearness in time and place. Ordered by their first event."""
     found: list[list[ShelfEvent]] = []
-    for event in sorted(events, key=order):
+    for event in events:
         joined = [cluster for cluster in found if any(_are_joined(event, e, shelf_map, config) for e in cluster)]
         merged = [e for cluster in joined for e in cluster] + [event]
         found = [cluster for cluster in found if all(cluster is not other for other in joined)] + [merged]
@@ -193,7 +193,7 @@ class Resolver:
         clashes = sum(
             max(change.start_ns, other.start_ns) - min(change.end_ns, other.end_ns) < config.travel_ms * 1_000_000
             for other, made in thought.moves
-            if hypothesis.mover and (made.mover, made.hand) == hand
+            if hypothesis.mover and (made.mover, made.hand) == hand and not set(change.plate_ids) & set(other.plate_ids)
         )
         return clashes * math.log(config.same_hand)
 

@@ -387,7 +387,8 @@ def _check_devices(
     seen: dict[str, _File] = {}
     for file, loc, device, zone in devices:
         if zone not in zones:
-            raise file.error((*loc[:-1], "zone"), f"zone '{zone}' of '{device}' is unknown; give one of {', '.join(zones)}")
+            known = ", ".join(zones)
+            raise file.error((*loc[:-1], "zone"), f"zone '{zone}' of '{device}' is unknown; give one of {known}")
         if device in seen:
             raise file.error(loc, f"'{device}' is already a device in {seen[device].path.name}; give another name")
         seen[device] = file
@@ -465,7 +466,11 @@ def _short(value: Any) -> str:
 
 def _yaml(part: BaseModel) -> str:
     text: str = yaml.dump(
-        part.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=120,
+        part.model_dump(mode="json"),
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=None,
+        width=120,
         allow_unicode=True,
     )
     return text

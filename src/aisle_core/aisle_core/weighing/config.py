@@ -19,8 +19,6 @@ class WeighingConfig:
     """How long a plate must rest before its new mass counts [s]."""
     confirm_gain_s: float
     """The same for a plate that gained mass: a hand can press for long [s]."""
-    gap_s: float
-    """A longer time between two samples is a gap [s]."""
     history_s: float
     """How far back the samples of a change are kept to find its instants [s]."""
     baseline_s: float

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from aisle_core.types import PlateHealth
 from numpy.typing import NDArray
+
+from aisle_core.types import PlateHealth
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -9,6 +9,8 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
+
 from aisle_core.errors import AisleError
 from aisle_core.types import (
     PlateHealth,
@@ -24,7 +26,6 @@ from aisle_core.weighing.config import WeighingConfig
 from aisle_core.weighing.frames import Framer, Frames, Recent
 from aisle_core.weighing.health import plate_health
 from aisle_core.weighing.noise import Noise, evidence
-from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -54,7 +55,7 @@ class WeighingState:
     left: Ints
     """Number of the frame that left the baseline."""
     change: Floats
-    """Net change of the last event."""
+    """Net change of the last event or staircase, and its span."""
     change_start_ns: Ints
     change_end_ns: Ints
     copied: Bools
@@ -75,7 +76,8 @@ class Weighing:
     Samples are judged frame by frame. A plate rests on a baseline that follows it slowly; a frame that is too far
     from it opens a change and freezes the baseline; the change closes when the plate has rested on one level for
     ``confirm_s``. What counts is that level against the baseline: back on it means nothing happened. The result
-    does not depend on how the samples are cut into readings.
+    does not depend on how the samples are cut into readings. Lost readings shorten nothing: every sample has its own
+    stamp, so a change that happened meanwhile spans the gap.
     """
 
     def __init__(self, config: WeighingConfig, layout: ScaleLayout, listed: Container[str]) -> None:
@@ -117,7 +119,7 @@ class Weighing:
         """Evaluate one block.
 
         Blocks come in stamp order; samples that are not newer than the newest one are left out. AisleError when the
-        block does not fit the layout or has no sample period.
+        block has another number of plates than the layout, or no sample period.
         """
         self._check(readings)
         state = self._state
@@ -129,29 +131,26 @@ class Weighing:
             samples, stamps = samples[newer], stamps[newer]
         if not len(samples):
             return self._batch([])
-        first = int(stamps[0])
         if state.last_ns == _NEVER:
-            state.evaluated_ns = first - period
+            state.evaluated_ns = int(stamps[0]) - period
         if period != state.period_ns:
             self._begin(period)
-        elif first - state.last_ns > max(self._config.gap_s * _NANO, 2 * period):
-            state.framer.drain(state.framer.size)
-            state.recent.means[:] = np.nan
         state.last_ns = int(stamps[-1])
         return self._batch(self._evaluate(state.framer.push(stamps, samples)))
 
     def finish(self) -> ShelfEvents:
-        """The stream has ended: close every open change on the frames since it began, without waiting for rest."""
-        state, recent = self._state, self._state.recent
+        """The stream has ended: close every open change on its longest plateau, or on the last two frames."""
+        state = self._state
         if state.last_ns == _NEVER:
             return self._batch([])
         events = self._evaluate(state.framer.drain(max(_LEAST_SAMPLES, state.framer.size // 2)))
         state.evaluated_ns = state.last_ns
-        means = recent.last(recent.means, self._frames(self._config.confirm_s))
-        unbroken = np.isfinite(means).cumprod(axis=0).sum(axis=0)
-        windows = np.minimum(unbroken, recent.count - state.left)
-        plates = np.flatnonzero(self._open() & (windows >= 2))
-        return self._batch(events + self._close(plates, windows[plates]))
+        present = np.isfinite(state.recent.last(state.recent.means, 2)).all(axis=0)
+        plates = np.flatnonzero(self._open() & present & (state.recent.count - state.left >= 2))
+        windows = np.full(plates.size, 2)
+        for count in range(3, self._frames(self._config.confirm_s) + 1):
+            windows[self._still(plates, count)] = count
+        return self._batch(events + self._close(plates, windows))
 
     def plate_states(self) -> PlateStates:
         """Health, last plateau and noise of every plate."""
@@ -176,11 +175,11 @@ class Weighing:
 
     def _check(self, readings: ScaleReadings) -> None:
         layout, columns = self._layout, readings.mass.shape[1]
-        if readings.layout_revision != layout.revision or columns != len(layout.plate_ids):
+        if columns != len(layout.plate_ids):
             raise AisleError(
-                f"gateway {layout.gateway_id}: readings {readings.sequence} have {columns} plates under layout revision "
-                f"{readings.layout_revision}, but layout revision {layout.revision} has {len(layout.plate_ids)}; "
-                "publish the layout that the readings follow"
+                f"gateway {layout.gateway_id}: readings {readings.sequence} of layout revision "
+                f"{readings.layout_revision} have {columns} plates, but the layout (revision {layout.revision}) has "
+                f"{len(layout.plate_ids)}; publish the layout that the readings follow"
             )
         if readings.sample_period_ns <= 0:
             raise AisleError(
@@ -230,7 +229,7 @@ class Weighing:
             recent.add(frames, index)
             off = frames.mean[index] - state.baseline
             follows = state.resting & (np.abs(off) <= self._limit())
-            state.weight = np.minimum(state.weight + follows, config.baseline_s / duration)
+            state.weight = np.minimum(state.weight + follows, max(config.baseline_s / duration, 1.0))
             state.baseline += np.where(follows, off, 0.0) / state.weight
             np.copyto(state.rested_ns, state.evaluated_ns, where=follows)
             memory_s = np.where(state.resting, config.noise_s, config.open_noise_s)
@@ -272,7 +271,7 @@ class Weighing:
         """Which of these plates were flat, calm and alive over the last frames, all since they left.
 
         Flat: the frame means agree. Calm: the samples scatter like the plate's own noise. Alive: a reading that does
-        not move is a frozen copy. A hand that presses is neither flat nor calm. When the whole gateway shakes, as
+        not move is a frozen copy. A hand that presses is neither flat nor calm. When the plates at rest shake, as
         under a footfall, every plate may scatter that much more.
         """
         config, state, recent = self._config, self._state, self._state.recent
@@ -280,8 +279,8 @@ class Weighing:
         if not since.any():
             return since
         spreads = recent.last(recent.spreads, count)
-        ratios = (spreads / state.noise.sample)[spreads > 0]
-        shaking = max(float(np.partition(ratios, ratios.size // 2)[ratios.size // 2]), 1.0)
+        ratios = (spreads / state.noise.sample)[(spreads > 0) & state.resting]
+        shaking = max(float(np.partition(ratios, ratios.size // 2)[ratios.size // 2]), 1.0) if ratios.size else 1.0
         means = recent.last(recent.means, count)[:, plates]
         flat_limit = np.maximum(config.flat_sigmas * shaking * state.noise.frame[plates], config.flat)
         flat = means.max(axis=0) - means.min(axis=0) <= flat_limit

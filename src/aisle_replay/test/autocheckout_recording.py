@@ -79,7 +79,8 @@ def row(gondola: int, shelf: int, plates: list[int], sku: str | None, left: floa
     size = {"dim_x": width, "dim_y": 0.4, "dim_z": 0.3}
     return {
         "plate_ids": [
-            {"shelf_id": {"gondola_id": {"id": gondola}, "shelf_index": shelf}, "plate_index": plate} for plate in plates
+            {"shelf_id": {"gondola_id": {"id": gondola}, "shelf_index": shelf}, "plate_index": plate}
+            for plate in plates
         ],
         "planogram_product_id": {} if sku is None else {"barcode_type": "UPC", "id": sku},
         "coordinates": {"transform": {"translation": {"x": left}, "rotation": {}}, **size},
@@ -92,21 +93,34 @@ def product(sku: str, price: float | None = 2, weight: float | None = 500.0) -> 
     return {"product_id": {"id": sku}, "metadata": metadata | ({} if weight is None else {"weight": weight})}
 
 
-def tiny() -> dict[str, list[Document]]:
-    """Gondola 1, shelf 1: plate 1 water, 2 without a product, 3 and 4 juice; channel 5 a frozen copy of 4."""
+def tiny(seconds: int = 2, pick_s: float | None = None) -> dict[str, list[Document]]:
+    """Gondola 1, shelf 1: plate 1 water, 2 without a product, 3 and 4 juice; channel 5 a frozen copy of 4.
+
+    At ``pick_s`` one water is taken; the shopper's right hand is over plate 1 all the time.
+    """
     rng = np.random.default_rng(1)
     blocks = []
-    for number in range(10):
+    for number in range(5 * seconds):
         grams = np.full((12, 2, 6), NAN)
         grams[:, 1, 1:5] = np.array([3000, 10, 4000, 4000]) + rng.normal(0, 1, (12, 4))
         grams[:, 1, 5] = 4000
+        if pick_s is not None:
+            grams[0.2 * number + np.arange(12) / 60 >= pick_s, 1, 1] -= 500
         blocks.append(block(1, 0.2 * number, grams))
-    shopper = target(
-        "77", head=(40.0, -20.0, 65.0), l_wrist=(40.0, -10.0, 40.0), r_wrist=(45.0, 0.0, 41.0), neck=(0.0, 0.0, 0.0)
-    )
+
+    def shopper(number: int) -> Document:
+        sway = 0.3 * np.sin(number)
+        return target(
+            "77",
+            head=(40.0 + sway, -20.0, 65.0),
+            l_wrist=(40.0, -10.0, 40.0 + sway),
+            r_wrist=(41.0 + sway, 2.0, 37.0),
+            neck=(0.0, 0.0, 0.0),
+        )
+
     return {
         "plate_data.json": blocks,
-        "full_targets.json": [body_set(0.1 * number, shopper) for number in range(20)],
+        "full_targets.json": [body_set(0.1 * number, shopper(number)) for number in range(10 * seconds)],
         "planogram.json": [row(1, 1, [3, 4], "juice", 0.2, 0.2), row(1, 1, [1], "water", 0.0, 0.1)],
         "products.json": [product("water"), product("juice")],
     }

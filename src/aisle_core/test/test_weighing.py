@@ -1,0 +1,389 @@
+"""The weighing stage on single handlings, gaps, dead channels and bad input."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from aisle_core.errors import AisleError
+from aisle_core.types import PlateHealth, PlateState, ScaleReadings, ShelfEvent, ShelfEvents
+from aisle_core.weighing import Weighing
+
+from .scales import PERIOD_NS, RATE, START_NS, Scene, at, blocks, layout, tuning
+
+SIGMA_G = 1.2
+
+
+def scene(seed: int = 7, plates: int = 12, seconds: float = 12.0) -> Scene:
+    """Plates of equal, usual noise."""
+    result = Scene(seed, plates, seconds)
+    result.sigma[:] = SIGMA_G
+    result.add_noise()
+    return result
+
+
+def batches(readings: list[ScaleReadings], plates: int) -> list[ShelfEvents]:
+    weighing = Weighing(tuning(), layout(plates), layout(plates).plate_ids)
+    return [weighing.step(part) for part in readings] + [weighing.finish()]
+
+
+def events(mass_kg: np.ndarray) -> list[ShelfEvent]:
+    return [event for batch in batches(blocks(mass_kg), mass_kg.shape[1]) for event in batch.events]
+
+
+def grams(found: list[ShelfEvent]) -> list[float]:
+    return [round(event.mass_change * 1e3) for event in found]
+
+
+def states(mass_kg: np.ndarray, listed: tuple[str, ...] | None = None) -> dict[str, PlateState]:
+    plates = layout(mass_kg.shape[1])
+    weighing = Weighing(tuning(), plates, plates.plate_ids if listed is None else listed)
+    for readings in blocks(mass_kg):
+        weighing.step(readings)
+    return {plate.plate_id: plate for plate in weighing.plate_states().plates}
+
+
+def test_a_pick_is_one_event_with_its_instants_and_masses() -> None:
+    made = scene()
+    action = made.pick(4, 5.0, 300.0)
+    (event,) = events(made.mass_kg())
+    assert event.shelf_event_id == "g1/1"
+    assert event.plate_id == "p4"
+    assert event.mass_change == pytest.approx(-0.3, abs=4 * event.mass_change_stddev)
+    assert event.mass_change_stddev < 0.003
+    assert event.mass_after == pytest.approx(made.load[-1, 4] / 1e3, abs=0.005)
+    assert event.start_ns == pytest.approx(at(5.2), abs=3 * PERIOD_NS)
+    assert event.end_ns == pytest.approx(at(action.end_s), abs=12 * PERIOD_NS)
+
+
+def test_an_event_comes_within_a_second_of_rest() -> None:
+    made = scene()
+    taken = made.pick(4, 5.0, 300.0)
+    given = made.put(8, 7.0, 300.0)
+    readings = blocks(made.mass_kg())
+    out = {}
+    for part, batch in zip(readings, batches(readings, 12), strict=False):
+        out |= {event.plate_id: part.end_ns for event in batch.events}
+    assert out["p4"] - at(taken.end_s) <= 0.8e9
+    assert out["p8"] - at(given.end_s) <= 1.2e9
+
+
+@pytest.mark.parametrize("item_g", [30.0, 120.0, 900.0])
+def test_a_put_is_a_gain(item_g: float) -> None:
+    made = scene()
+    made.put(4, 5.0, item_g)
+    (event,) = events(made.mass_kg())
+    assert event.mass_change == pytest.approx(item_g / 1e3, abs=4 * event.mass_change_stddev)
+
+
+@pytest.mark.parametrize("away_s", [0.15, 0.25, 0.4])
+def test_what_is_lifted_and_put_back_at_once_is_nothing(away_s: float) -> None:
+    made = scene()
+    made.lift_and_return(4, 5.0, 400.0, away_s)
+    assert events(made.mass_kg()) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_plateau_begins_after_the_change(seed: int) -> None:
+    """Footfalls widen what counts as flat, but frames from before the change are no part of the new level."""
+    made = Scene(seed, 12, 10.0)
+    made.sigma[:] = 12.0
+    made.add_noise()
+    made.add_footfalls(3.0)
+    made.pick(4, 6.0, 80.0, press=False)
+    (event,) = events(made.mass_kg())
+    assert event.mass_change == pytest.approx(-0.08, abs=0.015)
+
+
+def test_two_lifted_and_one_returned_is_one_unit() -> None:
+    made = scene()
+    made.lift_two_return_one(4, 5.0, 400.0, 0.35)
+    (event,) = events(made.mass_kg())
+    assert event.mass_change == pytest.approx(-0.4, abs=4 * event.mass_change_stddev)
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_quick_picks_in_a_row_are_told_apart(count: int) -> None:
+    made = scene()
+    made.series(4, 5.0, 200.0, count, 0.3)
+    found = events(made.mass_kg())
+    assert len(found) == count
+    assert sum(event.mass_change for event in found) == pytest.approx(-0.2 * count, abs=0.01)
+    for index, event in enumerate(found):
+        assert event.mass_change == pytest.approx(-0.2, abs=0.012)
+        assert event.start_ns == pytest.approx(at(5.0 + 0.3 * index), abs=3 * PERIOD_NS)
+
+
+def test_picks_too_quick_to_tell_apart_keep_their_sum() -> None:
+    made = scene()
+    made.series(4, 5.0, 200.0, 3, 0.13)
+    found = events(made.mass_kg())
+    assert sum(event.mass_change for event in found) == pytest.approx(-0.6, abs=0.01)
+
+
+def test_a_long_hold_counts_when_the_item_leaves() -> None:
+    made = scene(seconds=16.0)
+    made.long_hold(4, 5.0, 350.0, 6.0)
+    (event,) = events(made.mass_kg())
+    assert event.mass_change == pytest.approx(-0.35, abs=4 * event.mass_change_stddev)
+    assert event.start_ns == pytest.approx(at(11.0), abs=0.15e9)
+
+
+def test_leaning_and_bumps_are_nothing() -> None:
+    made = scene()
+    made.lean(2, 4.0, 1.5)
+    made.bump(6, 5.0)
+    made.bump(9, 7.0)
+    assert events(made.mass_kg()) == []
+
+
+def test_a_neighbour_that_drifts_at_a_pick_is_nothing() -> None:
+    made = scene()
+    made.coupling[:] = 0.017
+    made.pick(4, 5.0, 1500.0)  # 25 g on the neighbours, more than the least change
+    assert [event.plate_id for event in events(made.mass_kg())] == ["p4"]
+
+
+def test_the_same_change_alone_counts() -> None:
+    made = scene()
+    made.coupling[:] = 0.0
+    made.pick(4, 5.0, 1500.0)
+    made.pick(3, 7.5, 25.0)
+    assert [event.plate_id for event in events(made.mass_kg())] == ["p4", "p3"]
+
+
+def test_drift_is_nothing() -> None:
+    made = scene(seconds=40.0)
+    made.load += 20.0 * np.sin(2 * np.pi * made.time / 60.0)[:, np.newaxis]
+    assert events(made.mass_kg()) == []
+
+
+def test_open_since_holds_until_the_change_settles_and_bounds_its_start() -> None:
+    made = scene()
+    made.pick(4, 5.0, 300.0)
+    open_since = None
+    for batch in batches(blocks(made.mass_kg()), 12):
+        if batch.events:
+            (event,) = batch.events
+            assert open_since is not None
+            assert open_since <= event.start_ns
+            assert batch.open_since_ns is None
+            return
+        open_since = batch.open_since_ns
+    pytest.fail("no event")
+
+
+def test_a_batch_says_how_far_it_has_evaluated() -> None:
+    mass = scene(seconds=1.0).mass_kg()
+    found = batches(blocks(mass, 5), 12)
+    assert [batch.sequence for batch in found] == list(range(len(found)))
+    stamps = [batch.stamp_ns for batch in found]
+    assert stamps[0] == START_NS - PERIOD_NS
+    assert stamps[1] == START_NS + 5 * PERIOD_NS
+    assert stamps[-1] == START_NS + (len(mass) - 1) * PERIOD_NS
+
+
+def test_a_stream_that_never_began_finishes_empty() -> None:
+    weighing = Weighing(tuning(), layout(3), ["p0"])
+    assert weighing.finish().events == ()
+    healths = [plate.health for plate in weighing.plate_states().plates]
+    assert healths == [PlateHealth.SILENT, PlateHealth.UNLISTED, PlateHealth.UNLISTED]
+
+
+# --- gaps and missing samples
+
+
+def test_a_gap_alone_is_nothing() -> None:
+    readings = blocks(scene().mass_kg())
+    found = batches(readings[:20] + readings[30:], 12)
+    assert [event for batch in found for event in batch.events] == []
+
+
+def test_a_change_in_a_gap_spans_it_with_less_certainty() -> None:
+    made = scene()
+    made.pick(4, 5.0, 300.0)
+    mass = made.mass_kg()
+    lost = [part for part in blocks(mass) if not at(4.5) <= part.stamp_ns <= at(6.5)]
+    (event,) = [event for batch in batches(lost, 12) for event in batch.events]
+    (whole,) = events(mass)
+    assert event.mass_change == pytest.approx(-0.3, abs=4 * event.mass_change_stddev)
+    assert event.start_ns <= at(4.6)
+    assert event.end_ns >= at(6.5)
+    assert event.mass_change_stddev > whole.mass_change_stddev
+
+
+def test_a_change_while_one_plate_is_silent_is_reported_when_it_is_back() -> None:
+    made = scene()
+    made.pick(4, 5.0, 300.0)
+    mass = made.mass_kg()
+    mass[round(4.0 * RATE) : round(8.0 * RATE), 4] = np.nan
+    found = batches(blocks(mass), 12)
+    (event,) = [event for batch in found for event in batch.events]
+    assert event.mass_change == pytest.approx(-0.3, abs=4 * event.mass_change_stddev)
+    assert at(3.8) <= event.start_ns <= at(4.0)
+    assert event.end_ns >= at(7.9)
+
+
+def test_single_missing_and_infinite_samples_are_nothing() -> None:
+    made = scene()
+    made.pick(4, 5.0, 300.0)
+    mass = made.mass_kg()
+    mass[made.rng.random(mass.shape) < 0.05] = np.nan
+    mass[made.rng.random(mass.shape) < 0.02] = np.inf
+    assert grams(events(mass)) == [-300]
+
+
+def test_one_wild_sample_is_nothing() -> None:
+    mass = scene().mass_kg()
+    mass[400, 4] = -50.0
+    mass[500, 5] = 50.0
+    assert events(mass) == []
+
+
+def test_repeated_readings_are_left_out() -> None:
+    made = scene()
+    made.pick(4, 5.0, 300.0)
+    mass = made.mass_kg()
+    twice = [part for part in blocks(mass) for _ in range(2)]
+    assert [event for batch in batches(twice, 12) for event in batch.events] == events(mass)
+
+
+def test_the_end_of_the_stream_settles_what_has_changed() -> None:
+    made = scene()
+    action = made.pick(4, 5.0, 300.0, press=False)
+    cut = made.mass_kg()[: round((action.end_s + 0.35) * RATE)]
+    found = batches(blocks(cut), 12)
+    assert all(not batch.events for batch in found[:-1])
+    assert grams(list(found[-1].events)) == [pytest.approx(-300, abs=10)]
+
+
+# --- channels that are no plates
+
+
+def test_an_unlisted_column_is_never_evaluated() -> None:
+    made = scene()
+    made.pick(4, 5.0, 300.0)
+    plates = layout(12)
+    weighing = Weighing(tuning(), plates, [plate_id for plate_id in plates.plate_ids if plate_id != "p4"])
+    assert [weighing.step(part).events for part in blocks(made.mass_kg()) if weighing.step(part).events] == []
+    assert weighing.plate_states().plates[4].health == PlateHealth.UNLISTED
+    assert weighing.plate_states().plates[5].health == PlateHealth.OK
+
+
+def test_a_constant_column_is_stuck() -> None:
+    mass = scene().mass_kg()
+    mass[:, 3] = 6.06742
+    assert states(mass)["p3"].health == PlateHealth.STUCK
+    assert events(mass) == []
+
+
+def test_a_copy_that_is_refreshed_now_and_then_counts_nothing() -> None:
+    made = scene()
+    made.pick(4, 5.0, 300.0)
+    mass = made.mass_kg()
+    for begin in range(0, len(mass), 130):
+        mass[begin : begin + 130, 5] = mass[begin, 4]
+    assert [event.plate_id for event in events(mass)] == ["p4"]
+    assert states(mass)["p5"].health == PlateHealth.STUCK
+
+
+def test_a_live_copy_counts_once() -> None:
+    made = scene()
+    made.pick(4, 5.0, 300.0)
+    mass = made.mass_kg()
+    mass[:, 9] = mass[:, 4]
+    assert [event.plate_id for event in events(mass)] == ["p4"]
+    assert states(mass)["p9"].health == PlateHealth.STUCK
+
+
+def test_a_plate_that_freezes_reports_the_change_when_it_moves_again() -> None:
+    made = scene(seconds=16.0)
+    made.pick(4, 6.0, 300.0)
+    mass = made.mass_kg()
+    frozen = slice(round(5.0 * RATE), round(9.0 * RATE))
+    mass[frozen, 4] = mass[frozen.start, 4]
+    assert states(mass[: frozen.stop])["p4"].health == PlateHealth.STUCK
+    (event,) = events(mass)
+    assert event.mass_change == pytest.approx(-0.3, abs=4 * event.mass_change_stddev)
+    assert event.end_ns >= at(8.9)
+    assert states(mass)["p4"].health == PlateHealth.OK
+
+
+def test_a_change_on_a_frozen_plate_keeps_nobody_waiting() -> None:
+    made = scene()
+    made.pick(4, 5.0, 300.0)
+    mass = made.mass_kg()
+    mass[round(5.25 * RATE) :, 4] = mass[round(5.25 * RATE), 4]
+    waits = [batch.open_since_ns for batch in batches(blocks(mass), 12)]
+    assert any(wait is not None for wait in waits)
+    assert waits[-2] is None
+
+
+def test_health_and_noise_of_every_plate() -> None:
+    made = scene()
+    made.sigma[1] = 40.0
+    noisy = made.rng.standard_normal(made.samples) * 40.0
+    made.load[:, 1] += noisy
+    mass = made.mass_kg()
+    mass[:, 2] = np.nan
+    found = states(mass)
+    assert found["p1"].health == PlateHealth.NOISY
+    assert found["p2"].health == PlateHealth.SILENT
+    assert np.isnan([found["p2"].mass, found["p2"].noise_stddev]).all()
+    assert found["p0"].health == PlateHealth.OK
+    assert found["p0"].noise_stddev == pytest.approx(SIGMA_G / 1e3, rel=0.4)
+    assert found["p0"].mass == pytest.approx(made.load[-1, 0] / 1e3, abs=0.005)
+    assert states(mass[:30])["p0"].health == PlateHealth.UNKNOWN
+
+
+def test_slow_scales_are_weighed_too() -> None:
+    period_ns = 100_000_000
+    rng = np.random.default_rng(3)
+    mass = 2.0 + rng.normal(0, 0.001, (200, 4))
+    mass[100:, 2] -= 0.25
+    weighing = Weighing(tuning(), layout(4), layout(4).plate_ids)
+    found = [
+        event
+        for n in range(200)
+        for event in weighing.step(
+            ScaleReadings(START_NS + n * period_ns, n, "g1", 1, period_ns, mass[n : n + 1].astype(np.float32))
+        ).events
+    ]
+    assert grams(found) == [pytest.approx(-250, abs=3)]
+
+
+# --- bad input
+
+
+def test_a_wrong_plate_count_names_gateway_revision_and_both_counts() -> None:
+    weighing = Weighing(tuning(), layout(12), layout(12).plate_ids)
+    (readings, *_) = blocks(np.ones((12, 11)))
+    problem = r"gateway g1: readings 0 of layout revision 1 have 11 plates, .* \(revision 1\) has 12; publish"
+    with pytest.raises(AisleError, match=problem):
+        weighing.step(readings)
+
+
+def test_a_sample_period_of_nothing_is_refused() -> None:
+    weighing = Weighing(tuning(), layout(12), layout(12).plate_ids)
+    (readings, *_) = blocks(np.ones((12, 12)))
+    with pytest.raises(AisleError, match=r"sample period of 0 ns; give"):
+        weighing.step(dataclasses.replace(readings, sample_period_ns=0))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[(field.name, 0) for field in dataclasses.fields(tuning())],
+        ("drift", float("nan")),
+        ("min_change", 0.001),
+        ("confirm_s", 0.15),
+        ("confirm_gain_s", 0.4),
+        ("history_s", 1.0),
+        ("coupling", 1.0),
+    ],
+)
+def test_tuning_is_checked(key: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"{key} is {value}.*; give "):
+        dataclasses.replace(tuning(), **{key: value})

@@ -1,0 +1,84 @@
+"""The player starts when all nodes are active and linked, and not before."""
+
+import pytest
+
+pytest.importorskip("diagnostic_msgs.msg")
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from aisle_nodes.readiness import Readiness
+
+NODES = ["people_node", "tracker_node", "cart_fusion_node", "checkout_node", "results_node"]
+LINKS = {
+    "people_node": {"person_detections": 1},
+    "tracker_node": {"person_tracks": 2},
+    "cart_fusion_node": {"cart_events": 2},
+    "checkout_node": {"receipts": 1},
+    "results_node": {},
+}
+
+
+def report(node, links, state="active", namespace="/demo"):
+    values = {"state": state, **{f"matched {topic}": count for topic, count in links.items()}}
+    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+    return DiagnosticArray(status=[DiagnosticStatus(name=node, hardware_id=namespace, values=pairs)])
+
+
+def all_but(node):
+    readiness = Readiness(NODES, "/demo")
+    for other, links in LINKS.items():
+        if other != node:
+            readiness.take(report(other, links))
+    return readiness
+
+
+def test_it_is_reached_when_every_node_is_linked():
+    readiness = Readiness(NODES, "/demo")
+    assert readiness.missing == sorted(NODES)
+    for node, links in LINKS.items():
+        assert not readiness.reached
+        readiness.take(report(node, links))
+    assert readiness.reached and readiness.missing == []
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_every_node_is_awaited(node):
+    readiness = all_but(node)
+    assert not readiness.reached and readiness.missing == [node]
+
+
+@pytest.mark.parametrize("state", ["unconfigured", "inactive", "finalized"])
+def test_a_node_that_is_not_active_is_awaited(state):
+    readiness = all_but("tracker_node")
+    readiness.take(report("tracker_node", LINKS["tracker_node"], state))
+    assert readiness.missing == ["tracker_node"]
+
+
+def test_too_few_links_are_awaited():
+    readiness = all_but("tracker_node")
+    readiness.take(report("tracker_node", {"person_tracks": 1}))
+    readiness.take(report("tracker_node", {}))
+    assert readiness.missing == ["tracker_node"]
+
+
+def test_more_links_are_welcome():
+    readiness = all_but("tracker_node")
+    readiness.take(report("tracker_node", {"person_tracks": 5}))
+    assert readiness.reached
+
+
+def test_the_same_node_of_another_store_does_not_count():
+    readiness = all_but("tracker_node")
+    readiness.take(report("tracker_node", LINKS["tracker_node"], namespace="/other"))
+    assert readiness.missing == ["tracker_node"]
+
+
+def test_once_linked_is_enough():
+    readiness = all_but("nobody")
+    readiness.take(report("tracker_node", {}, "inactive"))
+    readiness.take(report("stranger_node", {}))
+    assert readiness.reached
+
+
+def test_without_nodes_nothing_is_awaited():
+    assert Readiness([], "/demo").reached
