@@ -1,9 +1,10 @@
 """The store itself (frames, description, heartbeat) and its checkout: gates, visits, carts, receipts."""
 
-from aisle_nodes.processes import common_arguments, process
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
+
+from aisle_nodes.processes import common_arguments, process
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,7 +1,8 @@
 """Tracks and shelf events to cart events: who took what."""
 
-from aisle_nodes.processes import common_arguments, process
 from launch import LaunchDescription
+
+from aisle_nodes.processes import common_arguments, process
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,7 +1,8 @@
 """Sensors to tracks and shelf events."""
 
-from aisle_nodes.processes import common_arguments, process
 from launch import LaunchDescription
+
+from aisle_nodes.processes import common_arguments, process
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,9 +1,10 @@
 """Record the running graph into a rosbag2 bag that carries its site."""
 
-from aisle_nodes.processes import common_arguments, process
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
+
+from aisle_nodes.processes import common_arguments, process
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,10 +1,11 @@
 """Play a bag through the running nodes, and end in receipts."""
 
-from aisle_nodes.processes import include, process, shared, use_site_of_bag
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.conditions import IfCondition, UnlessCondition
 from launch.substitutions import LaunchConfiguration
+
+from aisle_nodes.processes import include, process, shared, use_site_of_bag
 
 PLAYER = ("bag", "rate", "start_paused", "start_offset_s")
 
@@ -22,14 +23,21 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "start_paused", default_value="false", choices=["true", "false"], description="Wait for resume or step."
             ),
-            DeclareLaunchArgument("start_offset_s", default_value="0.0", description="Start at this second of the bag."),
             DeclareLaunchArgument(
-                "play", default_value="true", choices=["true", "false"], description="false: ros2 bag play feeds the graph."
+                "start_offset_s", default_value="0.0", description="Start at this second of the bag."
+            ),
+            DeclareLaunchArgument(
+                "play",
+                default_value="true",
+                choices=["true", "false"],
+                description="false: ros2 bag play feeds the graph.",
             ),
             DeclareLaunchArgument(
                 "hold", default_value="false", choices=["true", "false"], description="Keep running after the end."
             ),
-            DeclareLaunchArgument("events", default_value="", description="Write the events to this file (JSON lines)."),
+            DeclareLaunchArgument(
+                "events", default_value="", description="Write the events to this file (JSON lines)."
+            ),
             DeclareLaunchArgument("receipts", default_value="", description="Write the receipts to this file (JSON)."),
             OpaqueFunction(function=use_site_of_bag),
             include("checkout", publish_tick="false", **shared()),

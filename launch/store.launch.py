@@ -1,9 +1,10 @@
 """A whole store: drivers, perception, fusion, checkout, views."""
 
-from aisle_nodes.processes import common_arguments, include, shared
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
+
+from aisle_nodes.processes import common_arguments, include, shared
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,11 +1,12 @@
 """Markers for RViz, and RViz itself where it is installed and wanted."""
 
-from aisle_nodes.processes import SHARE, common_arguments, process
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
+
+from aisle_nodes.processes import SHARE, common_arguments, process
 
 
 def generate_launch_description() -> LaunchDescription:

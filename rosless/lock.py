@@ -21,7 +21,7 @@ def compile_lock(requirements: Path, *options: str) -> list[str]:
 
 def name(block: str) -> str:
     """Distribution name of a block."""
-    return block.split("==")[0]
+    return block.split("==", maxsplit=1)[0]
 
 
 def main() -> None:

@@ -35,15 +35,16 @@ def _name(pid: int) -> str:
 def main(argv: list[str]) -> int:
     """Start the graph, wait until the player plays, measure until it is done."""
     import rclpy
-    from aisle_contract.interfaces import DIAGNOSTICS, REPLAY_STATUS
-    from aisle_nodes import qos
-    from aisle_nodes.messages import message_class
-    from aisle_replay.bag import BagReader
     from rclpy.experimental import EventsExecutor
     from rclpy.node import Node
     from rclpy.task import Future
     from rich.console import Console
     from rich.table import Table
+
+    from aisle_contract.interfaces import DIAGNOSTICS, REPLAY_STATUS
+    from aisle_nodes import qos
+    from aisle_nodes.messages import message_class
+    from aisle_replay.bag import BagReader
 
     parser = argparse.ArgumentParser(prog="bench graph", description=__doc__)
     parser.add_argument("bag", type=Path)

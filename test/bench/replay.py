@@ -12,13 +12,14 @@ from pathlib import Path
 
 def main(argv: list[str]) -> int:
     """Replay the bag several times in this process; imports are excluded, everything else counts."""
+    from rich.console import Console
+    from rich.table import Table
+
     from aisle_contract.sites import config_folder
     from aisle_core.store import load_store
     from aisle_replay.bag import BagReader
     from aisle_replay.replay import replay
     from aisle_sim.synthetic import recording, write_bag
-    from rich.console import Console
-    from rich.table import Table
 
     parser = argparse.ArgumentParser(prog="bench replay", description=__doc__)
     parser.add_argument("bag", type=Path, nargs="?", help="the built-in recording without one")

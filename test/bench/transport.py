@@ -30,11 +30,12 @@ def _node(name):
 def publish(load: str, seconds: float) -> None:
     """The publishing process: waits for the subscriber, publishes in bursts, prints what it sent and its CPU."""
     import rclpy
-    from aisle_contract.interfaces import Qos
-    from aisle_nodes.qos import PUBLISHER
     from rclpy.experimental import EventsExecutor
     from rclpy.task import Future
     from sensor_msgs.msg import Image
+
+    from aisle_contract.interfaces import Qos
+    from aisle_nodes.qos import PUBLISHER
 
     count, width, height, encoding, pixel_bytes = LOADS[load]
     node = _node("bench_publisher")
@@ -73,12 +74,13 @@ def subscribe(load: str) -> None:
     import signal
 
     import rclpy
-    from aisle_contract.interfaces import Qos
-    from aisle_nodes.qos import SUBSCRIBER
     from rclpy.executors import ExternalShutdownException
     from rclpy.experimental import EventsExecutor
     from rclpy.task import Future
     from sensor_msgs.msg import Image
+
+    from aisle_contract.interfaces import Qos
+    from aisle_nodes.qos import SUBSCRIBER
 
     node = _node("bench_subscriber")
     received, started = 0, 0.0
@@ -137,9 +139,10 @@ def main(argv: list[str]) -> int:
         subscribe(arguments.load)
         return 0
 
-    from aisle_contract.sites import config_folder
     from rich.console import Console
     from rich.table import Table
+
+    from aisle_contract.sites import config_folder
 
     table = Table("images", "profile", "sent", "lost", "lost %", "CPU publisher", "CPU subscriber", title="transport")
     ours = config_folder() / "dds" / "fastdds.xml"

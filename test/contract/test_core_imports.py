@@ -12,8 +12,14 @@ ALLOWED = {"aisle_core", "numpy", "scipy", "cv2"}
 STORE_ONLY = {"pydantic", "yaml"}
 FORBIDDEN = {"time", "random", "uuid", "secrets", "socket", "threading", "asyncio", "logging"}
 FORBIDDEN_NAMES = {
-    "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
-    "os.urandom", "os.times", "numpy.random", "numpy.datetime64",
+    "datetime.datetime.now",
+    "datetime.datetime.utcnow",
+    "datetime.datetime.today",
+    "datetime.date.today",
+    "os.urandom",
+    "os.times",
+    "numpy.random",
+    "numpy.datetime64",
 }
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from aisle_contract.sites import config_folder
 from aisle_replay.replay import replay
 
@@ -22,9 +23,7 @@ def decisions(path: Path) -> list[dict]:
 @pytest.mark.timeout(180)
 def test_the_graph_decides_as_the_offline_replay(aisle, real_bag: Path, tmp_path: Path) -> None:
     events, receipts = tmp_path / "events.jsonl", tmp_path / "receipts.json"
-    launched = aisle(
-        "launch", "replay", f"bag:={real_bag}", "rate:=3.0", f"events:={events}", f"receipts:={receipts}"
-    )
+    launched = aisle("launch", "replay", f"bag:={real_bag}", "rate:=3.0", f"events:={events}", f"receipts:={receipts}")
     assert launched.wait(120) == 0, launched.text()[-4000:]
     assert json.loads(receipts.read_text()) == TRUTH
     offline = tmp_path / "offline.jsonl"

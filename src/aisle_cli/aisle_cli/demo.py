@@ -10,12 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from aisle_cli.view import watch
 from aisle_contract.sites import config_folder
 from aisle_core.store import load_store
 from aisle_replay.bag import BagReader
 from aisle_sim.synthetic import recording, write_bag
-
-from aisle_cli.view import watch
 
 STOP_TIMEOUT_S = 15.0
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aisle_contract.sites import checkout_root, config_folder
-from aisle_core.errors import AisleError
-from aisle_core.store import load_store
 from rich.console import Console
 from rich.table import Table
 
 from aisle_cli.shared_memory import FOLDER, leftovers
+from aisle_contract.sites import checkout_root, config_folder
+from aisle_core.errors import AisleError
+from aisle_core.store import load_store
 
 MIN_SHM_BYTES = 256 * 1024 * 1024
 
@@ -39,12 +39,16 @@ def _ros() -> Finding:
     if importlib.util.find_spec("rclpy") is None:
         return Finding("ROS 2", "rclpy not found", "start with ./aisle, or source a ROS 2 installation")
     kind = "installed" if shutil.which("ros2") else "from Python wheels"
-    return Finding("ROS 2", f"{os.environ.get('ROS_DISTRO', '?')}, {kind}; domain {os.environ.get('ROS_DOMAIN_ID', '0')}")
+    return Finding(
+        "ROS 2", f"{os.environ.get('ROS_DISTRO', '?')}, {kind}; domain {os.environ.get('ROS_DOMAIN_ID', '0')}"
+    )
 
 
 def _messages() -> Finding:
     if importlib.util.find_spec("aisle_msgs") is None:
-        return Finding("messages", "aisle_msgs not built", "run ./aisle again, or colcon build and source install/setup.bash")
+        return Finding(
+            "messages", "aisle_msgs not built", "run ./aisle again, or colcon build and source install/setup.bash"
+        )
     return Finding("messages", "aisle_msgs built")
 
 

@@ -9,11 +9,6 @@ from typing import Any
 
 import rclpy
 import yaml
-from aisle_contract.interfaces import DIAGNOSTICS, REPLAY_COMMANDS, REPLAY_STATUS
-from aisle_core.errors import AisleError
-from aisle_nodes import qos
-from aisle_nodes.messages import message_class
-from aisle_replay.bag import registry_topic
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
@@ -25,6 +20,12 @@ from rclpy.qos import qos_profile_sensor_data
 from rclpy.task import Future
 from rich.console import Console
 from rich.table import Table
+
+from aisle_contract.interfaces import DIAGNOSTICS, REPLAY_COMMANDS, REPLAY_STATUS
+from aisle_core.errors import AisleError
+from aisle_nodes import qos
+from aisle_nodes.messages import message_class
+from aisle_replay.bag import registry_topic
 
 DISCOVERY_S = 2.0
 SHOWN_NUMBERS = 24
@@ -121,9 +122,11 @@ def _plain(value: Any) -> Any:
         return value[0]
     items = value.tolist() if hasattr(value, "tolist") else [_plain(item) for item in value]
     numbers = bool(items) and isinstance(items[0], (int, float))
-    return [*items[:SHOWN_NUMBERS], f"... {len(items) - SHOWN_NUMBERS} more"] if (
-        numbers and len(items) > SHOWN_NUMBERS
-    ) else items
+    return (
+        [*items[:SHOWN_NUMBERS], f"... {len(items) - SHOWN_NUMBERS} more"]
+        if (numbers and len(items) > SHOWN_NUMBERS)
+        else items
+    )
 
 
 def topics_echo(name: str, count: int) -> int:
@@ -200,9 +203,15 @@ def show_nodes() -> int:
             reports[f"{status.hardware_id.rstrip('/')}/{status.name}"] = status
 
     with observer() as (node, spin):
-        node.create_subscription(message_class(DIAGNOSTICS.type), DIAGNOSTICS.name, take, qos.SUBSCRIBER[DIAGNOSTICS.qos])
+        node.create_subscription(
+            message_class(DIAGNOSTICS.type), DIAGNOSTICS.name, take, qos.SUBSCRIBER[DIAGNOSTICS.qos]
+        )
         spin(Future(), DISCOVERY_S + 0.5)
-    levels = {DiagnosticStatus.OK: "ok", DiagnosticStatus.WARN: "[yellow]warning[/]", DiagnosticStatus.ERROR: "[red]error[/]"}
+    levels = {
+        DiagnosticStatus.OK: "ok",
+        DiagnosticStatus.WARN: "[yellow]warning[/]",
+        DiagnosticStatus.ERROR: "[red]error[/]",
+    }
     table = Table("node", "health", "state", "message")
     for name, status in sorted(reports.items()):
         values = {pair.key: pair.value for pair in status.values}

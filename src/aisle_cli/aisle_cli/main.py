@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from aisle_core.errors import AisleError
 
 app = typer.Typer(
@@ -141,9 +142,7 @@ def topics_echo(
 
 
 @topics_app.command("hz")
-def topics_hz(
-    topic: str, seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.5)] = 5.0
-) -> None:
+def topics_hz(topic: str, seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.5)] = 5.0) -> None:
     """Measure the rate of a topic."""
     from aisle_cli import graph
 

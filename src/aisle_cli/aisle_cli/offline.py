@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from rich.console import Console
+from rich.table import Table
+
 from aisle_contract.sites import config_folder, find_site
 from aisle_replay.autocheckout import import_autocheckout
 from aisle_replay.replay import replay
 from aisle_replay.results import visit_name
 from aisle_replay.score import read_receipts, score
-from rich.console import Console
-from rich.table import Table
 
 
 def run_import(folder: Path, out: Path, currency: str) -> int:

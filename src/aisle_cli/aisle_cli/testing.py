@@ -9,12 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-from aisle_contract.sites import checkout_root
-from aisle_core.errors import AisleError
 from rich.console import Console
 from rich.table import Table
 
 from aisle_cli.shared_memory import clean
+from aisle_contract.sites import checkout_root
+from aisle_core.errors import AisleError
 
 CHECKS = {
     "ruff check": ["ruff", "check", "."],

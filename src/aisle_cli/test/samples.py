@@ -59,7 +59,17 @@ def decision(
     review: bool = False,
 ) -> CartEvents:
     event = CartEvent(
-        f"c/{number}", f"g1/{number}", "g1-s1-p3", at(4.7), at(5), track_id, sku, quantity, confidence, reason, review,
+        f"c/{number}",
+        f"g1/{number}",
+        "g1-s1-p3",
+        at(4.7),
+        at(5),
+        track_id,
+        sku,
+        quantity,
+        confidence,
+        reason,
+        review,
         (),
     )
     return CartEvents(at(5), number, (event,))
@@ -80,8 +90,18 @@ def line(
     product = store.products.get(sku)
     price = product.price_minor if product else None
     return CartLine(
-        sku, product.name if product else "", quantity, price, quantity * (price or 0), 0.98, reason, review,
-        ("c/1",), ("g1/1",), (1,), alternatives,
+        sku,
+        product.name if product else "",
+        quantity,
+        price,
+        quantity * (price or 0),
+        0.98,
+        reason,
+        review,
+        ("c/1",),
+        ("g1/1",),
+        (1,),
+        alternatives,
     )
 
 
@@ -98,9 +118,18 @@ def receipt(
     store: Store, sequence: int, track_ids: tuple[int, ...], lines: tuple[CartLine, ...], unbooked: tuple[str, ...] = ()
 ) -> Receipt:
     return Receipt(
-        at(40), sequence, f"{sequence:016x}", track_ids, None, "fingerprint", at(2), CloseReason.EXIT, store.currency,
+        at(40),
+        sequence,
+        f"{sequence:016x}",
+        track_ids,
+        None,
+        "fingerprint",
+        at(2),
+        CloseReason.EXIT,
+        store.currency,
         lines,
         sum(item.amount_minor for item in lines if not item.review),
         sum(item.amount_minor for item in lines if item.review),
-        bool(unbooked) or any(item.review for item in lines), unbooked,
+        bool(unbooked) or any(item.review for item in lines),
+        unbooked,
     )

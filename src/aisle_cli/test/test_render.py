@@ -24,8 +24,12 @@ def model(store: Store) -> ViewModel:
     model.fold(ReplayPosition(ReplayState.PLAYING, 21_300_000_000, 47_000_000_000, 1.0))
     model.fold(tracks(track(1, 0.6, -0.5), track(2, 2.1, -1.3)))
     doubtful = line(store, "STILL-05", 1, Reason.AMBIGUOUS_PERSON, review=True)
-    model.fold(carts(cart(store, "3f2a9c7788aa0011", (1,), (line(store, "COLA-033", 2), doubtful)),
-                     cart(store, "99ab12cd00112233", (2,), ())))
+    model.fold(
+        carts(
+            cart(store, "3f2a9c7788aa0011", (1,), (line(store, "COLA-033", 2), doubtful)),
+            cart(store, "99ab12cd00112233", (2,), ()),
+        )
+    )
     for number in range(30):
         model.fold(shelf(number, "g1-s1-p3", -0.348))
         model.fold(decision(number, "COLA-033", 1, review=number % 2 == 0))
@@ -58,8 +62,19 @@ def test_people_and_carts_stand_side_by_side_where_there_is_room(model: ViewMode
 
 def test_the_live_view_shows_who_is_in_and_what_they_hold(model: ViewModel) -> None:
     shown = text(LiveView(model), 100)
-    for words in ("Demo store", "21.3 of 47.0 s, 1x", "3f2a9c", "0.6, -0.5", "2 x Cola 0.33 l can", "2.98 USD",
-                  "1 x Still water 0.5 l  <- review", "total", "3.97 USD", "empty", "shopper 1 took 1 Cola"):
+    for words in (
+        "Demo store",
+        "21.3 of 47.0 s, 1x",
+        "3f2a9c",
+        "0.6, -0.5",
+        "2 x Cola 0.33 l can",
+        "2.98 USD",
+        "1 x Still water 0.5 l  <- review",
+        "total",
+        "3.97 USD",
+        "empty",
+        "shopper 1 took 1 Cola",
+    ):
         assert words in shown
 
 

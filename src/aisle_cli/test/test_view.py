@@ -31,8 +31,11 @@ class FakeStore:
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node(
-            "fake_store", namespace=namespace, context=self._context,
-            start_parameter_services=False, enable_rosout=False,
+            "fake_store",
+            namespace=namespace,
+            context=self._context,
+            start_parameter_services=False,
+            enable_rosout=False,
         )
         passage = CODEC.to_message(gate(GateEventKind.PASSAGE_IN))
         self._plan = []

@@ -85,8 +85,14 @@ def test_a_decision_takes_the_place_of_its_shelf_event(model: ViewModel) -> None
 
 
 def test_people_know_their_visit_and_where_they_are(model: ViewModel, store: Store) -> None:
-    model.fold(tracks(track(3, 0.2, -2.7), track(1, 0.6, -0.5), track(2, 1.2, -9.0, TrackState.LOST),
-                      track(4, 0.0, 0.0, TrackState.ENDED)))
+    model.fold(
+        tracks(
+            track(3, 0.2, -2.7),
+            track(1, 0.6, -0.5),
+            track(2, 1.2, -9.0, TrackState.LOST),
+            track(4, 0.0, 0.0, TrackState.ENDED),
+        )
+    )
     model.fold(carts(cart(store, "abcdef0123456789", (1, 2), ())))
     assert [(p.track_id, p.seen, p.place, p.session_id) for p in model.people()] == [
         (1, True, "g1", "abcdef0123456789"),

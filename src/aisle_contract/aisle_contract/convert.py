@@ -28,6 +28,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
+
 from aisle_core import types as core
 from aisle_core.errors import AisleError
 

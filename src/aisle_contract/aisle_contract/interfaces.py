@@ -70,98 +70,204 @@ class Topic:
 _SENSORS = "{zone}/{device}/"
 
 TICK = Topic(
-    "tick", "aisle_msgs/msg/Tick", Qos.EVENT, ("store_node",),
+    "tick",
+    "aisle_msgs/msg/Tick",
+    Qos.EVENT,
+    ("store_node",),
     ("tracker_node", "cart_fusion_node", "checkout_node"),
     "Heartbeat, 10 Hz; silence is noticed by it.",
 )
 STORE_INFO = Topic(
-    "store_info", "aisle_msgs/msg/StoreInfo", Qos.STATE, ("store_node",), ("view",),
+    "store_info",
+    "aisle_msgs/msg/StoreInfo",
+    Qos.STATE,
+    ("store_node",),
+    ("view",),
     "Which store this is, its configuration hash and versions.",
 )
 TF_STATIC = Topic(
-    "/tf_static", "tf2_msgs/msg/TFMessage", Qos.STATE, ("store_node",), ("view",),
+    "/tf_static",
+    "tf2_msgs/msg/TFMessage",
+    Qos.STATE,
+    ("store_node",),
+    ("view",),
     "Frames of fixtures and sensors under map, from the site's configuration.",
 )
 SCALE_LAYOUT = Topic(
-    _SENSORS + "scale_layout", "aisle_msgs/msg/ScaleLayout", Qos.STATE, ("scale_node", "device"),
-    ("shelf_event_node",), "Which column of the readings is which plate.",
+    _SENSORS + "scale_layout",
+    "aisle_msgs/msg/ScaleLayout",
+    Qos.STATE,
+    ("scale_node", "device"),
+    ("shelf_event_node",),
+    "Which column of the readings is which plate.",
 )
 SCALE_READINGS = Topic(
-    _SENSORS + "scale_readings", "aisle_msgs/msg/ScaleReadings", Qos.STREAM, ("scale_node", "device"),
-    ("shelf_event_node",), "Samples of all plates of one gateway.",
+    _SENSORS + "scale_readings",
+    "aisle_msgs/msg/ScaleReadings",
+    Qos.STREAM,
+    ("scale_node", "device"),
+    ("shelf_event_node",),
+    "Samples of all plates of one gateway.",
 )
 BODY_KEYPOINTS = Topic(
-    _SENSORS + "body_keypoints", "aisle_msgs/msg/BodyKeypointsArray", Qos.STREAM, ("pose_node", "device"),
-    ("people_node",), "Key points of bodies from one pose estimator.",
+    _SENSORS + "body_keypoints",
+    "aisle_msgs/msg/BodyKeypointsArray",
+    Qos.STREAM,
+    ("pose_node", "device"),
+    ("people_node",),
+    "Key points of bodies from one pose estimator.",
 )
 GATE_EVENTS = Topic(
-    _SENSORS + "gate_events", "aisle_msgs/msg/GateEvent", Qos.EVENT, ("gate_node", "device"),
-    ("checkout_node", "view"), "Credentials and passages at one lane.",
+    _SENSORS + "gate_events",
+    "aisle_msgs/msg/GateEvent",
+    Qos.EVENT,
+    ("gate_node", "device"),
+    ("checkout_node", "view"),
+    "Credentials and passages at one lane.",
 )
 GATE_COMMANDS = Topic(
-    _SENSORS + "gate_commands", "aisle_msgs/msg/GateCommand", Qos.EVENT, ("checkout_node",),
-    ("gate_node", "results_node", "view"), "What one lane shall do.",
+    _SENSORS + "gate_commands",
+    "aisle_msgs/msg/GateCommand",
+    Qos.EVENT,
+    ("checkout_node",),
+    ("gate_node", "results_node", "view"),
+    "What one lane shall do.",
 )
 PERSON_DETECTIONS = Topic(
-    "person_detections", "aisle_msgs/msg/PersonDetectionArray", Qos.STREAM, ("people_node",),
-    ("tracker_node",), "People seen by one source at one instant, without identity.",
+    "person_detections",
+    "aisle_msgs/msg/PersonDetectionArray",
+    Qos.STREAM,
+    ("people_node",),
+    ("tracker_node",),
+    "People seen by one source at one instant, without identity.",
 )
 PERSON_TRACKS = Topic(
-    "person_tracks", "aisle_msgs/msg/PersonTrackArray", Qos.STREAM, ("tracker_node",),
-    ("cart_fusion_node", "checkout_node", "markers_node", "view"), "Everybody who is believed in the store.",
+    "person_tracks",
+    "aisle_msgs/msg/PersonTrackArray",
+    Qos.STREAM,
+    ("tracker_node",),
+    ("cart_fusion_node", "checkout_node", "markers_node", "view"),
+    "Everybody who is believed in the store.",
 )
 SHELF_EVENTS = Topic(
-    "shelf_events", "aisle_msgs/msg/ShelfEventArray", Qos.EVENT, ("shelf_event_node",),
-    ("cart_fusion_node", "results_node", "view"), "Settled net changes on plates, batch by batch.",
+    "shelf_events",
+    "aisle_msgs/msg/ShelfEventArray",
+    Qos.EVENT,
+    ("shelf_event_node",),
+    ("cart_fusion_node", "results_node", "view"),
+    "Settled net changes on plates, batch by batch.",
 )
 PLATE_STATES = Topic(
-    "plate_states", "aisle_msgs/msg/PlateStateArray", Qos.STREAM, ("shelf_event_node",),
-    ("markers_node", "view"), "Health and load of every plate, once a second.",
+    "plate_states",
+    "aisle_msgs/msg/PlateStateArray",
+    Qos.STREAM,
+    ("shelf_event_node",),
+    ("markers_node", "view"),
+    "Health and load of every plate, once a second.",
 )
 ITEM_EVIDENCE = Topic(
-    "item_evidence", "aisle_msgs/msg/ItemEvidence", Qos.EVENT, ("device",), ("cart_fusion_node",),
+    "item_evidence",
+    "aisle_msgs/msg/ItemEvidence",
+    Qos.EVENT,
+    ("device",),
+    ("cart_fusion_node",),
     "Scores of products from a recogniser, about one shelf event.",
 )
 CART_EVENTS = Topic(
-    "cart_events", "aisle_msgs/msg/CartEventArray", Qos.EVENT, ("cart_fusion_node",),
-    ("checkout_node", "results_node", "view"), "Who took or returned what, with confidence and reason.",
+    "cart_events",
+    "aisle_msgs/msg/CartEventArray",
+    Qos.EVENT,
+    ("cart_fusion_node",),
+    ("checkout_node", "results_node", "view"),
+    "Who took or returned what, with confidence and reason.",
 )
 CARTS = Topic(
-    "carts", "aisle_msgs/msg/CartArray", Qos.STATE, ("checkout_node",), ("markers_node", "view"),
+    "carts",
+    "aisle_msgs/msg/CartArray",
+    Qos.STATE,
+    ("checkout_node",),
+    ("markers_node", "view"),
     "The carts of all open visits.",
 )
 RECEIPTS = Topic(
-    "receipts", "aisle_msgs/msg/Receipt", Qos.EVENT, ("checkout_node",), ("results_node", "view"),
+    "receipts",
+    "aisle_msgs/msg/Receipt",
+    Qos.EVENT,
+    ("checkout_node",),
+    ("results_node", "view"),
     "The account of a visit, once, when it closes.",
 )
 END_OF_STREAM = Topic(
-    "end_of_stream", "aisle_msgs/msg/EndOfStream", Qos.EVENT,
-    ("bag_player_node", "scale_node", "pose_node", "gate_node", "people_node", "tracker_node", "shelf_event_node",
-     "cart_fusion_node", "checkout_node"),
+    "end_of_stream",
+    "aisle_msgs/msg/EndOfStream",
+    Qos.EVENT,
+    (
+        "bag_player_node",
+        "scale_node",
+        "pose_node",
+        "gate_node",
+        "people_node",
+        "tracker_node",
+        "shelf_event_node",
+        "cart_fusion_node",
+        "checkout_node",
+    ),
     ("people_node", "tracker_node", "shelf_event_node", "cart_fusion_node", "checkout_node", "results_node", "view"),
     "A publisher has said its last word on some topics.",
 )
 MARKERS = Topic(
-    "markers", "visualization_msgs/msg/MarkerArray", Qos.STATE, ("markers_node",), ("view",),
+    "markers",
+    "visualization_msgs/msg/MarkerArray",
+    Qos.STATE,
+    ("markers_node",),
+    ("view",),
     "Fixtures, plates, people, hands and carts for RViz.",
 )
 REPLAY_COMMANDS = Topic(
-    "replay_commands", "aisle_msgs/msg/ReplayCommand", Qos.EVENT, ("view",), ("bag_player_node",),
+    "replay_commands",
+    "aisle_msgs/msg/ReplayCommand",
+    Qos.EVENT,
+    ("view",),
+    ("bag_player_node",),
     "Pause, resume, step, seek and rate of the bag player.",
 )
 REPLAY_STATUS = Topic(
-    "replay_status", "aisle_msgs/msg/ReplayStatus", Qos.STATE, ("bag_player_node",), ("view",),
+    "replay_status",
+    "aisle_msgs/msg/ReplayStatus",
+    Qos.STATE,
+    ("bag_player_node",),
+    ("view",),
     "Where the bag player is.",
 )
 CLOCK = Topic(
-    "/clock", "rosgraph_msgs/msg/Clock", Qos.STREAM, ("bag_player_node",), ("view",),
+    "/clock",
+    "rosgraph_msgs/msg/Clock",
+    Qos.STREAM,
+    ("bag_player_node",),
+    ("view",),
     "Data time while a recording plays.",
 )
 DIAGNOSTICS = Topic(
-    "/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", Qos.DIAG,
-    ("store_node", "scale_node", "pose_node", "gate_node", "people_node", "tracker_node", "shelf_event_node",
-     "cart_fusion_node", "checkout_node", "markers_node", "results_node", "recorder_node", "bag_player_node"),
-    ("bag_player_node", "view"), "Health of every node, once a second.",
+    "/diagnostics",
+    "diagnostic_msgs/msg/DiagnosticArray",
+    Qos.DIAG,
+    (
+        "store_node",
+        "scale_node",
+        "pose_node",
+        "gate_node",
+        "people_node",
+        "tracker_node",
+        "shelf_event_node",
+        "cart_fusion_node",
+        "checkout_node",
+        "markers_node",
+        "results_node",
+        "recorder_node",
+        "bag_player_node",
+    ),
+    ("bag_player_node", "view"),
+    "Health of every node, once a second.",
 )
 
 TOPICS: tuple[Topic, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Topic))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+
 from aisle_core.errors import AisleError
 
 T = TypeVar("T")

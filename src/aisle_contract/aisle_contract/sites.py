@@ -4,9 +4,6 @@ import difflib
 import os
 from pathlib import Path
 
-from aisle_core.errors import AisleError
-from aisle_core.store import Store
-
 from aisle_contract.interfaces import (
     BODY_KEYPOINTS,
     GATE_COMMANDS,
@@ -15,6 +12,8 @@ from aisle_contract.interfaces import (
     SCALE_READINGS,
     Topic,
 )
+from aisle_core.errors import AisleError
+from aisle_core.store import Store
 
 
 def share_folder(package: str, inside: str) -> Path:

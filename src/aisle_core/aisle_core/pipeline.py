@@ -1,10 +1,10 @@
 """The whole flow of the store: what ``launch/store.launch.py`` runs as a graph, without ROS.
 
-    ScaleLayout, ScaleReadings --> ShelfEventStage --ShelfEvents--.
-    Bodies --> PeopleStage --PersonDetections--> TrackerStage --PersonTracks--> CartFusionStage --CartEvents--.
-    ItemEvidence -----------------------------------------------------^                                       v
-    GateEvent ---------------------------------------------------------> CheckoutStage (also PersonTracks) --> Carts,
-    Tick: to the tracker, the fusion and the checkout                                       Receipt, GateCommand
+ScaleLayout, ScaleReadings --> ShelfEventStage --ShelfEvents--.
+Bodies --> PeopleStage --PersonDetections--> TrackerStage --PersonTracks--> CartFusionStage --CartEvents--.
+ItemEvidence -----------------------------------------------------^                                       v
+GateEvent ---------------------------------------------------------> CheckoutStage (also PersonTracks) --> Carts,
+Tick: to the tracker, the fusion and the checkout                                       Receipt, GateCommand
 """
 
 from __future__ import annotations

@@ -41,12 +41,30 @@ FUSION = shipped(FusionConfig, "cart_fusion_node", "fusion")
 
 # shelf 0: plates p0 .. p7, 0.1 m wide; shelf 1: plates p8 .. p15 above it. The fixture looks towards -y.
 FACINGS = {
-    "water": ("p0",), "soda": ("p1",), "juice": ("p2",), "gum": ("p3",), "cereal": ("p4", "p5"), "herbs": ("p6",),
-    "tea": ("p7",), "milk": ("p8",), "oil": ("p10",), "salt": ("p12",), "rice": ("p14",),
+    "water": ("p0",),
+    "soda": ("p1",),
+    "juice": ("p2",),
+    "gum": ("p3",),
+    "cereal": ("p4", "p5"),
+    "herbs": ("p6",),
+    "tea": ("p7",),
+    "milk": ("p8",),
+    "oil": ("p10",),
+    "salt": ("p12",),
+    "rice": ("p14",),
 }
 WEIGHTS = {
-    "water": 0.62, "soda": 0.355, "juice": 1.04, "gum": 0.028, "cereal": 0.5, "herbs": None, "tea": 0.2,
-    "milk": 1.0, "oil": 0.92, "salt": 0.355, "rice": 0.8,
+    "water": 0.62,
+    "soda": 0.355,
+    "juice": 1.04,
+    "gum": 0.028,
+    "cereal": 0.5,
+    "herbs": None,
+    "tea": 0.2,
+    "milk": 1.0,
+    "oil": 0.92,
+    "salt": 0.355,
+    "rice": 0.8,
 }
 
 
@@ -54,8 +72,15 @@ def small_fixture():
     shelves = []
     for shelf, height in enumerate((0.9, 1.3)):
         plates = tuple(
-            Plate(plate_id=f"p{8 * shelf + i}", fixture_id="g1", shelf=shelf, index=i,
-                  centre=(0.05 + 0.1 * i, 0.2, height), size=(0.1, 0.4, 0.3), yaw=0.0)
+            Plate(
+                plate_id=f"p{8 * shelf + i}",
+                fixture_id="g1",
+                shelf=shelf,
+                index=i,
+                centre=(0.05 + 0.1 * i, 0.2, height),
+                size=(0.1, 0.4, 0.3),
+                yaw=0.0,
+            )
             for i in range(8)
         )
         shelves.append(Shelf(index=shelf, plates=plates))
@@ -64,16 +89,32 @@ def small_fixture():
 
 def make_store(facings=FACINGS, weights=WEIGHTS, fixture=None):
     return Store(
-        store_id="small", name="Small", currency="EUR", time_zone="UTC", site_hash="0", zones=("floor",),
-        floor=((-2, -4), (4, -4), (4, 1), (-2, 1)), latency=LATENCY_PROFILES["default"],
+        store_id="small",
+        name="Small",
+        currency="EUR",
+        time_zone="UTC",
+        site_hash="0",
+        zones=("floor",),
+        floor=((-2, -4), (4, -4), (4, 1), (-2, 1)),
+        latency=LATENCY_PROFILES["default"],
         fixtures=(fixture or small_fixture(),),
         products={
-            sku: Product(sku=sku, gtin=None, name=sku, price_minor=100, tax_class="standard", weight=weight,
-                         weight_stddev=None, size=None)
+            sku: Product(
+                sku=sku,
+                gtin=None,
+                name=sku,
+                price_minor=100,
+                tax_class="standard",
+                weight=weight,
+                weight_stddev=None,
+                size=None,
+            )
             for sku, weight in weights.items()
         },
         facings=tuple(Facing(facing_id=f"f-{sku}", sku=sku, plate_ids=ids) for sku, ids in facings.items()),
-        gateways=(), pose_sources=(), lanes=(),
+        gateways=(),
+        pose_sources=(),
+        lanes=(),
     )
 
 

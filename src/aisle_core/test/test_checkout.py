@@ -41,8 +41,14 @@ CONFIG = {
 
 def product(sku, price_minor):
     return Product(
-        sku=sku, gtin=None, name=f"Product {sku}", price_minor=price_minor, tax_class="standard", weight=0.5,
-        weight_stddev=None, size=None,
+        sku=sku,
+        gtin=None,
+        name=f"Product {sku}",
+        price_minor=price_minor,
+        tax_class="standard",
+        weight=0.5,
+        weight_stddev=None,
+        size=None,
     )
 
 
@@ -97,17 +103,32 @@ def tracks(at, *people):
 
 def take(cart_event_id, track_id, sku, quantity=1, at=1.0, **changes):
     fields = {
-        "cart_event_id": cart_event_id, "shelf_event_id": f"g1/{cart_event_id}", "plate_id": "g1-s1-p1",
-        "start_ns": int(at * S), "end_ns": int(at * S), "track_id": track_id, "sku": sku, "quantity": quantity,
-        "confidence": 0.9, "reason": Reason.WEIGHT_AND_PLACE, "review": False, "alternatives": (),
+        "cart_event_id": cart_event_id,
+        "shelf_event_id": f"g1/{cart_event_id}",
+        "plate_id": "g1-s1-p1",
+        "start_ns": int(at * S),
+        "end_ns": int(at * S),
+        "track_id": track_id,
+        "sku": sku,
+        "quantity": quantity,
+        "confidence": 0.9,
+        "reason": Reason.WEIGHT_AND_PLACE,
+        "review": False,
+        "alternatives": (),
     }
     return CartEvent(**(fields | changes))
 
 
 def doubt(cart_event_id, track_id, sku, quantity, *alternatives, **changes):
     fields = {"confidence": 0.5, "reason": Reason.AMBIGUOUS_PRODUCT, "review": True}
-    return take(cart_event_id, track_id, sku, quantity,
-                alternatives=tuple(Alternative(*a) for a in alternatives), **(fields | changes))
+    return take(
+        cart_event_id,
+        track_id,
+        sku,
+        quantity,
+        alternatives=tuple(Alternative(*a) for a in alternatives),
+        **(fields | changes),
+    )
 
 
 def decided(at, *events):
@@ -166,7 +187,9 @@ def test_carts_are_told_when_they_change():
     assert [(c.stamp_ns, c.carts[0].total_minor) for c in run.carts] == [(1 * S, 0), (4 * S, 150)]
     run.finish()
     assert [cart.state for batch in run.carts for cart in batch.carts] == [
-        CartState.OPEN, CartState.OPEN, CartState.CLOSED,
+        CartState.OPEN,
+        CartState.OPEN,
+        CartState.CLOSED,
     ]
 
 
@@ -189,8 +212,9 @@ def test_visit_ids_are_keyed_and_repeatable():
 
 
 def test_what_is_put_back_is_not_charged():
-    receipt = shopping(take("a", 1, "cola", 2), take("b", 1, "cola", -1), take("c", 1, "soap"),
-                       take("d", 1, "soap", -1)).receipt
+    receipt = shopping(
+        take("a", 1, "cola", 2), take("b", 1, "cola", -1), take("c", 1, "soap"), take("d", 1, "soap", -1)
+    ).receipt
     assert lines(receipt) == {"cola": 1}
     assert (receipt.charged_minor, receipt.review) == (150, False)
 
@@ -240,7 +264,8 @@ def test_a_doubtful_return_puts_both_products_under_review():
 @pytest.mark.parametrize(("probability", "review"), [(0.3, True), (0.05, False)])
 def test_a_decision_that_may_be_about_somebody_else_puts_both_under_review(probability, review):
     first, second = shopping(
-        take("a", 2, "cola"), take("b", 1, "cola"),
+        take("a", 2, "cola"),
+        take("b", 1, "cola"),
         doubt("c", 1, "cola", -1, (2, "cola", -1, probability), reason=Reason.AMBIGUOUS_PERSON),
         people=(1, 2),
     ).receipts
@@ -310,9 +335,16 @@ def test_a_visit_from_gate_to_gate():
 
 def test_a_gone_person_opens_and_closes_nothing_more():
     run = Run(GATED_STORE).step(
-        credential(1, "in_1", "card"), goes_in(2), tracks(2, track(4, x=0, y=0, first=2)), tick(4.1),
-        tracks(5, track(4, x=9, y=0, first=2)), goes_out(5), decided(6),
-        tracks(7, track(4, x=9, y=0, first=2)), goes_out(7), decided(8, take("a", 4, "cola", at=7)),
+        credential(1, "in_1", "card"),
+        goes_in(2),
+        tracks(2, track(4, x=0, y=0, first=2)),
+        tick(4.1),
+        tracks(5, track(4, x=9, y=0, first=2)),
+        goes_out(5),
+        decided(6),
+        tracks(7, track(4, x=9, y=0, first=2)),
+        goes_out(7),
+        decided(8, take("a", 4, "cola", at=7)),
     )
     assert len(run.receipts) == 1
     assert run.checkout.statistics()["exits_without_visit"] == 1
@@ -321,12 +353,20 @@ def test_a_gone_person_opens_and_closes_nothing_more():
 
 
 def test_people_who_enter_together_are_told_apart_by_lane_and_time():
-    run = Run(GATED_STORE).step(
-        credential(1, "in_1", "anna"), credential(1, "in_2", "ben"), goes_in(2, "in_1"), goes_in(2, "in_2"),
-        tracks(2.1, track(1, x=1.0, y=0.4, first=2.1), track(2, x=0.4, y=0.4, first=2.1)),
-        credential(2.5, "in_1", "cleo"), goes_in(3.5, "in_1"),
-        tracks(3.6, track(3, x=0.1, y=0.1, first=3.6)),
-    ).finish()
+    run = (
+        Run(GATED_STORE)
+        .step(
+            credential(1, "in_1", "anna"),
+            credential(1, "in_2", "ben"),
+            goes_in(2, "in_1"),
+            goes_in(2, "in_2"),
+            tracks(2.1, track(1, x=1.0, y=0.4, first=2.1), track(2, x=0.4, y=0.4, first=2.1)),
+            credential(2.5, "in_1", "cleo"),
+            goes_in(3.5, "in_1"),
+            tracks(3.6, track(3, x=0.1, y=0.1, first=3.6)),
+        )
+        .finish()
+    )
     assert {r.credential: r.track_ids for r in run.receipts} == {"anna": (2,), "ben": (1,), "cleo": (3,)}
 
 
@@ -334,16 +374,22 @@ def test_people_who_enter_together_are_told_apart_by_lane_and_time():
     "person", [track(4, x=2.0, y=0.0, first=2), track(4, x=0.0, y=0.0, first=4.5)], ids=["too far", "too late"]
 )
 def test_a_passage_without_a_track_is_reviewed(person):
-    run = Run(GATED_STORE).step(
-        credential(1, "in_1", "card"), goes_in(2), tracks(person.first_ns / S, person), tick(5)
-    ).finish()
+    run = (
+        Run(GATED_STORE)
+        .step(credential(1, "in_1", "card"), goes_in(2), tracks(person.first_ns / S, person), tick(5))
+        .finish()
+    )
     assert run.receipt.track_ids == () and run.receipt.review
 
 
 def test_nobody_vanishes_except_through_a_gate():
     run = Run(GATED_STORE).step(
-        credential(1, "in_1", "card"), goes_in(2), tracks(2, track(4, x=0, y=0, first=2)), tick(5),
-        tracks(6, track(4, state=TrackState.ENDED)), decided(20),
+        credential(1, "in_1", "card"),
+        goes_in(2),
+        tracks(2, track(4, x=0, y=0, first=2)),
+        tick(5),
+        tracks(6, track(4, state=TrackState.ENDED)),
+        decided(20),
     )
     assert run.receipts == []
     assert run.finish().receipt.close_reason is CloseReason.END_OF_STREAM
@@ -351,8 +397,13 @@ def test_nobody_vanishes_except_through_a_gate():
 
 def test_who_is_not_at_the_lane_does_not_leave():
     run = Run(GATED_STORE).step(
-        credential(1, "in_1", "card"), goes_in(2), tracks(2, track(4, x=0, y=0, first=2)), tick(5),
-        tracks(6, track(4, x=7.0, y=0.0, first=2), track(5, x=9.0, y=0.0, first=5.9)), goes_out(6), decided(8),
+        credential(1, "in_1", "card"),
+        goes_in(2),
+        tracks(2, track(4, x=0, y=0, first=2)),
+        tick(5),
+        tracks(6, track(4, x=7.0, y=0.0, first=2), track(5, x=9.0, y=0.0, first=5.9)),
+        goes_out(6),
+        decided(8),
     )
     assert run.receipts == []
     assert run.checkout.statistics()["exits_without_visit"] == 1
@@ -361,28 +412,47 @@ def test_who_is_not_at_the_lane_does_not_leave():
 @pytest.mark.parametrize(("x", "receipts"), [(7.4, 0), (7.6, 1)])
 def test_who_leaves_is_near_the_lane(x, receipts):
     run = Run(GATED_STORE).step(
-        credential(1, "in_1", "card"), goes_in(2), tracks(2, track(4, x=0, y=0, first=2)), tick(5),
-        tracks(6, track(4, x=x, y=0.0, first=2)), goes_out(6), decided(8),
+        credential(1, "in_1", "card"),
+        goes_in(2),
+        tracks(2, track(4, x=0, y=0, first=2)),
+        tick(5),
+        tracks(6, track(4, x=x, y=0.0, first=2)),
+        goes_out(6),
+        decided(8),
     )
     assert len(run.receipts) == receipts
 
 
 def test_who_follows_another_one_out_leaves_too():
     run = Run(GATED_STORE).step(
-        credential(1, "in_1", "anna"), credential(1, "in_2", "ben"), goes_in(2, "in_1"), goes_in(2, "in_2"),
-        tracks(2, track(1, x=0, y=0, first=2), track(2, x=1, y=0, first=2)), tick(5),
-        tracks(6, track(1, x=9, y=0, first=2), track(2, x=9, y=1, first=2)), goes_out(6), goes_out(6.5), decided(8),
+        credential(1, "in_1", "anna"),
+        credential(1, "in_2", "ben"),
+        goes_in(2, "in_1"),
+        goes_in(2, "in_2"),
+        tracks(2, track(1, x=0, y=0, first=2), track(2, x=1, y=0, first=2)),
+        tick(5),
+        tracks(6, track(1, x=9, y=0, first=2), track(2, x=9, y=1, first=2)),
+        goes_out(6),
+        goes_out(6.5),
+        decided(8),
     )
     assert [(r.credential, r.stamp_ns) for r in run.receipts] == [("anna", 6 * S), ("ben", int(6.5 * S))]
 
 
 def test_refusals():
     run = Run(GATED_STORE).step(
-        credential(1, "in_1", "a"), credential(2, "in_1", "b"), credential(2, "out_1", "c"), tick(6.1),
-        credential(7, "in_1", "d"), goes_in(13),
+        credential(1, "in_1", "a"),
+        credential(2, "in_1", "b"),
+        credential(2, "out_1", "c"),
+        tick(6.1),
+        credential(7, "in_1", "d"),
+        goes_in(13),
     )
     assert [c.reason for c in run.commands] == [
-        GateCommandReason.GRANTED, GateCommandReason.BUSY, GateCommandReason.EXIT_ONLY, GateCommandReason.GRANTED,
+        GateCommandReason.GRANTED,
+        GateCommandReason.BUSY,
+        GateCommandReason.EXIT_ONLY,
+        GateCommandReason.GRANTED,
     ]
     assert run.checkout.statistics()["entries_without_grant"] == 1
     assert run.finish().receipts == []
@@ -414,12 +484,34 @@ def stories(draw):
             batch = []
             for position in range(draw(st.integers(0, 3))):
                 review = draw(st.booleans())
-                alternatives = draw(st.lists(
-                    st.builds(Alternative, st.integers(0, 4), st.sampled_from(SKUS), st.sampled_from([-1, 1]),
-                              st.sampled_from([0.05, 0.3])), max_size=3)) if review else []
-                batch.append(take(f"{number}.{position}", draw(st.integers(0, 4)), draw(st.sampled_from(SKUS)),
-                                  draw(st.sampled_from([-2, -1, 0, 1, 1, 2])), at=at, review=review,
-                                  alternatives=tuple(alternatives), confidence=draw(st.sampled_from([0.3, 0.9]))))
+                alternatives = (
+                    draw(
+                        st.lists(
+                            st.builds(
+                                Alternative,
+                                st.integers(0, 4),
+                                st.sampled_from(SKUS),
+                                st.sampled_from([-1, 1]),
+                                st.sampled_from([0.05, 0.3]),
+                            ),
+                            max_size=3,
+                        )
+                    )
+                    if review
+                    else []
+                )
+                batch.append(
+                    take(
+                        f"{number}.{position}",
+                        draw(st.integers(0, 4)),
+                        draw(st.sampled_from(SKUS)),
+                        draw(st.sampled_from([-2, -1, 0, 1, 1, 2])),
+                        at=at,
+                        review=review,
+                        alternatives=tuple(alternatives),
+                        confidence=draw(st.sampled_from([0.3, 0.9])),
+                    )
+                )
             items.append(decided(at, *batch))
         elif kind == "gate":
             lane_id = draw(st.sampled_from(["in_1", "in_2", "out_1"]))
@@ -433,8 +525,10 @@ def booked(receipt, events):
     """What the line's decisions say it holds."""
     return {
         line.sku: sum(
-            events[i].quantity for i in line.cart_event_ids
-            if events[i].track_id in receipt.track_ids and events[i].sku == line.sku
+            events[i].quantity
+            for i in line.cart_event_ids
+            if events[i].track_id in receipt.track_ids
+            and events[i].sku == line.sku
             and i not in receipt.unbooked_cart_event_ids
         )
         for line in receipt.lines
@@ -489,9 +583,7 @@ def transcript(run):
 @settings(max_examples=60, deadline=None)
 def test_decisions_that_come_twice_change_nothing(story):
     store, items = story
-    twice = [
-        CartEvents(i.stamp_ns, i.sequence, i.events + i.events) if isinstance(i, CartEvents) else i for i in items
-    ]
+    twice = [CartEvents(i.stamp_ns, i.sequence, i.events + i.events) if isinstance(i, CartEvents) else i for i in items]
     assert transcript(Run(store).step(*items).finish()) == transcript(Run(store).step(*twice).finish())
 
 
@@ -511,8 +603,16 @@ def test_a_restored_checkout_goes_on_as_if_nothing_had_happened(story, data):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("session_key", "short"), ("grant_timeout_ms", 0), ("bind_time_ms", -1), ("bind_distance", float("nan")),
-     ("exit_distance", float("inf")), ("settle_ms", -1), ("doubt_probability", 0.0), ("doubt_probability", 1.1)],
+    [
+        ("session_key", "short"),
+        ("grant_timeout_ms", 0),
+        ("bind_time_ms", -1),
+        ("bind_distance", float("nan")),
+        ("exit_distance", float("inf")),
+        ("settle_ms", -1),
+        ("doubt_probability", 0.0),
+        ("doubt_probability", 1.1),
+    ],
 )
 def test_a_config_is_checked(key, value):
     with pytest.raises(ValueError, match=key):

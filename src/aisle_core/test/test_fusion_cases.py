@@ -66,9 +66,7 @@ def test_the_hand_in_the_plate_beats_the_nearer_head():
 
 
 def test_two_people_take_from_two_plates_at_once():
-    events = (
-        scene((1, 0.0), (2, 0.5)).moves(1, "p0", 5.0, -0.62).moves(2, "p2", 5.0, -1.04).run()
-    )
+    events = scene((1, 0.0), (2, 0.5)).moves(1, "p0", 5.0, -0.62).moves(2, "p2", 5.0, -1.04).run()
     assert sorted(told(events)) == [(1, "water", 1), (2, "juice", 1)]
     assert not any(e.review for e in events)
 
@@ -253,5 +251,3 @@ def test_left_and_right_hand_take_two_things_at_once():
     events = made.feels("p0", 5.0, -0.62).feels("p2", 5.0, -1.04).run()
     assert sorted(told(events)) == [(1, "juice", 1), (1, "water", 1)]
     assert not any(e.review for e in events)
-
-

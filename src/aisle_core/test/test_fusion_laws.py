@@ -247,11 +247,21 @@ def values(config):
     return {name: getattr(config, name) for name in config.__slots__}
 
 
-@pytest.mark.parametrize(("group", "key", "value"), [
-    ("time", "join_ms", -1), ("time", "history_ms", 0), ("weight", "deviation", 0.0), ("weight", "most_units", 0),
-    ("place", "misplaced", 1.5), ("place", "nothing", 0.0), ("person", "hand_reach", math.nan),
-    ("person", "nobody", 0.0), ("decision", "min_confidence", 0.2), ("decision", "alternatives", 9),
-])
+@pytest.mark.parametrize(
+    ("group", "key", "value"),
+    [
+        ("time", "join_ms", -1),
+        ("time", "history_ms", 0),
+        ("weight", "deviation", 0.0),
+        ("weight", "most_units", 0),
+        ("place", "misplaced", 1.5),
+        ("place", "nothing", 0.0),
+        ("person", "hand_reach", math.nan),
+        ("person", "nobody", 0.0),
+        ("decision", "min_confidence", 0.2),
+        ("decision", "alternatives", 9),
+    ],
+)
 def test_a_wrong_setting_names_key_value_and_remedy(group, key, value):
     config = getattr(FUSION, group)
     with pytest.raises(ValueError, match=re.escape(f"{key} is {value}; give a number")):

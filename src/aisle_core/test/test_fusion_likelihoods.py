@@ -95,8 +95,14 @@ def test_adjacency():
 
 @pytest.mark.parametrize(
     ("point", "expected"),
-    [((0.05, 0.2, 1.0), 0.0), ((0.05, -0.3, 1.0), 0.3), ((0.2, 0.2, 1.0), 0.1), ((0.05, 0.2, 0.8), 0.1),
-     ((0.05, 0.2, 1.5), 0.3), ((0.2, 0.2, 1.5), math.hypot(0.1, 0.3))],
+    [
+        ((0.05, 0.2, 1.0), 0.0),
+        ((0.05, -0.3, 1.0), 0.3),
+        ((0.2, 0.2, 1.0), 0.1),
+        ((0.05, 0.2, 0.8), 0.1),
+        ((0.05, 0.2, 1.5), 0.3),
+        ((0.2, 0.2, 1.5), math.hypot(0.1, 0.3)),
+    ],
 )
 def test_distance_is_from_the_space_above_the_plate(point, expected):
     assert MAP.distance(np.array(point), ("p0",)) == pytest.approx(expected)
@@ -276,8 +282,13 @@ def test_history_does_not_take_a_lost_person_for_a_sight():
 
 @pytest.mark.parametrize(
     ("sides", "slots"),
-    [((HandSide.RIGHT,), [None, 0]), ((HandSide.UNKNOWN, HandSide.LEFT), [1, 0]),
-     ((HandSide.UNKNOWN, HandSide.UNKNOWN), [0, 1]), ((HandSide.RIGHT, HandSide.LEFT), [1, 0]), ((), [None, None])],
+    [
+        ((HandSide.RIGHT,), [None, 0]),
+        ((HandSide.UNKNOWN, HandSide.LEFT), [1, 0]),
+        ((HandSide.UNKNOWN, HandSide.UNKNOWN), [0, 1]),
+        ((HandSide.RIGHT, HandSide.LEFT), [1, 0]),
+        ((), [None, None]),
+    ],
 )
 def test_hands_have_slots(sides, slots):
     hands = tuple(hand((float(i), 0.0, 0.0), side, 0.5) for i, side in enumerate(sides))

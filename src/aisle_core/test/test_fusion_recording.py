@@ -35,8 +35,12 @@ pytestmark = pytest.mark.skipif(
 INCH = 0.0254
 PLATE = "g1-s5-p11"
 PARTS = {
-    "head": BodyPart.HEAD, "neck": BodyPart.NECK, "l_shoulder": BodyPart.LEFT_SHOULDER,
-    "r_shoulder": BodyPart.RIGHT_SHOULDER, "l_wrist": BodyPart.LEFT_HAND, "r_wrist": BodyPart.RIGHT_HAND,
+    "head": BodyPart.HEAD,
+    "neck": BodyPart.NECK,
+    "l_shoulder": BodyPart.LEFT_SHOULDER,
+    "r_shoulder": BodyPart.RIGHT_SHOULDER,
+    "l_wrist": BodyPart.LEFT_HAND,
+    "r_wrist": BodyPart.RIGHT_HAND,
 }
 
 
@@ -66,7 +70,11 @@ def load_shelf():
         width = box["dim_x"] / len(indices)
         for place, index in enumerate(indices):
             plates[index] = Plate(
-                plate_id=f"g1-s5-p{index}", fixture_id="g1", shelf=5, index=index, yaw=0.0,
+                plate_id=f"g1-s5-p{index}",
+                fixture_id="g1",
+                shelf=5,
+                index=index,
+                yaw=0.0,
                 centre=(left + (place + 0.5) * width, front + box["dim_y"] / 2, bottom),
                 size=(width, box["dim_y"], box["dim_z"]),
             )
@@ -74,17 +82,32 @@ def load_shelf():
         facings.append(Facing(facing_id=f"f{number}", sku=row["planogram_product_id"]["id"], plate_ids=ids))
     shelf = Shelf(index=5, plates=tuple(plates[index] for index in sorted(plates)))
     return Store(
-        store_id="benchmark", name="Benchmark", currency="USD", time_zone="UTC", site_hash="0", zones=("floor",),
-        floor=((-1, -3), (6, -3), (6, 1), (-1, 1)), latency=LATENCY_PROFILES["late_vision"],
+        store_id="benchmark",
+        name="Benchmark",
+        currency="USD",
+        time_zone="UTC",
+        site_hash="0",
+        zones=("floor",),
+        floor=((-1, -3), (6, -3), (6, 1), (-1, 1)),
+        latency=LATENCY_PROFILES["late_vision"],
         fixtures=(Fixture(fixture_id="g1", kind="gondola", pose=(0, 0, 0, 0), shelves=(shelf,)),),
         products={
             sku: Product(
-                sku=sku, gtin=None, name=sku, price_minor=None, tax_class="standard", weight_stddev=None, size=None,
+                sku=sku,
+                gtin=None,
+                name=sku,
+                price_minor=None,
+                tax_class="standard",
+                weight_stddev=None,
+                size=None,
                 weight=weight / 1000 if weight else None,
             )
             for sku, weight in weights.items()
         },
-        facings=tuple(facings), gateways=(), pose_sources=(), lanes=(),
+        facings=tuple(facings),
+        gateways=(),
+        pose_sources=(),
+        lanes=(),
     )
 
 

@@ -44,7 +44,8 @@ def test_a_standing_body():
     assert found.head == (1.0, -0.5, 1.7)
     assert found.position == pytest.approx((1.01, -0.5, 0.0))
     assert [(h.side, h.position) for h in found.hands] == [
-        (HandSide.LEFT, (0.7, -0.2, 1.0)), (HandSide.RIGHT, (1.3, -0.1, 1.2)),
+        (HandSide.LEFT, (0.7, -0.2, 1.0)),
+        (HandSide.RIGHT, (1.3, -0.1, 1.2)),
     ]
     assert found.confidence == 1.0
 
@@ -72,8 +73,9 @@ def test_low_scores_are_dropped_and_counted():
     assert people.statistics().points_low_score == 2
 
 
-@pytest.mark.parametrize("place", [(math.nan, 0.0, 1.0), (0.0, math.inf, 1.0), (1.0, -0.5, 9.0), (1.0, -0.5, -2.0),
-                                   (1.0, -0.5, math.nan)])
+@pytest.mark.parametrize(
+    "place", [(math.nan, 0.0, 1.0), (0.0, math.inf, 1.0), (1.0, -0.5, 9.0), (1.0, -0.5, -2.0), (1.0, -0.5, math.nan)]
+)
 def test_impossible_points_are_rejected_and_counted(place):
     people = People(CONFIG, STORE)
     (found,) = people.step(batch(body(STANDING | {BodyPart.RIGHT_HAND: place}))).detections
@@ -108,7 +110,8 @@ def test_hands_of_unknown_side_fill_up_and_are_not_taken_twice():
     places = {part: place for part, place in STANDING.items() if part != BodyPart.RIGHT_HAND}
     hands = only(body(places, extra=extra)).hands
     assert [(h.side, h.position) for h in hands] == [
-        (HandSide.LEFT, STANDING[BodyPart.LEFT_HAND]), (HandSide.UNKNOWN, (1.2, -0.3, 1.1)),
+        (HandSide.LEFT, STANDING[BodyPart.LEFT_HAND]),
+        (HandSide.UNKNOWN, (1.2, -0.3, 1.1)),
     ]
 
 
@@ -163,8 +166,15 @@ def test_restore_goes_on_where_the_state_was_taken():
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("min_score", 0), ("min_score", 1.5), ("keypoint_stddev", 0), ("hand_speed", -1),
-                       ("max_reach", math.nan), ("store_margin", -0.1)],
+    ("key", "value"),
+    [
+        ("min_score", 0),
+        ("min_score", 1.5),
+        ("keypoint_stddev", 0),
+        ("hand_speed", -1),
+        ("max_reach", math.nan),
+        ("store_margin", -0.1),
+    ],
 )
 def test_a_wrong_setting_names_key_value_and_remedy(key, value):
     values = {name: getattr(CONFIG, name) for name in CONFIG.__slots__} | {key: value}

@@ -126,7 +126,8 @@ def body_at(walk, t, rng):
     return BodyKeypoints(
         walk.label,
         tuple(BodyKeypoint(part, tuple(map(float, p + n)), 0.9) for (part, p), n in zip(points, noise, strict=True)),
-        stamp(t), stamp(t),
+        stamp(t),
+        stamp(t),
     )
 
 
@@ -273,7 +274,8 @@ def test_without_lanes_a_visit_is_as_long_as_the_recording_or_the_track():
     _, outputs = run([i for i in RECORDING if not isinstance(i, GateEvent)], STORE.model_copy(update={"lanes": ()}))
     assert baskets(outputs) == {"ann": {"SALAD-220": 1}, "ben": {"RICE-1000": 1}}
     assert [(r.sequence, r.close_reason) for r in of(Receipt, outputs)] == [
-        (0, CloseReason.END_OF_STREAM), (1, CloseReason.END_OF_STREAM),
+        (0, CloseReason.END_OF_STREAM),
+        (1, CloseReason.END_OF_STREAM),
     ]
 
 

@@ -41,7 +41,8 @@ def test_labels_are_people_numbered_by_first_sight():
     second = tracker.step(batch(66, seen(5, "a"), seen(9, "b")))
     assert [(t.track_id, t.label) for t in first.tracks] == [(1, "b")]
     assert [(t.track_id, t.label, t.position[0], t.first_ns) for t in second.tracks] == [
-        (1, "b", 9, 0), (2, "a", 5, 66 * MS),
+        (1, "b", 9, 0),
+        (2, "a", 5, 66 * MS),
     ]
     assert [first.sequence, second.sequence] == [0, 1]
 

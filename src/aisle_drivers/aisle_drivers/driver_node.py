@@ -7,12 +7,11 @@ from typing import ClassVar
 from aisle_contract.interfaces import END_OF_STREAM, Topic
 from aisle_contract.sites import find_site, topic_names
 from aisle_core.store import load_store
+from aisle_drivers.backends import open_backend
+from aisle_drivers.params import DriverParams
 from aisle_nodes.messages import CODEC
 from aisle_nodes.node_base import AisleNode
 from aisle_nodes.stream_ends import end_of_stream
-
-from aisle_drivers.backends import open_backend
-from aisle_drivers.params import DriverParams
 
 POLL_PERIOD_S = 0.01
 

@@ -3,10 +3,9 @@
 from aisle_contract.interfaces import GATE_COMMANDS, GATE_EVENTS
 from aisle_contract.sites import topic_names
 from aisle_core.types import GateCommand
+from aisle_drivers.driver_node import DriverNode
 from aisle_nodes.messages import CODEC
 from aisle_nodes.run import run
-
-from aisle_drivers.driver_node import DriverNode
 
 
 class GateNode(DriverNode):

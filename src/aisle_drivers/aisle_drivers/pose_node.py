@@ -1,9 +1,8 @@
 """pose_node: the body key points of the ceiling's pose estimators."""
 
 from aisle_contract.interfaces import BODY_KEYPOINTS
-from aisle_nodes.run import run
-
 from aisle_drivers.driver_node import DriverNode
+from aisle_nodes.run import run
 
 
 class PoseNode(DriverNode):

@@ -1,9 +1,8 @@
 """scale_node: the load cells of the shelves, by gateway."""
 
 from aisle_contract.interfaces import SCALE_LAYOUT, SCALE_READINGS
-from aisle_nodes.run import run
-
 from aisle_drivers.driver_node import DriverNode
+from aisle_nodes.run import run
 
 
 class ScaleNode(DriverNode):

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from aisle_msgs.msg import ReplayCommand, ReplayStatus
+from rclpy.clock import Clock, ClockType
 
 from aisle_contract.interfaces import (
     CLOCK,
@@ -12,21 +14,17 @@ from aisle_contract.interfaces import (
     REPLAY_STATUS,
     STORE_INFO,
     TF_STATIC,
-    Topic,
     published_by,
 )
 from aisle_core.errors import AisleError
-from aisle_msgs.msg import ReplayCommand, ReplayStatus
-from aisle_replay.bag import BagReader, BagTopic
-from aisle_replay.playhead import Playhead
-from rclpy.clock import Clock, ClockType
-
 from aisle_nodes.messages import CODEC, message_class
 from aisle_nodes.node_base import AisleNode, Output
 from aisle_nodes.params import BagPlayerParams
 from aisle_nodes.readiness import Readiness
 from aisle_nodes.run import run
 from aisle_nodes.stream_ends import end_of_stream, last_sequences
+from aisle_replay.bag import BagReader, BagTopic
+from aisle_replay.playhead import Playhead
 
 PERIOD_S = 0.005
 STATUS_PERIOD_S = 0.2

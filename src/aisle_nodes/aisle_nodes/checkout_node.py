@@ -3,7 +3,6 @@
 from aisle_contract.interfaces import CART_EVENTS, CARTS, GATE_COMMANDS, GATE_EVENTS, PERSON_TRACKS, RECEIPTS, TICK
 from aisle_core.stages import CheckoutStage
 from aisle_core.types import CartEvents, Carts, GateCommand, GateEvent, PersonTracks, Receipt, Tick
-
 from aisle_nodes.node_base import Output
 from aisle_nodes.params import CheckoutParams
 from aisle_nodes.run import run

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterable
 
-from aisle_contract.convert import MAP_FRAME
 from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker as MarkerMessage
 from visualization_msgs.msg import MarkerArray
 
+from aisle_contract.convert import MAP_FRAME
 from aisle_nodes.markers import Marker
 from aisle_nodes.messages import CODEC
 

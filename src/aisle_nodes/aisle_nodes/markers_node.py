@@ -1,11 +1,11 @@
 """markers_node: the store, its people, hands and carts as markers for RViz."""
 
+from rclpy.clock import Clock, ClockType
+
 from aisle_contract.interfaces import CARTS, MARKERS, PERSON_TRACKS, PLATE_STATES, Topic
 from aisle_contract.sites import find_site
 from aisle_core.store import load_store
 from aisle_core.types import Carts, PersonTracks, PlateStates
-from rclpy.clock import Clock, ClockType
-
 from aisle_nodes.marker_messages import to_message
 from aisle_nodes.markers import Scene
 from aisle_nodes.messages import CODEC

@@ -5,6 +5,7 @@ from array import array
 from typing import Any
 
 import numpy as np
+
 from aisle_contract.convert import Codec
 
 

@@ -13,10 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from aisle_contract import params
-from aisle_contract.interfaces import DIAGNOSTICS, Topic, source_of
-from aisle_core.errors import AisleError
-from aisle_core.store import Store
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
@@ -25,6 +21,10 @@ from rclpy.lifecycle.publisher import LifecyclePublisher
 from rclpy.task import Future
 from rclpy.timer import Timer
 
+from aisle_contract import params
+from aisle_contract.interfaces import DIAGNOSTICS, Topic, source_of
+from aisle_core.errors import AisleError
+from aisle_core.store import Store
 from aisle_nodes import qos
 from aisle_nodes.diagnostics import Health
 from aisle_nodes.messages import message_class
@@ -244,7 +244,9 @@ class AisleNode(LifecycleNode, Generic[P]):
         self.get_logger().error(self.health.error)
 
     def _report(self) -> None:
-        matched = {f"matched {name}": output.publisher.get_subscription_count() for name, output in self.outputs.items()}
+        matched = {
+            f"matched {name}": output.publisher.get_subscription_count() for name, output in self.outputs.items()
+        }
         extra = matched | self.extra_diagnostics()
         status = self.health.status(self.get_name(), self.get_namespace(), self._state, extra)
         message = DiagnosticArray(status=[status])

@@ -3,7 +3,6 @@
 from aisle_contract.interfaces import BODY_KEYPOINTS, PERSON_DETECTIONS
 from aisle_core.stages import PeopleStage
 from aisle_core.types import Bodies, PersonDetections
-
 from aisle_nodes.node_base import Output
 from aisle_nodes.params import PeopleParams
 from aisle_nodes.run import run

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aisle_contract.sites import find_site
-from aisle_core.store import load_store
-from aisle_replay.bag import BagReader
 from launch import LaunchContext, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, SetLaunchConfiguration
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
+
+from aisle_contract.sites import find_site
+from aisle_core.store import load_store
+from aisle_replay.bag import BagReader
 
 SHARE = FindPackageShare("aisle_bringup")
 

@@ -1,13 +1,12 @@
 """The five quality-of-service profiles; there are no others."""
 
-from aisle_contract.interfaces import Qos
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from aisle_contract.interfaces import Qos
 
 
 def _profile(qos: Qos, reliability: ReliabilityPolicy, durability: DurabilityPolicy) -> QoSProfile:
-    return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST, depth=qos.depth, reliability=reliability, durability=durability
-    )
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=qos.depth, reliability=reliability, durability=durability)
 
 
 PUBLISHER: dict[Qos, QoSProfile] = {

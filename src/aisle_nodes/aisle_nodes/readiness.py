@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aisle_contract.interfaces import DIAGNOSTICS, END_OF_STREAM, published_by, subscribed_by
 from diagnostic_msgs.msg import DiagnosticArray
+
+from aisle_contract.interfaces import DIAGNOSTICS, END_OF_STREAM, published_by, subscribed_by
 
 
 class Readiness:

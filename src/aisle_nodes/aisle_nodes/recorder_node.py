@@ -4,19 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
+from rclpy.serialization import serialize_message
+
 from aisle_contract.interfaces import END_OF_STREAM, TOPICS, Topic
 from aisle_contract.sites import config_folder, find_site, topic_names
 from aisle_core.errors import AisleError
 from aisle_core.store import load_store
-from aisle_replay.bag import BagWriter
-from rclpy.serialization import serialize_message
-
 from aisle_nodes import qos
 from aisle_nodes.messages import message_class
 from aisle_nodes.node_base import AisleNode
 from aisle_nodes.params import RecorderParams
 from aisle_nodes.run import run
 from aisle_nodes.stream_ends import end_of_stream, last_sequences
+from aisle_replay.bag import BagWriter
 
 
 class RecorderNode(AisleNode[RecorderParams]):

@@ -7,13 +7,12 @@ from aisle_contract.sites import find_site, topic_names
 from aisle_core.errors import AisleError
 from aisle_core.store import load_store
 from aisle_core.types import CartEvents, GateCommand, Receipt, ShelfEvents
-from aisle_replay.results import Results
-
 from aisle_nodes.messages import CODEC
 from aisle_nodes.node_base import AisleNode
 from aisle_nodes.params import ResultsParams
 from aisle_nodes.run import run
 from aisle_nodes.stream_ends import StreamEnds
+from aisle_replay.results import Results
 
 INPUTS = {SHELF_EVENTS: ShelfEvents, CART_EVENTS: CartEvents, GATE_COMMANDS: GateCommand, RECEIPTS: Receipt}
 

@@ -10,12 +10,12 @@ import signal
 import sys
 
 import rclpy
-from aisle_core.errors import AisleError
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental import EventsExecutor
 from rclpy.task import Future
 from rclpy.utilities import remove_ros_args
 
+from aisle_core.errors import AisleError
 from aisle_nodes.node_base import AisleNode, ConfigureError
 
 _FOREVER_S = 30 * 86400.0

@@ -3,7 +3,6 @@
 from aisle_contract.interfaces import PLATE_STATES, SCALE_LAYOUT, SCALE_READINGS, SHELF_EVENTS
 from aisle_core.stages import ShelfEventStage
 from aisle_core.types import PlateStates, ScaleLayout, ScaleReadings, ShelfEvents
-
 from aisle_nodes.node_base import Output
 from aisle_nodes.params import ShelfEventParams
 from aisle_nodes.run import run

@@ -6,13 +6,12 @@ import dataclasses
 from typing import Any, Protocol, TypeVar
 
 from aisle_contract.interfaces import END_OF_STREAM, Topic
+from aisle_contract.sites import find_site
 from aisle_core.stages import Stage
 from aisle_core.store import load_store
-
 from aisle_nodes.messages import CODEC
 from aisle_nodes.node_base import AisleNode, Output
 from aisle_nodes.stream_ends import StreamEnds, end_of_stream
-from aisle_contract.sites import find_site
 
 P = TypeVar("P", bound="SiteParams")
 

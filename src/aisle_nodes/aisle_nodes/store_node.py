@@ -3,13 +3,13 @@
 import math
 from importlib.metadata import version
 
+from geometry_msgs.msg import TransformStamped
+
 from aisle_contract.convert import MAP_FRAME
 from aisle_contract.interfaces import CONTRACT_VERSION, STORE_INFO, TF_STATIC, TICK
 from aisle_contract.sites import find_site
 from aisle_core.store import Fixture, load_store
 from aisle_core.types import Tick
-from geometry_msgs.msg import TransformStamped
-
 from aisle_nodes.messages import CODEC, message_class
 from aisle_nodes.node_base import AisleNode
 from aisle_nodes.params import StoreParams

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from typing import Any
 
-from aisle_contract.interfaces import source_of
 from aisle_msgs.msg import EndOfStream, StreamEnd
 from rclpy.serialization import deserialize_message
 
+from aisle_contract.interfaces import source_of
 from aisle_nodes.messages import CODEC, message_class
 from aisle_nodes.node_base import AisleNode
 

@@ -3,7 +3,6 @@
 from aisle_contract.interfaces import PERSON_DETECTIONS, PERSON_TRACKS, TICK
 from aisle_core.stages import TrackerStage
 from aisle_core.types import PersonDetections, PersonTracks, Tick
-
 from aisle_nodes.node_base import Output
 from aisle_nodes.params import TrackerParams
 from aisle_nodes.run import run

@@ -58,8 +58,12 @@ def test_an_empty_store_shows_floor_fixtures_gates_and_grey_plates(store: Store)
     picture = Scene(store).markers()
     counts = Counter(marker.ns for marker in picture)
     assert counts == {
-        "floor": 1, "fixtures": len(store.fixtures), "fixture_names": len(store.fixtures),
-        "gates": len(store.lanes), "gate_names": len(store.lanes), "plates": len(store.plates),
+        "floor": 1,
+        "fixtures": len(store.fixtures),
+        "fixture_names": len(store.fixtures),
+        "gates": len(store.lanes),
+        "gate_names": len(store.lanes),
+        "plates": len(store.plates),
     }
     assert {marker.colour for marker in named(picture, "plates")} == {plate_colour(None)}
     outline = named(picture, "floor")[0].points
@@ -101,9 +105,7 @@ def test_a_fixture_holds_its_plates_however_it_is_turned(store: Store, yaw: floa
     shelves = tuple(
         shelf.model_copy(update={"plates": tuple(moved(plate) for plate in shelf.plates)}) for shelf in fixture.shelves
     )
-    turned = store.model_copy(
-        update={"fixtures": (fixture.model_copy(update={"pose": pose, "shelves": shelves}),)}
-    )
+    turned = store.model_copy(update={"fixtures": (fixture.model_copy(update={"pose": pose, "shelves": shelves}),)})
     block, name = fixture_markers(turned)
     x, y = 1.25 / 2, 0.4 / 2
     assert block.scale == pytest.approx((1.25, 0.4, 1.3))

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from aisle_core.errors import AisleError
-from aisle_replay.score import read_receipts, score
 from hypothesis import given
 from hypothesis import strategies as st
+
+from aisle_core.errors import AisleError
+from aisle_replay.score import read_receipts, score
 
 RECEIPTS = st.dictionaries(st.sampled_from("abc"), st.dictionaries(st.sampled_from("xyz"), st.integers(1, 4)))
 

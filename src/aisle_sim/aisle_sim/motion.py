@@ -112,8 +112,15 @@ def walk(store: Store, shopper: Shopper, rng: np.random.Generator) -> Visit:
     way.go([*away, np.array(exit_.position), _outside(store, exit_)])
     time, position, facing = way.grid()
     return Visit(
-        shopper, rng.uniform(1.55, 1.85), time, position, facing, tuple(reaches), credential_s,
-        _nearest_time(time, position, entry, first=True), _nearest_time(time, position, exit_, first=False),
+        shopper,
+        rng.uniform(1.55, 1.85),
+        time,
+        position,
+        facing,
+        tuple(reaches),
+        credential_s,
+        _nearest_time(time, position, entry, first=True),
+        _nearest_time(time, position, exit_, first=False),
     )
 
 

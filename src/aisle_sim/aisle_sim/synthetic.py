@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from aisle_contract.interfaces import BODY_KEYPOINTS, END_OF_STREAM, GATE_EVENTS, SCALE_LAYOUT, SCALE_READINGS, TICK, Topic
+from aisle_contract.interfaces import (
+    BODY_KEYPOINTS,
+    END_OF_STREAM,
+    GATE_EVENTS,
+    SCALE_LAYOUT,
+    SCALE_READINGS,
+    TICK,
+    Topic,
+)
 from aisle_core.errors import AisleError
 from aisle_core.store import Store
 from aisle_core.types import Bodies, GateEvent, ScaleLayout, ScaleReadings, Tick
@@ -141,9 +149,7 @@ def _goods(store: Store, staged: list[Staged], rng: np.random.Generator) -> tupl
                 held[deed.sku] = _pieces(store, deed.sku, deed.quantity, rng)
             mass = held[deed.sku] if deed.quantity < 0 else -held[deed.sku]
             stamp_ns = sensors.nanoseconds(one.start_s + reach.change_s)
-            changes.append(
-                Change(stamp_ns, one.visit.shopper.credential, deed.plate_id, deed.sku, deed.quantity, mass)
-            )
+            changes.append(Change(stamp_ns, one.visit.shopper.credential, deed.plate_id, deed.sku, deed.quantity, mass))
     return sorted(changes, key=lambda change: change.stamp_ns), stock
 
 

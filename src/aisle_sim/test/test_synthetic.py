@@ -94,8 +94,12 @@ def test_what_leaves_a_plate_is_what_was_taken_from_it(made: Recording, store: S
     for layout in of(made, ScaleLayout):
         mass = np.concatenate([r.mass for r in of(made, ScaleReadings) if r.gateway_id == layout.gateway_id])
         change = mass[-EDGE:].mean(axis=0) - mass[:EDGE].mean(axis=0)
-        beside = {plate.plate_id for plate in store.plates.values() for one in expected
-                  if (plate.fixture_id, plate.shelf) == (store.plates[one].fixture_id, store.plates[one].shelf)}
+        beside = {
+            plate.plate_id
+            for plate in store.plates.values()
+            for one in expected
+            if (plate.fixture_id, plate.shelf) == (store.plates[one].fixture_id, store.plates[one].shelf)
+        }
         for plate_id, measured in zip(layout.plate_ids, change, strict=True):
             allowed = DRIFT_AND_CROSSTALK + crosstalk * (plate_id in beside)
             assert measured == pytest.approx(expected[plate_id], abs=allowed), plate_id
@@ -126,8 +130,10 @@ def test_a_hand_is_at_the_plate_when_its_load_changes(store: Store) -> None:
 
 
 def test_people_move_smoothly_on_the_floor_and_keep_apart(made: Recording, store: Store) -> None:
-    frames = [np.array([k.position for b in bodies.bodies for k in b.keypoints if k.part is BodyPart.HEAD])
-              for bodies in of(made, Bodies)]
+    frames = [
+        np.array([k.position for b in bodies.bodies for k in b.keypoints if k.part is BodyPart.HEAD])
+        for bodies in of(made, Bodies)
+    ]
     assert max(len(heads) for heads in frames) in (2, 3)
     margin = 0.3
     low, high = np.min(store.floor, axis=0) - margin, np.max(store.floor, axis=0) + margin

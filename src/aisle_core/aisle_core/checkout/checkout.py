@@ -256,9 +256,7 @@ class Checkout:
 
     def _open(self, stamp_ns: int, credential: str | None) -> _Visit:
         self._state.opened += 1
-        digest = hmac.digest(
-            self._config.session_key.encode(), self._state.opened.to_bytes(8, "big"), hashlib.sha256
-        )
+        digest = hmac.digest(self._config.session_key.encode(), self._state.opened.to_bytes(8, "big"), hashlib.sha256)
         visit = _Visit(digest.hex()[:16], stamp_ns, credential)
         self._state.visits[visit.session_id] = visit
         self._changed = True
