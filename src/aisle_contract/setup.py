@@ -13,6 +13,6 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="Aisle maintainers",
     maintainer_email="maintainers@aisle.example",
-    description="The contract in Python, without ROS: the table of topics, parameters, and conversion between messages and core types.",
+    description="The contract in Python, without ROS: topics, parameters, and messages to core types and back.",
     license="Apache-2.0",
 )

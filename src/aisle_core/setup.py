@@ -13,6 +13,6 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="Aisle maintainers",
     maintainer_email="maintainers@aisle.example",
-    description="The logic of a store without tills, without ROS: store model, alignment, weighing, tracking, fusion, checkout.",
+    description="The logic of a store without tills: store model, alignment, weighing, tracking, fusion, checkout.",
     license="Apache-2.0",
 )

@@ -7,6 +7,7 @@ side, as the SENSOR profile says, by one process to another.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -98,10 +99,8 @@ def subscribe(load: str) -> None:
     node.create_timer(0.1, lambda: None)
     executor = EventsExecutor()
     executor.add_node(node)
-    try:
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         executor.spin_until_future_complete(stop, timeout_sec=600.0)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     print(received, time.process_time() - started, flush=True)
     rclpy.try_shutdown()
 

@@ -1,32 +1,119 @@
-"""Bags through the real graph over DDS give what the offline replay gives."""
+"""Bags through the real graph over DDS."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from aisle_contract.sites import config_folder
+from aisle_core.store import load_store
+from aisle_replay.bag import BagReader
 from aisle_replay.replay import replay
+from aisle_sim.synthetic import recording, write_bag
 
 pytest.importorskip("rclpy")
 
 TRUTH = {"3325379692103139202": {"071142008582": 1}}
+SEED = 1
 
 
-def decisions(path: Path) -> list[dict]:
-    """Events without the receipts' order."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+@pytest.fixture(scope="module")
+def demo_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The synthetic recording, with gates."""
+    bag, site = tmp_path_factory.mktemp("bags") / "demo", config_folder() / "stores" / "demo"
+    store = load_store(site)
+    write_bag(recording(store, SEED), store, site, bag)
+    return bag
 
 
-@pytest.mark.timeout(180)
-def test_the_graph_decides_as_the_offline_replay(aisle, real_bag: Path, tmp_path: Path) -> None:
+def offline_events(bag: Path, folder: Path) -> bytes:
+    """Bytes of the offline replay's events."""
+    path = folder / "offline.jsonl"
+    replay(bag, config_folder()).results.write_events(path)
+    return path.read_bytes()
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.05)
+
+
+def test_the_real_recording_ends_in_the_right_receipt(aisle, real_bag: Path, tmp_path: Path) -> None:
     events, receipts = tmp_path / "events.jsonl", tmp_path / "receipts.json"
     launched = aisle("launch", "replay", f"bag:={real_bag}", "rate:=3.0", f"events:={events}", f"receipts:={receipts}")
     assert launched.wait(120) == 0, launched.text()[-4000:]
     assert json.loads(receipts.read_text()) == TRUTH
-    offline = tmp_path / "offline.jsonl"
-    replay(real_bag, config_folder()).results.write_events(offline)
-    assert decisions(events) == decisions(offline)
+    assert events.read_bytes() == offline_events(real_bag, tmp_path)
     assert "lost" not in launched.text()
+
+
+def test_a_store_with_gates_decides_as_offline_at_ten_times_speed(aisle, demo_bag: Path, tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    launched = aisle("launch", "replay", f"bag:={demo_bag}", "rate:=10.0", f"events:={events}")
+    assert launched.wait(120) == 0, launched.text()[-4000:]
+    assert events.read_bytes() == offline_events(demo_bag, tmp_path)
+    assert "lost" not in launched.text()
+
+
+def test_what_is_recorded_from_the_graph_replays_to_the_same_events(aisle, demo_bag: Path, tmp_path: Path) -> None:
+    recorded = tmp_path / "recorded"
+    recorder = aisle("record", f"out:={recorded}", "site:=demo", "namespace:=demo", "use_sim_time:=true")
+    until(lambda: "process started" in recorder.text())
+    player = aisle("launch", "replay", f"bag:={demo_bag}", "rate:=5.0", "start_paused:=true", "hold:=true")
+    until(lambda: "paused at" in steered(aisle, "pause"))
+    until(lambda: matched(aisle, "scale_readings") >= 2)
+    assert "playing" in steered(aisle, "resume")
+    until(lambda: "receipt" in player.text() or player.text().count("results_node") >= 3, 90)
+    player.stop()
+    assert recorder.stop() == 0, recorder.text()[-4000:]
+    with BagReader(recorded) as bag:
+        assert {topic.entry.name for topic in bag.topics if topic.entry} >= {"receipts", "cart_events", "end_of_stream"}
+    assert offline_events(recorded, tmp_path) == offline_events(demo_bag, tmp_path)
+
+
+def steered(aisle, *command: str) -> str:
+    """What the player answers."""
+    done = aisle("player", *command)
+    done.wait(30)
+    return done.text()
+
+
+def matched(aisle, topic: str) -> int:
+    """Least number of subscribers of the topics with this name."""
+    done = aisle("topics", "list")
+    done.wait(30)
+    counts = [line.split("│") for line in done.text().splitlines() if topic in line]
+    return min((int(cells[4]) for cells in counts if cells[4].strip().isdigit()), default=0)
+
+
+def test_the_player_pauses_steps_seeks_and_changes_its_rate(aisle, demo_bag: Path) -> None:
+    aisle("launch", "replay", f"bag:={demo_bag}", "start_paused:=true", "hold:=true")
+    until(lambda: "paused at 0.00" in steered(aisle, "pause"))
+    assert "rate 4" in steered(aisle, "rate", "4")
+    assert "paused at 7.50" in steered(aisle, "seek", "7.5")
+    steered(aisle, "step", "1.5")
+    until(lambda: "paused at 9.00" in steered(aisle, "pause"))
+    assert "playing" in steered(aisle, "resume")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("launch", "replay", "bag:=nowhere"), "nowhere"),
+        (("launch", "replay"), "bag"),
+        (("launch", "replay", "bagg:=x"), "did you mean 'bag'"),
+        (("launch", "replya"), "did you mean 'replay'"),
+    ],
+)
+def test_a_wrong_launch_says_why(aisle, arguments: tuple[str, ...], message: str) -> None:
+    launched = aisle(*arguments)
+    assert launched.wait(60) != 0
+    assert message in launched.text()
+    assert "process started" not in launched.text()

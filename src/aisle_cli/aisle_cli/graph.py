@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -153,7 +154,7 @@ def topics_hz(name: str, seconds: float) -> int:
     with observer() as (node, spin):
         topic = _listen(node, spin, name, lambda message: arrivals.append(clock.now().nanoseconds / 1e9))
         spin(Future(), seconds)
-    gaps = [later - earlier for earlier, later in zip(arrivals, arrivals[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(arrivals)]
     if not gaps:
         raise AisleError(f"{topic}: {len(arrivals)} messages in {seconds:g} s; measure longer with --seconds")
     CONSOLE.print(

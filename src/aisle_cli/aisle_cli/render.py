@@ -114,7 +114,7 @@ def _headline(model: ViewModel) -> RenderableType:
 
 def _position(replay: ReplayPosition) -> Text:
     words = {ReplayState.PAUSED: "paused", ReplayState.DONE: "done"}
-    speed = words.get(replay.state) or (f"{replay.rate:g}x" if replay.rate else "as fast as possible")
+    speed = words.get(replay.state) or f"{replay.rate:g}x"
     return Text(f"{replay.position_ns / 1e9:.1f} of {replay.duration_ns / 1e9:.1f} s, {speed}")
 
 

@@ -122,7 +122,7 @@ class ReplayState(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReplayPosition:
-    """Where the bag player is; ``rate`` 0 is as fast as possible."""
+    """Where the bag player is."""
 
     state: ReplayState
     position_ns: int

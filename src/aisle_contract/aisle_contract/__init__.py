@@ -1,1 +1,1 @@
-"""The contract in Python, without ROS: the table of topics, parameters, and conversion between messages and core types."""
+"""The contract in Python, without ROS: topics, parameters, and messages to core types and back."""

@@ -150,7 +150,8 @@ class Codec:
             arguments["stamp_ns"] = nanoseconds(message.header.stamp)
             if plan.frame_id and message.header.frame_id != plan.frame_id:
                 raise AisleError(
-                    f"{plan.message_name}: frame_id is '{message.header.frame_id}'; publish positions in '{plan.frame_id}'"
+                    f"{plan.message_name}: frame_id is '{message.header.frame_id}'; "
+                    f"publish positions in '{plan.frame_id}'"
                 )
         for field in plan.fields:
             if field.has_name is not None and not getattr(message, field.has_name):
@@ -160,7 +161,7 @@ class Codec:
                 arguments[field.core_name] = field.to_core(getattr(message, field.message_name))
             except ValueError as error:
                 raise AisleError(
-                    f"{plan.message_name}.{field.message_name}: {error}; the publisher must follow {plan.message_name}.msg"
+                    f"{plan.message_name}.{field.message_name}: {error}; the publisher must follow its .msg file"
                 ) from error
         if plan.core_class is core.ScaleReadings:
             arguments["mass"] = self._matrix(arguments["mass"], message)

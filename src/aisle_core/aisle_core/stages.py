@@ -339,7 +339,9 @@ class CartFusionStage(Stage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
         last = self._fusion.finish(stamp_ns)
         fresh = Fusion(self._config, self._store).state()
-        fresh.memory.decided = self._fusion.state().memory.decided
+        old = self._fusion.state().memory
+        fresh.memory.decided = old.decided
+        fresh.memory.shelf_events, fresh.memory.on_unlisted_plates = old.shelf_events, old.on_unlisted_plates
         self._fusion = Fusion.restore(self._config, self._store, fresh)
         return (last,)
 

@@ -54,9 +54,9 @@ def test_a_restored_stage_goes_on_as_if_nothing_had_happened(seed: int, part: fl
     whole = Weighing(tuning(), plates, plates.plate_ids)
     cut = round(part * len(readings))
     first = [whole.step(block) for block in readings[:cut]]
-    saved = pickle.dumps(whole.state())
+    saved = whole.state()
     rest = [whole.step(block) for block in readings[cut:]] + [whole.finish()]
-    again = Weighing.restore(tuning(), plates, plates.plate_ids, pickle.loads(saved))
+    again = Weighing.restore(tuning(), plates, plates.plate_ids, pickle.loads(pickle.dumps(saved)))
     assert [again.step(block) for block in readings[cut:]] + [again.finish()] == rest
     assert again.plate_states().sequence == whole.plate_states().sequence
     assert len(first) == cut

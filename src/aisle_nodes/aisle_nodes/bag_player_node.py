@@ -12,6 +12,7 @@ from aisle_contract.interfaces import (
     END_OF_STREAM,
     REPLAY_COMMANDS,
     REPLAY_STATUS,
+    SCALE_READINGS,
     STORE_INFO,
     TF_STATIC,
     published_by,
@@ -42,8 +43,8 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
         self._routes = {
             entry.name: self._route(entry) for entry in self._bag.topics if entry.entry and entry.entry not in made
         }
-        if not self._routes:
-            raise AisleError(f"{self.params.bag}: no sensor topics to play; record with profile 'full'")
+        if not any(entry.entry is SCALE_READINGS for entry in self._bag.topics):
+            raise AisleError(f"{self.params.bag}: no scale readings to play; record with profile 'full'")
         self._bag_ends_itself = any(entry.entry is END_OF_STREAM for entry in self._bag.topics)
         self._end = self.outputs.get(END_OF_STREAM.name) or self.announce(END_OF_STREAM)
         self._last: dict[str, tuple[str, bytes]] = {}

@@ -1,6 +1,8 @@
-"""results_node: collects the decisions of a replay; when the streams end, logs the receipts and writes both to files."""
+"""results_node: collects the decisions of a replay; at the end it logs the receipts and writes both to files."""
 
 from pathlib import Path
+
+from aisle_msgs.msg import EndOfStream
 
 from aisle_contract.interfaces import CART_EVENTS, END_OF_STREAM, GATE_COMMANDS, RECEIPTS, SHELF_EVENTS
 from aisle_contract.sites import find_site, topic_names
@@ -29,7 +31,7 @@ class ResultsNode(AisleNode[ResultsParams]):
         for topic, core_class in INPUTS.items():
             for name in topic_names(topic, self.store):
                 self.listen(topic, lambda message, kind=core_class: self._take(message, kind), name)
-        self.listen(END_OF_STREAM, lambda message: self._ends.announce(message))
+        self.listen(END_OF_STREAM, self._announced)
 
     def input_seen(self, name: str) -> None:
         if not self._ends.reached(self):
@@ -47,6 +49,9 @@ class ResultsNode(AisleNode[ResultsParams]):
             code = 2
         self._new_stream()
         self.request_exit(code)
+
+    def _announced(self, message: EndOfStream) -> None:
+        self._ends.announce(message)
 
     def _take(self, message: object, core_class: type) -> None:
         self._results.add(CODEC.to_core(message, core_class))

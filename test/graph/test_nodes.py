@@ -1,0 +1,205 @@
+"""Life of the nodes: lifecycle, parameters, QoS, drivers, two stores in one domain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
+from rclpy.context import Context  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
+
+from aisle_contract import interfaces  # noqa: E402
+from aisle_contract.sites import config_folder  # noqa: E402
+from aisle_core.store import load_store  # noqa: E402
+from aisle_nodes import qos  # noqa: E402
+from aisle_nodes.messages import CODEC, message_class  # noqa: E402
+from aisle_sim.synthetic import recording, write_bag  # noqa: E402
+
+TIMEOUT_S = 60.0
+
+
+class Observer:
+    """A node in the test's domain."""
+
+    def __init__(self, domain_id: int) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=domain_id)
+        self.node = rclpy.create_node("observer", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Spin until the condition holds."""
+        end = self.node.get_clock().now().nanoseconds + TIMEOUT_S * 1e9
+        while not condition():
+            assert self.node.get_clock().now().nanoseconds < end, "timed out"
+            self.executor.spin_once(timeout_sec=0.1)
+
+    def hear(self, topic: interfaces.Topic, name: str, count: int) -> list:
+        """The next messages of a topic."""
+        heard: list = []
+        self.node.create_subscription(message_class(topic.type), name, heard.append, qos.SUBSCRIBER[topic.qos])
+        self.until(lambda: len(heard) >= count)
+        return heard
+
+    def health(self, node: str, wanted: Callable[[object], bool]) -> object:
+        """The first report of a node that is wanted."""
+        found: list = []
+
+        def take(message) -> None:
+            found.extend(status for status in message.status if status.name == node and wanted(status))
+
+        topic = interfaces.DIAGNOSTICS
+        subscription = self.node.create_subscription(
+            message_class(topic.type), topic.name, take, qos.SUBSCRIBER[topic.qos]
+        )
+        self.until(lambda: bool(found))
+        self.node.destroy_subscription(subscription)
+        return found[0]
+
+    def change(self, node: str, transition: int) -> bool:
+        """Ask a lifecycle node for a transition."""
+        client = self.node.create_client(ChangeState, f"{node}/change_state")
+        self.until(client.service_is_ready)
+        request = ChangeState.Request()
+        request.transition.id = transition
+        future = client.call_async(request)
+        self.until(future.done)
+        return future.result().success
+
+
+@pytest.fixture
+def observer(domain: dict[str, str]) -> Iterator[Observer]:
+    """An observer in the test's domain."""
+    made = Observer(int(domain["ROS_DOMAIN_ID"]))
+    yield made
+    made.node.destroy_node()
+    made.context.try_shutdown()
+
+
+@pytest.fixture
+def run(domain: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts nodes in a process; ends it with the test."""
+    started: list[subprocess.Popen] = []
+
+    def start(*nodes: str, **parameters: object) -> subprocess.Popen:
+        command = [sys.executable, "-c", "import sys; from aisle_nodes.run import main; sys.exit(main())", *nodes]
+        command += ["--ros-args", "-r", "__ns:=/demo"]
+        for node in nodes:
+            command += ["--params-file", str(config_folder() / "nodes" / f"{node}.yaml")]
+        for name, value in {"site": "demo", **parameters}.items():
+            command += ["-p", f"{name}:={value}"]
+        output = (tmp_path / f"{len(started)}.log").open("wb+")
+        started.append(subprocess.Popen(command, env=domain, stdout=output, stderr=subprocess.STDOUT))
+        started[-1].log = tmp_path / f"{len(started) - 1}.log"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+def test_a_managed_node_is_configured_and_activated_by_its_manager(observer: Observer, run) -> None:
+    run("store_node", autostart="false", publish_tick="true")
+    observer.health("store_node", lambda status: status.message == "unconfigured")
+    assert observer.change("/demo/store_node", Transition.TRANSITION_CONFIGURE)
+    assert observer.change("/demo/store_node", Transition.TRANSITION_ACTIVATE)
+    ticks = observer.hear(interfaces.TICK, "/demo/tick", 5)
+    assert [tick.sequence for tick in ticks] == list(range(ticks[0].sequence, ticks[0].sequence + 5))
+    info = observer.hear(interfaces.STORE_INFO, "/demo/store_info", 1)[0]
+    assert info.store_id == "demo" and info.site_hash == load_store(config_folder() / "stores" / "demo").site_hash
+    frames = observer.hear(interfaces.TF_STATIC, "/tf_static", 1)[0]
+    assert [frame.child_frame_id for frame in frames.transforms] == list(info.frames)
+    assert observer.change("/demo/store_node", Transition.TRANSITION_DEACTIVATE)
+    observer.health("store_node", lambda status: status.message == "inactive")
+
+
+def test_a_failing_configure_says_why_and_can_be_tried_again(observer: Observer, run) -> None:
+    run("store_node", autostart="false", publish_tick="true", site="nowhere")
+    assert not observer.change("/demo/store_node", Transition.TRANSITION_CONFIGURE)
+    status = observer.health("store_node", lambda status: status.level == b"\x02")
+    assert "nowhere" in status.message
+    assert not observer.change("/demo/store_node", Transition.TRANSITION_CONFIGURE)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"site": "nowhere"}, "site 'nowhere'"),
+        ({"tracker.max_sped": 1.0}, "did you mean 'tracker.max_speed'?"),
+        ({"tracker.max_speed": "fast"}, "tracker.max_speed"),
+    ],
+)
+def test_a_node_that_starts_by_itself_ends_with_the_reason(run, parameters: dict, message: str) -> None:
+    process = run("tracker_node", **parameters)
+    assert process.wait(60) == 2
+    assert message in process.log.read_text()
+
+
+def test_an_incompatible_qos_is_an_error_in_diagnostics(observer: Observer, run) -> None:
+    run("tracker_node")
+    best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    topic = interfaces.PERSON_DETECTIONS
+    observer.node.create_publisher(message_class(topic.type), f"/demo/{topic.name}", best_effort)
+    status = observer.health("tracker_node", lambda status: status.level == b"\x02")
+    assert "incompatible QoS" in status.message and topic.name in status.message
+
+
+def test_a_bad_message_is_counted_and_the_next_good_one_is_used(observer: Observer, run) -> None:
+    from aisle_core.types import PersonDetections
+
+    run("tracker_node")
+    topic = interfaces.PERSON_DETECTIONS
+    publisher = observer.node.create_publisher(
+        message_class(topic.type), f"/demo/{topic.name}", qos.PUBLISHER[topic.qos]
+    )
+    observer.until(lambda: publisher.get_subscription_count() == 1)
+    bad = CODEC.to_message(PersonDetections(1, 0, "vision", ()))
+    bad.header.frame_id = "odom"
+    publisher.publish(bad)
+    publisher.publish(CODEC.to_message(PersonDetections(2, 1, "vision", ())))
+
+    def values(status) -> dict[str, str]:
+        return {pair.key: pair.value for pair in status.values}
+
+    status = observer.health("tracker_node", lambda status: values(status).get(f"received {topic.name}") == "2")
+    assert values(status)["rejected"] == "1" and "odom" in status.message
+
+
+def test_a_store_runs_from_its_drivers(aisle, observer: Observer, tmp_path: Path) -> None:
+    site = config_folder() / "stores" / "demo"
+    store, bag = load_store(site), tmp_path / "demo"
+    made = recording(store, 1)
+    write_bag(made, store, site, bag)
+    aisle("launch", "store", "site:=demo", "namespace:=demo", f"bag:={bag}")
+    receipts = observer.hear(interfaces.RECEIPTS, "/demo/receipts", 1)
+    first = receipts[0]
+    assert {line.sku: line.quantity for line in first.lines} == made.truth.receipts[first.credential]
+
+
+def test_two_stores_share_a_domain(observer: Observer, run, domain: dict[str, str]) -> None:
+    run("store_node", publish_tick="true")
+    command = [sys.executable, "-c", "import sys; from aisle_nodes.run import main; sys.exit(main())", "store_node"]
+    file = config_folder() / "nodes" / "store_node.yaml"
+    other = subprocess.Popen(
+        [*command, "--ros-args", "-r", "__ns:=/other", "--params-file", str(file), "-p", "site:=demo"],
+        env=os.environ | domain,
+    )
+    try:
+        assert observer.hear(interfaces.TICK, "/demo/tick", 3)
+        assert observer.hear(interfaces.TICK, "/other/tick", 3)
+    finally:
+        other.send_signal(signal.SIGINT)
+        assert other.wait(20) == 0
