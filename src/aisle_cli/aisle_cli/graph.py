@@ -28,7 +28,8 @@ from aisle_nodes import qos
 from aisle_nodes.messages import message_class
 from aisle_replay.bag import registry_topic
 
-DISCOVERY_S = 2.0
+DISCOVERY_S = 4.0
+SETTLE_S = 1.5
 SHOWN_NUMBERS = 24
 CONSOLE = Console(highlight=False, soft_wrap=True)
 
@@ -48,11 +49,13 @@ def observer() -> Iterator[tuple[Node, Callable[[Future, float], None]]]:
         rclpy.try_shutdown()
 
 
-def _discover(node: Node, spin: Callable[[Future, float], None], seen: Callable[[], bool]) -> bool:
-    """Spin until ``seen`` or the discovery time is over."""
+def _discover(
+    node: Node, spin: Callable[[Future, float], None], seen: Callable[[], bool], timeout_s: float = DISCOVERY_S
+) -> bool:
+    """Spin until ``seen`` or the time is over."""
     done = Future()
     timer = node.create_timer(0.05, lambda: done.set_result(None) if seen() and not done.done() else None)
-    spin(done, DISCOVERY_S)
+    spin(done, timeout_s)
     node.destroy_timer(timer)
     return seen()
 
@@ -90,6 +93,7 @@ def topics_info(name: str) -> int:
     """Print both ends of a topic."""
     with observer() as (node, spin):
         topic, kind = _find(node, spin, name)
+        _discover(node, spin, lambda: False, SETTLE_S)
         entry = registry_topic(topic)
         CONSOLE.print(f"{topic}\n  type  {kind}\n  what  {entry.doc if entry else 'not in the registry'}")
         table = Table("role", "node", "reliability", "durability", "depth")
@@ -207,7 +211,7 @@ def show_nodes() -> int:
         node.create_subscription(
             message_class(DIAGNOSTICS.type), DIAGNOSTICS.name, take, qos.SUBSCRIBER[DIAGNOSTICS.qos]
         )
-        spin(Future(), DISCOVERY_S + 0.5)
+        spin(Future(), DISCOVERY_S)
     levels = {
         DiagnosticStatus.OK: "ok",
         DiagnosticStatus.WARN: "[yellow]warning[/]",
@@ -222,14 +226,22 @@ def show_nodes() -> int:
 
 
 def steer_player(action: str, value: float) -> int:
-    """Send one command to the bag player."""
-    command_class = message_class(REPLAY_COMMANDS.type)
+    """Send one command to the bag player and wait until it is carried out."""
+    command_class, status_class = message_class(REPLAY_COMMANDS.type), message_class(REPLAY_STATUS.type)
+    value_ns = round(value * 1e9)
     fields: dict[str, dict[str, Any]] = {
         "pause": {"kind": command_class.KIND_PAUSE},
         "resume": {"kind": command_class.KIND_RESUME},
-        "step": {"kind": command_class.KIND_STEP, "step_ns": round(value * 1e9)},
-        "seek": {"kind": command_class.KIND_SEEK, "position_ns": round(value * 1e9)},
+        "step": {"kind": command_class.KIND_STEP, "step_ns": value_ns},
+        "seek": {"kind": command_class.KIND_SEEK, "position_ns": value_ns},
         "rate": {"kind": command_class.KIND_SET_RATE, "rate": value},
+    }
+    carried_out: dict[str, Callable[[Any, Any], bool]] = {
+        "pause": lambda _, now: now.state != status_class.STATE_PLAYING,
+        "resume": lambda _, now: now.state != status_class.STATE_PAUSED,
+        "step": lambda old, now: now.position_ns >= min(old.position_ns + value_ns, now.duration_ns),
+        "seek": lambda _, now: now.position_ns >= min(value_ns, now.duration_ns),
+        "rate": lambda _, now: now.rate == value,
     }
     if action not in fields:
         raise AisleError(f"player '{action}': choose from {', '.join(fields)}")
@@ -238,28 +250,32 @@ def steer_player(action: str, value: float) -> int:
             topic, _ = _find(node, spin, REPLAY_COMMANDS.name)
         except AisleError:
             raise AisleError("no bag player is running; start one with 'launch replay bag:=BAG'") from None
-        publisher = node.create_publisher(command_class, topic, qos.PUBLISHER[REPLAY_COMMANDS.qos])
-        _discover(node, spin, lambda: publisher.get_subscription_count() > 0)
-        status = Future()
-        kind = message_class(REPLAY_STATUS.type)
-        published: list[bool] = []
-
-        def answered(message: Any) -> None:
-            if published and not status.done():
-                status.set_result(message)
-
+        heard: list[Any] = []
         node.create_subscription(
-            kind, topic.replace(REPLAY_COMMANDS.name, REPLAY_STATUS.name), answered, qos.SUBSCRIBER[REPLAY_STATUS.qos]
+            status_class,
+            topic.replace(REPLAY_COMMANDS.name, REPLAY_STATUS.name),
+            heard.append,
+            qos.SUBSCRIBER[REPLAY_STATUS.qos],
         )
+        publisher = node.create_publisher(command_class, topic, qos.PUBLISHER[REPLAY_COMMANDS.qos])
+        _discover(node, spin, lambda: bool(heard) and publisher.get_subscription_count() > 0)
+        if not heard:
+            raise AisleError("the bag player does not answer; see 'nodes'")
+        old, seen = heard[-1], len(heard)
         publisher.publish(command_class(**fields[action]))
-        published.append(True)
-        spin(status, DISCOVERY_S)
-        if not status.done():
-            raise AisleError("the bag player did not answer; see 'nodes'")
-        answer = status.result()
-        states = {kind.STATE_PLAYING: "playing", kind.STATE_PAUSED: "paused", kind.STATE_DONE: "at the end"}
+        done = _discover(
+            node, spin, lambda: any(carried_out[action](old, now) for now in heard[seen:]), DISCOVERY_S + value
+        )
+        if not done:
+            raise AisleError(f"the bag player did not {action}; see 'nodes' for its complaint")
+        now = heard[-1]
+        states = {
+            status_class.STATE_PLAYING: "playing",
+            status_class.STATE_PAUSED: "paused",
+            status_class.STATE_DONE: "at the end",
+        }
         CONSOLE.print(
-            f"{states.get(answer.state, '?')} at {answer.position_ns / 1e9:.2f} of {answer.duration_ns / 1e9:.2f} s, "
-            f"rate {answer.rate:g}"
+            f"{states.get(now.state, '?')} at {now.position_ns / 1e9:.2f} of {now.duration_ns / 1e9:.2f} s, "
+            f"rate {now.rate:g}"
         )
     return 0

@@ -88,22 +88,26 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
             raise AisleError(f"replay_commands: unknown kind {command.kind}; use ReplayCommand.KIND_*")
 
     def _advance(self) -> None:
-        if not self._readiness.reached:
-            self.complain(f"waiting for {', '.join(self._readiness.missing)}")
-            return
         now_ns = self._steady.now().nanoseconds
+        if self._readiness.reached:
+            self._play(now_ns)
+        else:
+            self.complain(f"waiting for {', '.join(self._readiness.missing)}")
+        position_ns = self._playhead.position_ns
+        if now_ns >= self._next_clock_ns:
+            self._next_clock_ns = now_ns + round(1e9 / self.params.clock_hz)
+            self._time.publisher.publish(message_class(CLOCK.type)(clock=CODEC.stamp(position_ns)))
+        if now_ns >= self._next_status_ns:
+            self._next_status_ns = now_ns + round(STATUS_PERIOD_S * 1e9)
+            self._tell_status(position_ns)
+
+    def _play(self, now_ns: int) -> None:
         position_ns = self._playhead.advance(now_ns)
         while self._next is not None and self._next[0] <= position_ns:
             self._publish(*self._next)
             self._next = next(self._messages, None)
             if self._next is None and not self._bag_ends_itself:
                 self._end_streams()
-        if now_ns >= self._next_clock_ns:
-            self._next_clock_ns = now_ns + round(1e9 / self.params.clock_hz)
-            self._tell_time(position_ns)
-        if now_ns >= self._next_status_ns:
-            self._next_status_ns = now_ns + round(STATUS_PERIOD_S * 1e9)
-            self._tell_status(position_ns)
 
     def _publish(self, log_time_ns: int, topic: BagTopic, data: bytes) -> None:
         output = self._routes.get(topic.name)
@@ -116,11 +120,9 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
         ends = last_sequences(self._last)
         self.send(self._end, end_of_stream(self._bag.end_ns, self.get_name(), ends))
 
-    def _tell_time(self, position_ns: int) -> None:
-        self._time.publisher.publish(message_class(CLOCK.type)(clock=CODEC.stamp(position_ns)))
-
     def _tell_status(self, position_ns: int) -> None:
-        state = ReplayStatus.STATE_PAUSED if self._playhead.paused else ReplayStatus.STATE_PLAYING
+        still = self._playhead.paused or not self._readiness.reached
+        state = ReplayStatus.STATE_PAUSED if still else ReplayStatus.STATE_PLAYING
         status = ReplayStatus(
             header=CODEC.header(position_ns),
             bag=str(self.params.bag),

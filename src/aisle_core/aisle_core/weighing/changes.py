@@ -76,14 +76,17 @@ def _landings(
 def _locate(samples: Floats, before: float, after: float, sigma: float) -> tuple[int, int]:
     """Last sample on the old level and first sample on the new one.
 
-    A sample beyond the old level, away from the new one, is a hand that presses or pulls: still the old level.
+    A sample beyond the old level, away from the new one, is a hand that presses or pulls: still the old level. When
+    noise hides the levels, it is the single step of the best fit (cumulative sum; E. S. Page 1954).
     """
     change = after - before
     near = min(max(4.0 * sigma, _ON_LEVEL * abs(change)), 0.5 * abs(change))
-    on_old = (samples - before) * np.sign(change) <= near
+    gone = (samples - before) * np.sign(change)
     on_new = np.abs(samples - after) <= near
     entries = np.flatnonzero(sliding_window_view(on_new, min(_ENTRY, len(samples))).all(axis=1))
-    leaves = np.flatnonzero(on_old[: entries[-1]] if entries.size else on_old)
-    start = int(leaves[-1]) if leaves.size else 0
-    entries = entries[entries > start]
-    return start, int(entries[0]) if entries.size else min(start + 1, len(samples) - 1)
+    leaves = np.flatnonzero(gone[: entries[-1]] <= near) if entries.size else entries
+    if not leaves.size:
+        start = int(np.argmin(np.cumsum(gone - 0.5 * abs(change))[:-1]))
+        return start, start + 1
+    start = int(leaves[-1])
+    return start, int(entries[entries > start][0])

@@ -1,0 +1,76 @@
+"""Where a change lies in the samples of a plate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from aisle_core.weighing.changes import find_steps
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def path(*parts: tuple[float, int]) -> np.ndarray:
+    """Levels, each for so many samples."""
+    return np.concatenate([np.full(count, level) for level, count in parts])
+
+
+def spans(
+    samples: np.ndarray, before: float, after: float, sigma: float = 0.001, least: float = 0.015
+) -> list[tuple[int, int]]:
+    return [(step.start, step.end) for step in find_steps(samples, before, after, sigma, least, 9)]
+
+
+def test_a_step_lies_between_its_levels() -> None:
+    assert spans(path((2.0, 10), (1.6, 2), (1.4, 20)), 2.0, 1.4) == [(9, 12)]
+
+
+def test_a_press_before_a_loss_is_still_the_old_level() -> None:
+    assert spans(path((2.0, 10), (2.2, 20), (1.4, 20)), 2.0, 1.4) == [(29, 30)]
+
+
+def test_a_change_undone_before_it_counts_from_its_last_beginning() -> None:
+    assert spans(path((2.0, 10), (1.4, 8), (2.0, 8), (1.4, 20)), 2.0, 1.4) == [(25, 26)]
+
+
+def test_a_staircase_is_several_steps_that_join() -> None:
+    samples = path((2.0, 10), (1.8, 12), (1.6, 12), (1.4, 20))
+    steps = find_steps(samples, 2.0, 1.4, 0.001, 0.015, 9)
+    assert [(step.start, step.end) for step in steps] == [(9, 10), (21, 22), (33, 34)]
+    assert [step.after for step in steps] == pytest.approx([1.8, 1.6, 1.4])
+
+
+def test_a_landing_too_short_or_too_near_makes_no_step() -> None:
+    assert len(spans(path((2.0, 10), (1.8, 8), (1.4, 20)), 2.0, 1.4)) == 1
+    assert len(spans(path((2.0, 10), (1.41, 12), (1.4, 20)), 2.0, 1.4)) == 1
+
+
+def test_a_path_that_also_goes_back_is_one_step() -> None:
+    assert len(spans(path((2.0, 10), (1.2, 12), (1.6, 20)), 2.0, 1.6)) == 1
+
+
+def test_a_change_hidden_in_noise_is_found_by_the_best_fit() -> None:
+    noise = np.random.default_rng(1).normal(0.0, 0.02, 60)
+    ((start, end),) = spans(path((2.0, 30), (1.96, 30)) + noise, 2.0, 1.96, sigma=0.02, least=0.035)
+    assert end == start + 1
+    assert start == pytest.approx(29, abs=4)
+
+
+@given(
+    st.lists(st.floats(-0.05, 0.05), min_size=1, max_size=80),
+    st.floats(0.015, 1.0),
+    st.sampled_from([-1.0, 1.0]),
+    st.floats(0.0003, 0.06),
+)
+def test_steps_are_in_order_and_join_whatever_the_samples(
+    noise: list[float], size: float, sign: float, sigma: float
+) -> None:
+    after = 2.0 + sign * size
+    samples = np.concatenate([[2.0], 2.0 + np.linspace(0.0, sign * size, len(noise)) + noise])
+    steps = find_steps(samples, 2.0, after, sigma, 0.015, 9)
+    assert steps[0].before == 2.0
+    assert steps[-1].after == after
+    assert [step.after for step in steps[:-1]] == [step.before for step in steps[1:]]
+    indices = [index for step in steps for index in (step.start, step.end)]
+    assert all(step.start < step.end for step in steps)
+    assert indices == sorted(indices)
+    assert 0 <= indices[0] and indices[-1] < len(samples)
