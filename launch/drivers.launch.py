@@ -2,9 +2,8 @@
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
-from launch.substitutions import LaunchConfiguration
 
-from aisle_nodes.processes import common_arguments, process
+from aisle_nodes.processes import common_arguments, process, text
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -23,7 +22,7 @@ def generate_launch_description() -> LaunchDescription:
             process(
                 "drivers",
                 ["scale_node", "pose_node", "gate_node"],
-                {"backend": LaunchConfiguration("backend"), "bag": LaunchConfiguration("bag")},
+                {"backend": text("backend"), "bag": text("bag")},
                 package="aisle_drivers",
             ),
         ]

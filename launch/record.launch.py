@@ -2,9 +2,8 @@
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
-from launch.substitutions import LaunchConfiguration
 
-from aisle_nodes.processes import common_arguments, process
+from aisle_nodes.processes import common_arguments, process, text
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -21,7 +20,7 @@ def generate_launch_description() -> LaunchDescription:
             process(
                 "recorder",
                 ["recorder_node"],
-                {"out": LaunchConfiguration("out"), "profile": LaunchConfiguration("profile")},
+                {"out": text("out"), "profile": text("profile")},
             ),
         ]
     )

@@ -5,14 +5,14 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.conditions import IfCondition, UnlessCondition
 from launch.substitutions import LaunchConfiguration
 
-from aisle_nodes.processes import include, process, shared, use_site_of_bag
+from aisle_nodes.processes import include, process, shared, text, use_site_of_bag
 
-PLAYER = ("bag", "rate", "start_paused", "start_offset_s")
+PLAYER = ("rate", "start_paused", "start_offset_s")
 
 
 def generate_launch_description() -> LaunchDescription:
     hold = LaunchConfiguration("hold")
-    results = {name: LaunchConfiguration(name) for name in ("events", "receipts")}
+    results = {name: text(name) for name in ("events", "receipts")}
     return LaunchDescription(
         [
             DeclareLaunchArgument("bag", description="Bag folder."),
@@ -49,7 +49,7 @@ def generate_launch_description() -> LaunchDescription:
             process(
                 "player",
                 ["bag_player_node"],
-                {"use_sim_time": False, **{name: LaunchConfiguration(name) for name in PLAYER}},
+                {"use_sim_time": False, "bag": text("bag"), **{name: LaunchConfiguration(name) for name in PLAYER}},
                 condition=IfCondition(LaunchConfiguration("play")),
                 on_exit=Shutdown(),
             ),

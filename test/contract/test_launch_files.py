@@ -20,6 +20,7 @@ from launch import Action, LaunchContext, LaunchDescription, LaunchService
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+from launch_ros.parameter_descriptions import ParameterValue
 
 import aisle_nodes.processes
 from aisle_contract.interfaces import nodes
@@ -55,6 +56,8 @@ class NotedNode(Action):
             return perform_substitutions(context, normalize_to_list_of_substitutions(value))
 
         def plain(value):
+            if isinstance(value, ParameterValue):
+                return value.evaluate(context)
             if isinstance(value, dict):
                 return {text(name): plain(item) for name, item in value.items()}
             if isinstance(value, (list, tuple)):

@@ -9,6 +9,7 @@ from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, SetL
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from aisle_contract.sites import find_site
@@ -43,6 +44,11 @@ def shared() -> dict[str, LaunchConfiguration]:
     return {name: LaunchConfiguration(name) for name in ("namespace", "site", "use_sim_time")}
 
 
+def text(name: str) -> ParameterValue:
+    """A launch argument as a string parameter; a plain one is read as YAML, and a site called 2026 is a number."""
+    return ParameterValue(LaunchConfiguration(name), value_type=str)
+
+
 def process(
     name: str,
     nodes: Sequence[str],
@@ -52,7 +58,7 @@ def process(
 ) -> Node:
     """One process that runs ``nodes``, each with its file in config/nodes and the shared arguments."""
     files = [PathJoinSubstitution([SHARE, "config", "nodes", f"{node}.yaml"]) for node in nodes]
-    values = {"site": LaunchConfiguration("site"), "use_sim_time": LaunchConfiguration("use_sim_time")}
+    values = {"site": text("site"), "use_sim_time": LaunchConfiguration("use_sim_time")}
     return Node(
         package=package,
         executable="run",
