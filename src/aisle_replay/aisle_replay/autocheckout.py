@@ -280,13 +280,16 @@ def _read_blocks(path: Path) -> list[_Block]:
                 f"array of {grams.shape[1:]} shelves and plates, but gondola {gondola} had {shape} before; "
                 "import the parts of the recording one by one"
             )
+        period_ns = round(1e9 / rate)
+        # t_origin is the middle of a block: it leaves half a block later, which is when its last sample is there.
+        first_ns = record.instant("document", "header", "t_origin") - (len(grams) - 1) * period_ns // 2
         blocks.append(
             _Block(
                 arrival_ns=record.instant("date_time", "$date"),
-                stamp_ns=record.instant("document", "header", "t_origin"),
+                stamp_ns=first_ns,
                 issue_ns=record.instant("document", "header", "t_issue"),
                 gondola=gondola,
-                period_ns=round(1e9 / rate),
+                period_ns=period_ns,
                 grams=grams,
                 place=record.place,
             )
