@@ -13,6 +13,7 @@ import io
 import itertools
 import math
 import zoneinfo
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args
@@ -151,7 +152,7 @@ class SiteFiles(Frozen):
     facings: tuple[Facing, ...]
 
 
-class _File:
+class _File(ABC):
     """One file: parsed content, and errors that name the line."""
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -167,9 +168,9 @@ class _File:
         except OSError as error:
             raise AisleError(f"{self.path}: cannot be read: {error.strerror}; check the path and its rights") from None
 
+    @abstractmethod
     def line(self, loc: Loc) -> int:
         """Line of the thing that pydantic calls ``loc``."""
-        raise NotImplementedError
 
     def error(self, loc: Loc, message: str) -> AisleError:
         """An error about the thing at ``loc``."""
