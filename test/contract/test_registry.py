@@ -9,6 +9,7 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aisle_cli.docs import package_of, params_class
@@ -348,6 +349,8 @@ def endpoints(node, tmp_path, monkeypatch):
         values["bag"] = str(tmp_path / "bag")
         with BagWriter(tmp_path / "bag", Path(values["site"])) as bag:
             bag.append(1, "/demo/tick", core.Tick(1, 0))
+            mass = np.zeros((1, 1), np.float32)
+            bag.append(1, "/demo/shop/g1/scale_readings", core.ScaleReadings(1, 0, "g1", 0, 1, mass))
     if node == "recorder_node":
         values["out"] = str(tmp_path / "recorded")
     instance = object.__new__(cls)

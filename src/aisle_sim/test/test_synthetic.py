@@ -73,7 +73,7 @@ def test_it_holds_what_a_store_sends(made: Recording, store: Store) -> None:
     assert sorted(plate for layout in of(made, ScaleLayout) for plate in layout.plate_ids) == sorted(store.plates)
     kinds = Counter(event.kind for event in of(made, GateEvent))
     assert kinds == {GateEventKind.CREDENTIAL: 3, GateEventKind.PASSAGE_IN: 3, GateEventKind.PASSAGE_OUT: 3}
-    assert all(body.label is None for bodies in of(made, Bodies) for body in bodies.bodies)
+    assert {body.label for bodies in of(made, Bodies) for body in bodies.bodies} == {"1", "2", "3"}
 
 
 def test_receipts_are_the_sum_of_the_changes(made: Recording) -> None:
