@@ -89,7 +89,6 @@ def test_an_empty_store_is_said_to_be_empty(store: Store) -> None:
     [
         (ReplayState.PAUSED, 1.0, "paused"),
         (ReplayState.DONE, 1.0, "done"),
-        (ReplayState.PLAYING, 0.0, "as fast as possible"),
         (ReplayState.PLAYING, 2.5, "2.5x"),
     ],
 )

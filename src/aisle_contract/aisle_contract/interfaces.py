@@ -146,7 +146,7 @@ PERSON_TRACKS = Topic(
     "aisle_msgs/msg/PersonTrackArray",
     Qos.STREAM,
     ("tracker_node",),
-    ("cart_fusion_node", "checkout_node", "markers_node", "view"),
+    ("cart_fusion_node", "checkout_node", "bag_player_node", "markers_node", "view"),
     "Everybody who is believed in the store.",
 )
 SHELF_EVENTS = Topic(
@@ -154,7 +154,7 @@ SHELF_EVENTS = Topic(
     "aisle_msgs/msg/ShelfEventArray",
     Qos.EVENT,
     ("shelf_event_node",),
-    ("cart_fusion_node", "results_node", "view"),
+    ("cart_fusion_node", "bag_player_node", "results_node", "view"),
     "Settled net changes on plates, batch by batch.",
 )
 PLATE_STATES = Topic(
@@ -178,7 +178,7 @@ CART_EVENTS = Topic(
     "aisle_msgs/msg/CartEventArray",
     Qos.EVENT,
     ("cart_fusion_node",),
-    ("checkout_node", "results_node", "view"),
+    ("checkout_node", "bag_player_node", "results_node", "view"),
     "Who took or returned what, with confidence and reason.",
 )
 CARTS = Topic(

@@ -13,11 +13,13 @@ from aisle_contract.interfaces import (
     REPLAY_COMMANDS,
     REPLAY_STATUS,
     SCALE_READINGS,
-    STORE_INFO,
-    TF_STATIC,
+    TICK,
     published_by,
 )
+from aisle_contract.sites import find_site
 from aisle_core.errors import AisleError
+from aisle_core.store import load_store
+from aisle_nodes.flow import STREAMS, Flow
 from aisle_nodes.messages import CODEC, message_class
 from aisle_nodes.node_base import AisleNode, Output
 from aisle_nodes.params import BagPlayerParams
@@ -38,8 +40,8 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
 
     def setup(self) -> None:
         self._bag = BagReader(Path(self.params.bag))
-        made = {topic for node in self.params.wait_for_nodes for topic in published_by(node)} - {END_OF_STREAM}
-        made |= {STORE_INFO, TF_STATIC}  # of this site, by store_node
+        made = {topic for node in ("store_node", *self.params.wait_for_nodes) for topic in published_by(node)}
+        made -= {END_OF_STREAM, TICK}
         self._routes = {
             entry.name: self._route(entry) for entry in self._bag.topics if entry.entry and entry.entry not in made
         }
@@ -51,10 +53,13 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
         self._time = self.announce(CLOCK)
         self._status = self.announce(REPLAY_STATUS)
         self._readiness = Readiness(self.params.wait_for_nodes, self.get_namespace())
+        self._flow = Flow(load_store(find_site(self.params.site)).latency)
         self._playhead = Playhead(self._bag.start_ns, self._bag.end_ns, self.params.rate, self.params.start_paused)
         self._seek(self._bag.start_ns + round(self.params.start_offset_s * 1e9))
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._next_clock_ns = self._next_status_ns = 0
+        for topic in STREAMS:
+            self.listen(topic, lambda message, of=topic: self._flow.take(of, message, self._steady.now().nanoseconds))
         self.listen(REPLAY_COMMANDS, self._on_command)
         self.listen(DIAGNOSTICS, self._readiness.take)
         self._timer = self.every(PERIOD_S, self._advance, self._steady)
@@ -72,6 +77,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
 
     def _seek(self, position_ns: int) -> None:
         self._playhead.seek(position_ns)
+        self._flow.clear()
         self._messages: Iterator[tuple[int, BagTopic, bytes]] = self._bag.raw(self._playhead.position_ns)
         self._next = next(self._messages, None)
 
@@ -102,7 +108,8 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
             self._tell_status(position_ns)
 
     def _play(self, now_ns: int) -> None:
-        position_ns = self._playhead.advance(now_ns)
+        held = self._flow.lagging(self._playhead.position_ns, now_ns)
+        position_ns = self._playhead.advance(now_ns, held)
         while self._next is not None and self._next[0] <= position_ns:
             self._publish(*self._next)
             self._next = next(self._messages, None)
@@ -110,8 +117,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
                 self._end_streams()
 
     def _publish(self, log_time_ns: int, topic: BagTopic, data: bytes) -> None:
-        output = self._routes.get(topic.name)
-        if output is not None:
+        if (output := self._routes.get(topic.name)) is not None:
             output.publisher.publish(data)
             self.health.published[output.name] += 1
             self._last[output.name] = topic.type, data

@@ -37,11 +37,11 @@ class Playhead:
             self._stop_ns = min(self.position_ns + step_ns, self._end_ns)
             self.paused = False
 
-    def advance(self, now_ns: int) -> int:
-        """Position at this instant of the steady clock."""
+    def advance(self, now_ns: int, held: bool = False) -> int:
+        """Position at this instant of the steady clock; ``held``: time has passed, but the recording waited."""
         elapsed_ns = 0 if self._last_now_ns is None else now_ns - self._last_now_ns
         self._last_now_ns = now_ns
-        if self.paused:
+        if self.paused or held:
             return self.position_ns
         self.position_ns = min(self.position_ns + round(elapsed_ns * self.rate), self._end_ns)
         if self._stop_ns is not None and self.position_ns >= self._stop_ns:

@@ -124,3 +124,11 @@ def test_a_step_that_is_not_above_0_is_refused(step):
     with pytest.raises(AisleError, match=f"^replay step of {step} ns: give a time above 0$"):
         head.step(step)
     assert head.paused
+
+
+def test_a_held_playhead_stands_still_and_goes_on_from_there() -> None:
+    playhead = Playhead(0, 1000, 1.0, paused=False)
+    playhead.advance(0)
+    assert playhead.advance(100) == 100
+    assert playhead.advance(300, held=True) == 100
+    assert playhead.advance(310) == 110
