@@ -108,8 +108,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
             self._tell_status(position_ns)
 
     def _play(self, now_ns: int) -> None:
-        held = self._flow.lagging(self._playhead.position_ns, now_ns)
-        position_ns = self._playhead.advance(now_ns, held)
+        position_ns = self._playhead.advance(now_ns, self._flow.lagging(self._playhead.position_ns, now_ns))
         while self._next is not None and self._next[0] <= position_ns:
             self._publish(*self._next)
             self._next = next(self._messages, None)
@@ -123,8 +122,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
             self._last[output.name] = topic.type, data
 
     def _end_streams(self) -> None:
-        ends = last_sequences(self._last)
-        self.send(self._end, end_of_stream(self._bag.end_ns, self.get_name(), ends))
+        self.send(self._end, end_of_stream(self._bag.end_ns, self.get_name(), last_sequences(self._last)))
 
     def _tell_status(self, position_ns: int) -> None:
         still = self._playhead.paused or not self._readiness.reached
