@@ -1,0 +1,49 @@
+"""The commands of ./aisle that look at a running graph."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+
+def output(aisle, *command: str) -> str:
+    """What a command prints; it must succeed."""
+    done = aisle(*command)
+    assert done.wait(60) == 0, done.text()
+    return done.text()
+
+
+def test_topics_nodes_and_parameters_of_a_running_store(aisle) -> None:
+    aisle("launch", "checkout", "site:=demo", "namespace:=demo")
+    assert "publisher" in output(aisle, "topics", "info", "tick")
+    assert "/demo/tick" in output(aisle, "topics", "list")
+    assert output(aisle, "topics", "echo", "tick", "-n", "2").count("sequence:") == 2
+    rate = float(output(aisle, "topics", "hz", "tick", "--seconds", "3").split(": ")[1].split(" Hz")[0])
+    assert rate == pytest.approx(10, abs=2)
+    nodes = output(aisle, "nodes")
+    assert "/demo/checkout_node" in nodes and "/demo/store_node" in nodes and "active" in nodes
+    assert "publish_tick" in output(aisle, "params", "store_node")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("topics", "echo", "nothing"), "nobody publishes"),
+        (("params", "nobody"), "not running"),
+        (("player", "pause"), "no bag player is running"),
+        (("player", "stop"), "choose from"),
+        (("bench", "nothing"), "choose from"),
+        (("replay", "nowhere"), "nowhere"),
+        (("score", "nowhere.json", "nowhere.json"), "nowhere.json"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_exit_code_2(aisle, command: tuple[str, ...], message: str) -> None:
+    done = aisle(*command)
+    assert done.wait(60) == 2
+    assert done.text().startswith("aisle: ") and message in done.text()
+    assert done.text().count("\n") == 1
+
+
+def test_the_doctor_finds_nothing_wrong(aisle) -> None:
+    assert "demo" in output(aisle, "doctor")
