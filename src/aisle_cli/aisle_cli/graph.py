@@ -140,6 +140,8 @@ def topics_echo(name: str, count: int) -> int:
 
     def show(message: Any) -> None:
         nonlocal left
+        if done.done():
+            return
         print(yaml.safe_dump(_plain(message), sort_keys=False, allow_unicode=True) + "---", flush=True)
         left -= 1
         if left == 0:
