@@ -45,11 +45,14 @@ def publish(load: str, seconds: float) -> None:
     data = array("B")
     data.frombytes(os.urandom(width * height * pixel_bytes))
     image.data = data
-    done, sent, cpu = Future(), 0, 0.0
+    done, sent, cpu, matched_ns = Future(), 0, 0.0, 0
 
     def burst() -> None:
-        nonlocal sent, cpu
+        nonlocal sent, cpu, matched_ns
         if any(publisher.get_subscription_count() == 0 for publisher in publishers):
+            return
+        matched_ns = matched_ns or time.monotonic_ns()
+        if time.monotonic_ns() < matched_ns + SETTLE_S * 1e9:  # the subscriber must have found us, too
             return
         if sent == 0:
             cpu = time.process_time()

@@ -18,7 +18,7 @@ from aisle_contract.sites import checkout_root, config_folder
 from aisle_core.errors import AisleError
 from aisle_core.store import load_store
 
-MIN_SHM_BYTES = 256 * 1024 * 1024
+MIN_SHM_BYTES = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _shared_memory() -> Finding:
     stale = leftovers()
     seen = f"{free / 2**20:.0f} MB free, {len(stale)} files of dead processes"
     if free < MIN_SHM_BYTES:
-        return Finding("shared memory", seen, "give /dev/shm at least 256 MB (docker: --shm-size=1g)")
+        return Finding("shared memory", seen, "give /dev/shm at least 512 MB (docker: --shm-size=1g)")
     return Finding("shared memory", seen, "./aisle test removes them" if len(stale) > 100 else "")
 
 
