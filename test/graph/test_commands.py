@@ -7,6 +7,13 @@ import pytest
 pytest.importorskip("rclpy")
 
 
+def answer(aisle, *command: str) -> str:
+    """What a command prints, whatever its exit code."""
+    done = aisle(*command)
+    done.wait(60)
+    return done.text()
+
+
 def output(aisle, *command: str) -> str:
     """What a command prints; it must succeed."""
     done = aisle(*command)
@@ -15,8 +22,9 @@ def output(aisle, *command: str) -> str:
 
 
 def test_topics_nodes_and_parameters_of_a_running_store(aisle) -> None:
-    aisle("launch", "checkout", "site:=demo", "namespace:=demo")
-    assert "publisher" in output(aisle, "topics", "info", "tick")
+    launched = aisle("launch", "checkout", "site:=demo", "namespace:=demo")
+    while "publisher" not in answer(aisle, "topics", "info", "tick"):
+        assert launched.process.poll() is None, launched.text()
     assert "/demo/tick" in output(aisle, "topics", "list")
     assert output(aisle, "topics", "echo", "tick", "-n", "2").count("sequence:") == 2
     rate = float(output(aisle, "topics", "hz", "tick", "--seconds", "3").split(": ")[1].split(" Hz")[0])
