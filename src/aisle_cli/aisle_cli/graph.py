@@ -13,7 +13,6 @@ import yaml
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
-from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
@@ -25,6 +24,7 @@ from rich.table import Table
 from aisle_contract.interfaces import DIAGNOSTICS, REPLAY_COMMANDS, REPLAY_STATUS
 from aisle_core.errors import AisleError
 from aisle_nodes import qos
+from aisle_nodes.executor import FOREVER_S, spinner
 from aisle_nodes.messages import message_class
 from aisle_replay.bag import registry_topic
 
@@ -39,11 +39,10 @@ def observer() -> Iterator[tuple[Node, Callable[[Future, float], None]]]:
     """A node, and a function that spins until a future is done or the time is over."""
     rclpy.init()
     node = Node("aisle_observer", start_parameter_services=False, enable_rosout=False)
-    executor = EventsExecutor()
-    executor.add_node(node)
+    spin = spinner([node])
     try:
         with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
-            yield node, lambda future, timeout_s: executor.spin_until_future_complete(future, timeout_sec=timeout_s)
+            yield node, spin
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
@@ -149,7 +148,7 @@ def topics_echo(name: str, count: int) -> int:
 
     with observer() as (node, spin):
         _listen(node, spin, name, show)
-        spin(done, 30 * 86400.0)
+        spin(done, FOREVER_S)
     return 0
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
-from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 from rich.console import Console
@@ -23,10 +22,10 @@ from aisle_core import types as core
 from aisle_core.errors import AisleError
 from aisle_core.store import Store
 from aisle_nodes import qos
+from aisle_nodes.executor import FOREVER_S, spinner
 from aisle_nodes.messages import CODEC, message_class
 
 _REFRESH_S = 0.125
-_FOREVER_S = 30 * 86400.0
 _ITEMS: tuple[tuple[Topic, type[Any]], ...] = (
     (interfaces.PERSON_TRACKS, core.PersonTracks),
     (interfaces.SHELF_EVENTS, core.ShelfEvents),
@@ -68,10 +67,9 @@ def watch(
 
             _subscribe(node, store, take)
             node.create_timer(_REFRESH_S, tick)
-            executor = EventsExecutor()
-            executor.add_node(node)
+            spin = spinner([node])
             with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
-                executor.spin_until_future_complete(done, timeout_sec=_FOREVER_S)
+                spin(done, FOREVER_S)
             refresh()
     finally:
         node.destroy_node()

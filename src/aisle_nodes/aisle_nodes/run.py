@@ -11,30 +11,22 @@ import sys
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
-from rclpy.experimental import EventsExecutor
 from rclpy.task import Future
 from rclpy.utilities import remove_ros_args
 
 from aisle_core.errors import AisleError
+from aisle_nodes.executor import FOREVER_S, spinner
 from aisle_nodes.node_base import AisleNode, ConfigureError
-
-_FOREVER_S = 30 * 86400.0
 
 
 def spin(nodes: list[AisleNode]) -> int:
-    """Spin until interrupted (0) or until a node asks to exit (its code).
-
-    ``EventsExecutor`` is the cheapest executor; its ``spin()`` never runs a callback in the manylinux wheels, while
-    waiting for a future, with a time-out, works everywhere.
-    """
-    executor = EventsExecutor()
-    exit_code = Future()
+    """Spin until interrupted (0) or until a node asks to exit (its code)."""
+    spin_until, exit_code = spinner(nodes), Future()
     for node in nodes:
-        executor.add_node(node)
         node.exit_code.add_done_callback(lambda done: exit_code.done() or exit_code.set_result(done.result()))
     try:
         while rclpy.ok() and not exit_code.done():
-            executor.spin_until_future_complete(exit_code, timeout_sec=_FOREVER_S)
+            spin_until(exit_code, FOREVER_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     return exit_code.result() if exit_code.done() else 0
