@@ -115,6 +115,37 @@ class PlateStates:
     plates: tuple[PlateState, ...]
 
 
+# --- images
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """A rectified image of one device: depth along the optical axis (REP-118) or colour.
+
+    ``pixels`` by ``encoding``: 16UC1 (h, w) uint16 [mm], 0 is no reading; 32FC1 (h, w) float32 [m], NaN is no reading;
+    bgr8 (h, w, 3) uint8. ``stamp_ns`` is the middle of the exposure.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    encoding: str
+    pixels: NDArray[np.uint16] | NDArray[np.float32] | NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class CameraInfo:
+    """The pinhole of a rectified image: focal lengths and principal point in pixels, no distortion."""
+
+    stamp_ns: int
+    frame_id: str
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+
 # --- people
 
 

@@ -3,10 +3,15 @@
 from .files import FILE_NAMES, SiteFiles, load_store, save_site
 from .model import (
     LATENCY_PROFILES,
+    Camera,
+    CameraModel,
+    DepthModel,
+    DepthSensor,
     Facing,
     Fixture,
     Lane,
     LatencyProfile,
+    Mount,
     Plate,
     PoseSource,
     Product,
@@ -14,8 +19,16 @@ from .model import (
     Shelf,
     Store,
 )
+from .reading import CsvFile, YamlFile
 
 __all__ = [
+    "Camera",
+    "CameraModel",
+    "CsvFile",
+    "DepthModel",
+    "DepthSensor",
+    "Mount",
+    "YamlFile",
     "FILE_NAMES",
     "LATENCY_PROFILES",
     "Facing",

@@ -7,29 +7,32 @@ cell is "not known". ``docs/site.md`` describes every key.
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import io
 import itertools
 import math
 import zoneinfo
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, NamedTuple
 
 import yaml
-from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, Field, FiniteFloat, field_validator
 
 from ..errors import AisleError
 from .currency import DECIMALS
 from .model import (
     LATENCY_PROFILES,
+    Camera,
+    CameraModel,
+    DepthModel,
+    DepthSensor,
     Facing,
     Fixture,
     Frozen,
     Id,
     Lane,
+    Mount,
     Plate,
     Point2,
     Point3,
@@ -43,15 +46,12 @@ from .model import (
     Size,
     Store,
 )
-
-M = TypeVar("M", bound=BaseModel)
-Loc = Sequence[int | str]
+from .reading import CsvFile, Loc, TextFile, YamlFile
 
 FILE_NAMES = ("store.yaml", "fixtures.yaml", "sensors.yaml", "gates.yaml", "catalogue.csv", "planogram.csv")
 OVERLAP_TOLERANCE = 0.001
 """Plates may overlap by the rounding of a drawing [m]."""
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -111,6 +111,7 @@ class FixtureEntry(Frozen):
     fixture_id: Id
     kind: Id
     pose: Pose
+    size: Size | None = None
     shelves: tuple[ShelfEntry, ...]
 
 
@@ -120,12 +121,27 @@ class FixturesFile(Frozen):
     fixtures: tuple[FixtureEntry, ...]
 
 
+class DeviceEntry(Frozen):
+    """A depth sensor or camera in ``sensors.yaml``; ``model`` is a name under ``depth_models`` or ``camera_models``."""
+
+    device_id: RosName
+    zone: RosName
+    model: str
+    pose: Mount
+
+
 class SensorsFile(Frozen):
     """``sensors.yaml``."""
 
     latency_profile: str
     scale_gateways: tuple[ScaleGateway, ...]
     pose_sources: tuple[PoseSource, ...]
+    depth_models: dict[str, DepthModel] = Field(default_factory=dict)
+    depth_sensors: tuple[DeviceEntry, ...] = ()
+    camera_models: dict[str, CameraModel] = Field(default_factory=dict)
+    cameras: tuple[DeviceEntry, ...] = ()
+    simulation: dict[str, Any] = Field(default_factory=dict)
+    """How the simulated devices err; ``aisle_sim`` checks it, everybody else ignores it."""
 
     @field_validator("latency_profile")
     @classmethod
@@ -152,121 +168,6 @@ class SiteFiles(Frozen):
     facings: tuple[Facing, ...]
 
 
-class _File(ABC):
-    """One file: parsed content, and errors that name the line."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.path = folder / name
-        try:
-            self.content = self.path.read_bytes()
-            self.text = self.content.decode("utf-8-sig")
-        except FileNotFoundError:
-            raise AisleError(f"{self.path}: file is missing; a site folder needs {', '.join(FILE_NAMES)}") from None
-        except UnicodeDecodeError as error:
-            line = self.content.count(b"\n", 0, error.start) + 1
-            raise AisleError(f"{self.path}:{line}: not UTF-8 text; save the file as UTF-8") from None
-        except OSError as error:
-            raise AisleError(f"{self.path}: cannot be read: {error.strerror}; check the path and its rights") from None
-
-    @abstractmethod
-    def line(self, loc: Loc) -> int:
-        """Line of the thing that pydantic calls ``loc``."""
-
-    def error(self, loc: Loc, message: str) -> AisleError:
-        """An error about the thing at ``loc``."""
-        return AisleError(f"{self.path}:{self.line(loc)}: {message}")
-
-    def refusal(self, error: ValidationError, model: type[BaseModel]) -> AisleError:
-        """The first complaint of pydantic, in our words; a misspelt key is named before the one that it should be."""
-        first = min(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
-        loc, given = first["loc"], first["input"]
-        name = _name(loc)
-        if first["type"] == "missing":
-            return self.error(loc[:-1], f"'{name}' is missing; add it")
-        if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(loc[-1]), _keys(model), n=1)
-            return self.error(loc, f"unknown key '{name}'; " + (f"did you mean '{near[0]}'?" if near else "remove it"))
-        cause = first.get("ctx", {}).get("error")
-        remedy = str(cause) if cause else "give " + first["msg"].removeprefix("Input should be ").replace("\n", " ")
-        return self.error(loc, f"'{name}' is {_short(given)}; {remedy}")
-
-
-class _YamlFile(_File):
-    def read(self, model: type[M]) -> M:
-        try:
-            document = yaml.load(self.text, Loader=_Loader)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            raise AisleError(
-                f"{self.path}:{line}: not YAML: {getattr(error, 'problem', None) or error}; mend the file"
-            ) from None
-        if not isinstance(document, dict):
-            raise AisleError(f"{self.path}:1: no 'key: value' lines; see docs/site.md for what stands here")
-        try:
-            return model.model_validate(document)
-        except ValidationError as error:
-            raise self.refusal(error, model) from None
-
-    def line(self, loc: Loc) -> int:
-        node = yaml.compose(self.text, Loader=_Loader)
-        line = 0
-        for part in loc:
-            if isinstance(node, yaml.MappingNode):
-                pair = next((pair for pair in node.value if pair[0].value == str(part)), None)
-                if pair is None:
-                    break
-                line, node = pair[0].start_mark.line, pair[1]
-            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-                line = node.start_mark.line
-            else:
-                break
-        return line + 1
-
-
-class _CsvFile(_File):
-    def read(self, model: type[M]) -> tuple[M, ...]:
-        """One model per row; cells of tuple fields are split at spaces, empty cells are None."""
-        columns = list(model.model_fields)
-        split = [name for name, field in model.model_fields.items() if _is_tuple(field.annotation)]
-        reader = csv.DictReader(io.StringIO(self.text, newline=""), strict=True)
-        rows: list[dict[str, Any]] = []
-        self.lines: list[int] = []
-        self._check_header(reader.fieldnames or [], columns)
-        try:
-            for row in reader:
-                if None in row or None in row.values():
-                    raise AisleError(
-                        f"{self.path}:{reader.line_num}: the row has not {len(columns)} cells like the first line; "
-                        "mend it (quote a text that contains a comma)"
-                    )
-                values: dict[str, Any] = {key: cell.strip() or None for key, cell in row.items()}
-                for name in split:
-                    if values[name] is not None:
-                        values[name] = tuple(values[name].split())
-                rows.append(values)
-                self.lines.append(reader.line_num)
-        except csv.Error as error:
-            line = (self.lines or [1])[-1] + 1
-            raise AisleError(f"{self.path}:{line}: not CSV: {error}; mend the row") from None
-        try:
-            return tuple(TypeAdapter(list[model]).validate_python(rows))  # type: ignore[valid-type]
-        except ValidationError as error:
-            raise self.refusal(error, model) from None
-
-    def _check_header(self, header: Sequence[str], columns: list[str]) -> None:
-        for name in header:
-            if name not in columns or list(header).count(name) > 1:
-                raise AisleError(f"{self.path}:1: column '{name}' is wrong; the columns are {','.join(columns)}")
-        for name in columns:
-            if name not in header:
-                raise AisleError(f"{self.path}:1: column '{name}' is missing; the columns are {','.join(columns)}")
-
-    def line(self, loc: Loc) -> int:
-        return self.lines[int(loc[0])] if loc else 1
-
-
 def load_store(folder: Path) -> Store:
     """Read and check a site folder.
 
@@ -274,8 +175,9 @@ def load_store(folder: Path) -> Store:
     """
     if not folder.is_dir():
         raise AisleError(f"{folder}: no such folder; give a site folder such as config/stores/demo")
-    store_file, fixtures_file, sensors_file, gates_file = (_YamlFile(folder, name) for name in FILE_NAMES[:4])
-    catalogue_file, planogram_file = (_CsvFile(folder, name) for name in FILE_NAMES[4:])
+    needs = f"a site folder needs {', '.join(FILE_NAMES)}"
+    store_file, fixtures_file, sensors_file, gates_file = (YamlFile(folder / name, needs) for name in FILE_NAMES[:4])
+    catalogue_file, planogram_file = (CsvFile(folder / name, needs) for name in FILE_NAMES[4:])
     store = store_file.read(StoreFile)
     fixtures = fixtures_file.read(FixturesFile).fixtures
     sensors = sensors_file.read(SensorsFile)
@@ -304,6 +206,14 @@ def load_store(folder: Path) -> Store:
         facings=facings,
         gateways=sensors.scale_gateways,
         pose_sources=sensors.pose_sources,
+        depth_sensors=tuple(
+            DepthSensor(device_id=e.device_id, zone=e.zone, model=sensors.depth_models[e.model], pose=e.pose)
+            for e in sensors.depth_sensors
+        ),
+        cameras=tuple(
+            Camera(device_id=e.device_id, zone=e.zone, model=sensors.camera_models[e.model], pose=e.pose)
+            for e in sensors.cameras
+        ),
         lanes=lanes,
     )
 
@@ -341,14 +251,14 @@ def _fixture(entry: FixtureEntry) -> Fixture:
         Shelf(index=shelf.index, plates=tuple(plate(shelf, row) for row in _left_to_right(shelf)))
         for shelf in entry.shelves
     )
-    return Fixture(fixture_id=entry.fixture_id, kind=entry.kind, pose=entry.pose, shelves=shelves)
+    return Fixture(fixture_id=entry.fixture_id, kind=entry.kind, pose=entry.pose, size=entry.size, shelves=shelves)
 
 
 def _left_to_right(shelf: ShelfEntry) -> list[PlateRow]:
     return sorted(shelf.plates, key=lambda row: row.x)
 
 
-def _check_fixtures(file: _File, fixtures: tuple[FixtureEntry, ...]) -> None:
+def _check_fixtures(file: TextFile, fixtures: tuple[FixtureEntry, ...]) -> None:
     _unique(file, ((("fixtures", i, "fixture_id"), f.fixture_id) for i, f in enumerate(fixtures)), "fixture_id")
     plates: list[tuple[Loc, str]] = []
     for i, fixture in enumerate(fixtures):
@@ -373,9 +283,9 @@ def _check_fixtures(file: _File, fixtures: tuple[FixtureEntry, ...]) -> None:
 
 
 def _check_devices(
-    sensors_file: _File, gates_file: _File, sensors: SensorsFile, lanes: tuple[Lane, ...], zones: tuple[str, ...]
+    sensors_file: TextFile, gates_file: TextFile, sensors: SensorsFile, lanes: tuple[Lane, ...], zones: tuple[str, ...]
 ) -> None:
-    devices: list[tuple[_File, Loc, str, str]] = []
+    devices: list[tuple[TextFile, Loc, str, str]] = []
     devices += [
         (sensors_file, ("scale_gateways", i, "device_id"), gateway.device_id, gateway.zone)
         for i, gateway in enumerate(sensors.scale_gateways)
@@ -385,7 +295,7 @@ def _check_devices(
         for i, source in enumerate(sensors.pose_sources)
     ]
     devices += [(gates_file, ("lanes", i, "lane_id"), lane.lane_id, lane.zone) for i, lane in enumerate(lanes)]
-    seen: dict[str, _File] = {}
+    seen: dict[str, TextFile] = {}
     for file, loc, device, zone in devices:
         if zone not in zones:
             known = ", ".join(zones)
@@ -396,7 +306,7 @@ def _check_devices(
 
 
 def _check_planogram(
-    file: _File, facings: tuple[Facing, ...], products: tuple[Product, ...], fixtures: tuple[FixtureEntry, ...]
+    file: TextFile, facings: tuple[Facing, ...], products: tuple[Product, ...], fixtures: tuple[FixtureEntry, ...]
 ) -> None:
     _unique(file, (((i, "facing_id"), facing.facing_id) for i, facing in enumerate(facings)), "facing_id")
     skus = {product.sku for product in products}
@@ -422,7 +332,7 @@ def _check_planogram(
             )
 
 
-def _unique(file: _File, items: Iterable[tuple[Loc, str]], what: str) -> None:
+def _unique(file: TextFile, items: Iterable[tuple[Loc, str]], what: str) -> None:
     seen: dict[str, Loc] = {}
     for loc, value in items:
         if value in seen:
@@ -430,39 +340,12 @@ def _unique(file: _File, items: Iterable[tuple[Loc, str]], what: str) -> None:
         seen[value] = loc
 
 
-def _hash(files: Iterable[_File]) -> str:
+def _hash(files: Iterable[TextFile]) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.path.name}\0{len(file.content)}\0".encode())
         digest.update(file.content)
     return digest.hexdigest()
-
-
-def _is_tuple(annotation: Any) -> bool:
-    options = get_args(annotation) or (annotation,)
-    return get_args(annotation)[-1:] == (Ellipsis,) or Size in options
-
-
-def _name(loc: Loc) -> str:
-    """('fixtures', 0, 'pose') -> fixtures[0].pose; in a CSV file only the column."""
-    parts = list(loc[1:] if loc and isinstance(loc[0], int) else loc)
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    """All keys of a file, at any depth."""
-    return sorted({key for part in _models(model) for key in part.model_fields})
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation] + [m for field in annotation.model_fields.values() for m in _models(field.annotation)]
-    return [m for argument in get_args(annotation) for m in _models(argument)]
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _yaml(part: BaseModel) -> str:

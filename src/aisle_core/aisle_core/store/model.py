@@ -35,6 +35,22 @@ class Pose(NamedTuple):
     yaw: FiniteFloat
 
 
+class Mount(NamedTuple):
+    """Where a sensor hangs, in map: position [m] and fixed-axis roll, pitch, yaw [rad] of its body frame (REP-103).
+
+    The body frame looks along its x axis, z is up in the image: pitch = pi/2 looks straight down, with +x of map
+    (turned by yaw) at the top of the image. The optical frame is ``<device_id>_optical_frame``:
+    z forward, x right, y down.
+    """
+
+    x: FiniteFloat
+    y: FiniteFloat
+    z: FiniteFloat
+    roll: FiniteFloat
+    pitch: FiniteFloat
+    yaw: FiniteFloat
+
+
 class Size(NamedTuple):
     """Extent along x, y and z of a thing's own frame [m]."""
 
@@ -85,6 +101,8 @@ class Fixture(Frozen):
     fixture_id: Id
     kind: str
     pose: Pose
+    size: Size | None
+    """Of the whole body, in the fixture's frame from its origin; None: not known, the plates' extent counts."""
     shelves: tuple[Shelf, ...]
 
 
@@ -132,6 +150,50 @@ class PoseSource(Frozen):
 
     device_id: RosName
     zone: RosName
+
+
+class DepthModel(Frozen):
+    """A make of depth sensor: an ideal pinhole, rectified, with the principal point in the middle."""
+
+    width: Annotated[int, Field(ge=16, le=4096)]
+    """Pixels."""
+    height: Annotated[int, Field(ge=16, le=4096)]
+    horizontal_fov: Annotated[FiniteFloat, Field(gt=0.1, lt=3.0)]
+    """[rad]"""
+    rate_hz: Annotated[FiniteFloat, Field(gt=0, le=120)]
+    min_range: PositiveFloat
+    """Along the optical axis."""
+    max_range: PositiveFloat
+
+
+class CameraModel(Frozen):
+    """A make of colour camera: an ideal pinhole, rectified, with the principal point in the middle."""
+
+    width: Annotated[int, Field(ge=16, le=4096)]
+    height: Annotated[int, Field(ge=16, le=4096)]
+    horizontal_fov: Annotated[FiniteFloat, Field(gt=0.1, lt=3.0)]
+    """[rad]"""
+    rate_hz: Annotated[FiniteFloat, Field(gt=0, le=120)]
+
+
+class DepthSensor(Frozen):
+    """A device that measures depth."""
+
+    device_id: RosName
+    zone: RosName
+    model: DepthModel
+    """In the file: a name under ``depth_models``."""
+    pose: Mount
+
+
+class Camera(Frozen):
+    """A colour camera."""
+
+    device_id: RosName
+    zone: RosName
+    model: CameraModel
+    """In the file: a name under ``camera_models``."""
+    pose: Mount
 
 
 class Lane(Frozen):
@@ -183,6 +245,8 @@ class Store(Frozen):
     facings: tuple[Facing, ...]
     gateways: tuple[ScaleGateway, ...]
     pose_sources: tuple[PoseSource, ...]
+    depth_sensors: tuple[DepthSensor, ...]
+    cameras: tuple[Camera, ...]
     lanes: tuple[Lane, ...]
 
     @cached_property
