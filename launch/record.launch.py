@@ -14,8 +14,8 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "profile",
                 default_value="full",
-                choices=["events", "full"],
-                description="events: decisions only; full: the sensors too, enough to replay.",
+                choices=["events", "full", "depth"],
+                description="events: decisions only; full: the sensors too; depth: and depth images.",
             ),
             process(
                 "recorder",

@@ -12,11 +12,17 @@ def generate_launch_description() -> LaunchDescription:
         [
             *common_arguments(),
             DeclareLaunchArgument("bag", default_value="", description="Bag that stands in for the devices."),
+            DeclareLaunchArgument(
+                "backend",
+                default_value="recording",
+                choices=["recording", "sim"],
+                description="Family of devices; sim: a simulated store, with use_sim_time:=true.",
+            ),
             DeclareLaunchArgument("rviz", default_value="false", choices=["true", "false"], description="Open RViz."),
             include("checkout", **shared()),
             include("perception", **shared()),
             include("fusion", **shared()),
             include("viz", rviz=LaunchConfiguration("rviz"), **shared()),
-            include("drivers", bag=LaunchConfiguration("bag"), **shared()),
+            include("drivers", bag=LaunchConfiguration("bag"), backend=LaunchConfiguration("backend"), **shared()),
         ]
     )

@@ -11,6 +11,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 MARK = "# only without ROS: everything below comes from the ROS installation where one is sourced"
 COMPILE = ["uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-emit-index-url"]
+COMPILE += ["--override", str(HERE / "overrides.txt")]
+OF_ROS = {"numpy", "opencv-python-headless", "pyyaml", "scipy"}
+"""Tools need them, but rosdep installs them beside ROS, in the versions that ROS was built with."""
 
 
 def compile_lock(requirements: Path, *options: str) -> list[str]:
@@ -26,7 +29,7 @@ def name(block: str) -> str:
 
 def main() -> None:
     """Compile for CPython 3.11 on Linux; then find which of it the tools alone need, on the Python of ROS too."""
-    platform = ["--python-platform", "x86_64-manylinux_2_28"]
+    platform = ["--python-platform", "x86_64-manylinux_2_35"]
     everything = compile_lock(HERE / "requirements.in", "--python-version", "3.11", "--generate-hashes", *platform)
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder) / "tools.in"
@@ -34,7 +37,7 @@ def main() -> None:
         pins = Path(folder) / "pins.txt"
         pins.write_text("".join(block.split(" ")[0] + "\n" for block in everything))
         needed = {name(block) for block in compile_lock(tools, "--python-version", "3.12", "-c", str(pins), *platform)}
-    needed.discard("numpy")
+    needed -= OF_ROS
     first = [block for block in everything if name(block) in needed]
     rest = [block for block in everything if name(block) not in needed]
     (HERE / "requirements.lock").write_text("".join([*first, MARK + "\n", *rest]))

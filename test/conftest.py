@@ -36,6 +36,19 @@ def real_bag(recording_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     return bag
 
 
+@pytest.fixture(scope="session")
+def corner_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three shoppers in the simulated corner store, with the truth beside it."""
+    from aisle_contract.sites import find_site
+    from aisle_core.store import load_store
+    from aisle_sim.bag import write_bag
+    from aisle_sim.scenarios import find_scenario
+
+    bag, site = tmp_path_factory.mktemp("bags") / "corner", find_site("corner")
+    write_bag(bag, site, find_scenario("random", load_store(site), seed=1, shoppers=3), seed=1)
+    return bag
+
+
 @pytest.fixture
 def domain() -> Iterator[dict[str, str]]:
     """An environment with a ROS domain that no other test on this machine uses now.

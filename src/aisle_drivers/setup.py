@@ -21,6 +21,8 @@ setup(
             "scale_node = aisle_drivers.scale_node:main",
             "pose_node = aisle_drivers.pose_node:main",
             "gate_node = aisle_drivers.gate_node:main",
+            "depth_node = aisle_drivers.depth_node:main",
+            "camera_node = aisle_drivers.camera_node:main",
         ]
     },
 )

@@ -15,4 +15,5 @@ setup(
     maintainer_email="maintainers@aisle.example",
     description="Synthetic stores and recordings with known truth.",
     license="Apache-2.0",
+    entry_points={"console_scripts": ["sim_node = aisle_sim.sim_node:main"]},
 )

@@ -15,11 +15,12 @@ def main(argv: list[str]) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from aisle_contract.sites import config_folder
+    from aisle_contract.sites import config_folder, find_site
     from aisle_core.store import load_store
     from aisle_replay.bag import BagReader
     from aisle_replay.replay import replay
-    from aisle_sim.synthetic import recording, write_bag
+    from aisle_sim.bag import write_bag
+    from aisle_sim.scenarios import find_scenario
 
     parser = argparse.ArgumentParser(prog="bench replay", description=__doc__)
     parser.add_argument("bag", type=Path, nargs="?", help="the built-in recording without one")
@@ -28,9 +29,8 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         bag = arguments.bag
         if bag is None:
-            bag, site = Path(folder) / "demo", config_folder() / "stores" / "demo"
-            store = load_store(site)
-            write_bag(recording(store, 1), store, site, bag)
+            bag, site = Path(folder) / "corner", find_site("corner")
+            write_bag(bag, site, find_scenario("random", load_store(site), seed=1, shoppers=3), seed=1)
         with BagReader(bag) as reader:
             seconds = (reader.end_ns - reader.start_ns) / 1e9
         cpu, wall = [], []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aisle_contract.interfaces import END_OF_STREAM, TOPICS, Qos
+from aisle_contract.interfaces import END_OF_STREAM, TOPICS
 
 FOLDER = Path(__file__).parents[2] / "config" / "bag"
 PROFILES = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))}
@@ -14,7 +14,7 @@ every_profile = pytest.mark.parametrize("profile", PROFILES)
 
 
 def test_the_profiles_of_the_launch_file_exist():
-    assert set(PROFILES) >= {"events", "full"}
+    assert set(PROFILES) == {"events", "full", "depth"}
 
 
 @every_profile
@@ -25,10 +25,11 @@ def test_a_profile_names_topics_of_the_registry_once(profile):
     assert len(names) == len(set(names))
 
 
-@every_profile
-def test_no_profile_has_images(profile):
-    types = {REGISTRY[name].type for name in PROFILES[profile]["topics"]}
-    assert {kind for kind in types if kind.startswith("sensor_msgs/") or "Image" in kind} == set()
+def test_only_the_depth_profile_has_images_and_none_has_colour():
+    for profile, content in PROFILES.items():
+        images = {name for name in content["topics"] if REGISTRY[name].type.startswith("sensor_msgs/")}
+        depth = {"{zone}/{device}/depth/camera_info", "{zone}/{device}/depth/image_rect"}
+        assert images == (depth if profile == "depth" else set())
 
 
 @every_profile
@@ -38,7 +39,9 @@ def test_the_recorder_ends_the_streams_itself(profile):
 
 def test_full_is_enough_to_decide_again():
     names = set(PROFILES["full"]["topics"])
-    sensors = {topic.name for topic in TOPICS if "device" in topic.publishers and topic.qos is not Qos.SENSOR}
+    sensors = {
+        topic.name for topic in TOPICS if "device" in topic.publishers and not topic.type.startswith("sensor_msgs/")
+    }
     assert sensors | {"tick"} <= names
     assert names >= set(PROFILES["events"]["topics"])
 

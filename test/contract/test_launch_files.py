@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 SNAPSHOTS = Path(__file__).parent / "launch_snapshots"
 FILES = sorted((ROOT / "launch").glob("*.launch.py"))
 CASES = {
-    "replay": [["bag:=BAG"], ["bag:=BAG", "hold:=true", "play:=false"], ["bag:=BAG", "site:=demo", "namespace:=other"]],
+    "replay": [["bag:=BAG"], ["bag:=BAG", "hold:=true", "play:=false"], ["bag:=BAG", "site:=corner", "namespace:=other"]],
     "record": [["out:=OUT"]],
     "store": [[], ["bag:=BAG", "rviz:=true", "site:=/site", "namespace:=other", "use_sim_time:=true"]],
     "viz": [[], ["rviz:=true"]],
@@ -72,7 +72,7 @@ class NotedNode(Action):
 
 @pytest.fixture
 def bag(tmp_path):
-    with BagWriter(tmp_path / "bag", ROOT / "config" / "stores" / "demo") as writer:
+    with BagWriter(tmp_path / "bag", ROOT / "test" / "sites" / "demo") as writer:
         writer.append(1, "/demo/tick", Tick(1, 0))
     return tmp_path / "bag"
 
@@ -163,9 +163,11 @@ def test_a_store_and_its_replay_start_every_node_once(run):
         processes = run(ROOT / "launch" / f"{name}.launch.py", case)["processes"]
         return [node for process in processes for node in process["arguments"]]
 
-    store, replay, record = started("store", []), started("replay", ["bag:=BAG"]), started("record", ["out:=OUT"])
-    assert len(store) == len(set(store)) and len(replay) == len(set(replay))
-    assert {*store, *replay, *record} == set(nodes())
+    store, simulated = started("store", []), started("store", ["backend:=sim"])
+    replay, record = started("replay", ["bag:=BAG"]), started("record", ["out:=OUT"])
+    assert all(len(names) == len(set(names)) for names in (store, simulated, replay))
+    assert set(simulated) == {*store, "sim_node"}
+    assert {*simulated, *replay, *record} == set(nodes())
 
 
 @every_file

@@ -17,12 +17,15 @@ FOLDERS = {"config", "docs", "launch", "msg", "rosless", "rviz", "src", "test"}
 FILES = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "aisle", "colcon.meta"}
 ROSDEP_KEYS = {
     "cv2": "python3-opencv",
+    "matplotlib": "python3-matplotlib",
+    "numba": "python3-numba",
     "numpy": "python3-numpy",
     "pydantic": "python3-pydantic",
     "scipy": "python3-scipy",
+    "shapely": "python3-shapely",
     "yaml": "python3-yaml",
 }
-PIP_ONLY = {"rich", "rosbags", "typer"}
+PIP_ONLY = {"jupedsim", "rich", "rosbags", "trackeval", "typer"}
 """Packages that rosless/requirements.in installs on every machine."""
 TEXTS = {".csv", ".in", ".md", ".msg", ".py", ".rviz", ".toml", ".txt", ".xml", ".yaml", ".yml", ""}
 NOT_DONE = re.compile(r"\b(TO" + r"DO|FIX" + r"ME)\b")

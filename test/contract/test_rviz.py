@@ -12,6 +12,8 @@ from aisle_contract.interfaces import TF_STATIC, TOPICS, Qos, Topic
 from aisle_core.store import load_store
 from aisle_core.types import (
     Cart,
+    CartEvent,
+    CartEvents,
     CartLine,
     Carts,
     CartState,
@@ -53,11 +55,14 @@ def displays() -> list[Any]:
 
 
 def busy_scene() -> Scene:
-    scene = Scene(load_store(ROOT / "config" / "stores" / "demo"))
+    scene = Scene(load_store(ROOT / "config" / "stores" / "market"))
+    event = CartEvent("1", "g01/1", "g01-s1-p01", 0, 1, 1, "", 1, 1.0, Reason.WEIGHT_AND_PLACE, False, ())
     hand = Hand(HandSide.LEFT, (0.0, 0.0, 1.0), (0.0,) * 9)
     line = CartLine("COLA-033", "Cola", 1, 149, 149, 1.0, Reason.WEIGHT_AND_PLACE, False, (), (), (), ())
     person = PersonTrack(1, None, TrackState.SEEN, (0.0, 0.0, 0.0), (0.0,) * 4, None, (hand,), 1.0, 0)
-    scene.take(PersonTracks(0, 0, (person,)))
+    for stamp_ns in (0, 1):
+        scene.take(PersonTracks(stamp_ns, stamp_ns, (person,)))
+    scene.take(CartEvents(1, 0, (event,)))
     scene.take(Carts(0, 0, (Cart("0" * 16, (1,), None, CartState.OPEN, None, 0, "USD", (line,), 149),)))
     return scene
 

@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 
 from aisle_contract.sites import config_folder
-from aisle_core.store import load_store
 from aisle_replay.replay import replay
-from aisle_sim.synthetic import recording, write_bag
 
 HERE = Path(__file__).parent
 TRUTH = {"3325379692103139202": {"071142008582": 1}}
@@ -44,11 +42,8 @@ def check(lines: list[str], golden: Path) -> None:
     assert text == golden.read_text()
 
 
-def test_the_synthetic_recording(tmp_path: Path) -> None:
-    bag, site = tmp_path / "demo", config_folder() / "stores" / "demo"
-    store = load_store(site)
-    write_bag(recording(store, 1), store, site, bag)
-    check(replay(bag, config_folder()).results.event_lines(), HERE / "demo_seed_1.jsonl")
+def test_the_simulated_store(corner_bag: Path) -> None:
+    check(replay(corner_bag, config_folder()).results.event_lines(), HERE / "corner_seed_1.jsonl")
 
 
 def test_the_real_recording(real_bag: Path) -> None:

@@ -22,15 +22,15 @@ def output(aisle, *command: str) -> str:
 
 
 def test_topics_nodes_and_parameters_of_a_running_store(aisle) -> None:
-    launched = aisle("launch", "checkout", "site:=demo", "namespace:=demo")
+    launched = aisle("launch", "checkout", "site:=corner", "namespace:=corner")
     while "publisher" not in answer(aisle, "topics", "info", "tick"):
         assert launched.process.poll() is None, launched.text()
-    assert "/demo/tick" in output(aisle, "topics", "list")
+    assert "/corner/tick" in output(aisle, "topics", "list")
     assert output(aisle, "topics", "echo", "tick", "-n", "2").count("sequence:") == 2
     rate = float(output(aisle, "topics", "hz", "tick", "--seconds", "3").split(": ")[1].split(" Hz")[0])
     assert rate == pytest.approx(10, abs=2)
     nodes = output(aisle, "nodes")
-    assert "/demo/checkout_node" in nodes and "/demo/store_node" in nodes and "active" in nodes
+    assert "/corner/checkout_node" in nodes and "/corner/store_node" in nodes and "active" in nodes
     assert "publish_tick" in output(aisle, "params", "store_node")
 
 
@@ -54,4 +54,4 @@ def test_a_wrong_command_is_one_line_and_exit_code_2(aisle, command: tuple[str, 
 
 
 def test_the_doctor_finds_nothing_wrong(aisle) -> None:
-    assert "demo" in output(aisle, "doctor")
+    assert "market" in output(aisle, "doctor")

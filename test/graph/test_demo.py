@@ -7,10 +7,16 @@ import pytest
 pytest.importorskip("rclpy")
 
 
-def test_the_demo_shows_who_took_what_and_ends_in_three_receipts(aisle) -> None:
-    demo = aisle("demo", "--rate", "5")
+def test_the_demo_simulates_a_store_and_ends_in_receipts(aisle) -> None:
+    demo = aisle("demo", "--site", "corner", "--scenario", "long_hold", "--rate", "3")
     assert demo.wait(150) == 0, demo.text()[-4000:]
     text = demo.text()
-    assert "3 receipts" in text
+    assert "1 receipt," in text
     assert "took 1" in text and "weight and place agree" in text
-    assert "put back" in text and "it has no price" in text
+    assert "1 of 1 receipts of Corner shop are exactly what the shoppers took" in text
+
+
+def test_the_demo_plays_a_bag(aisle, corner_bag) -> None:
+    demo = aisle("demo", "--bag", str(corner_bag), "--rate", "10")
+    assert demo.wait(150) == 0, demo.text()[-4000:]
+    assert "3 receipts" in demo.text()

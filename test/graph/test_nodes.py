@@ -20,11 +20,11 @@ from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 
 from aisle_contract import interfaces  # noqa: E402
-from aisle_contract.sites import config_folder  # noqa: E402
+from aisle_contract.sites import config_folder, find_site  # noqa: E402
 from aisle_core.store import load_store  # noqa: E402
 from aisle_nodes import qos  # noqa: E402
 from aisle_nodes.messages import CODEC, message_class  # noqa: E402
-from aisle_sim.synthetic import recording, write_bag  # noqa: E402
+from aisle_replay.truth import read_truth  # noqa: E402
 
 TIMEOUT_S = 60.0
 
@@ -46,10 +46,15 @@ class Observer:
             assert self.node.get_clock().now().nanoseconds < end, "timed out"
             self.executor.spin_once(timeout_sec=0.1)
 
-    def hear(self, topic: interfaces.Topic, name: str, count: int) -> list:
-        """The next messages of a topic."""
+    def listen(self, topic: interfaces.Topic, name: str) -> list:
+        """A list that the messages of a topic go into while the observer spins."""
         heard: list = []
         self.node.create_subscription(message_class(topic.type), name, heard.append, qos.SUBSCRIBER[topic.qos])
+        return heard
+
+    def hear(self, topic: interfaces.Topic, name: str, count: int) -> list:
+        """The next messages of a topic."""
+        heard = self.listen(topic, name)
         self.until(lambda: len(heard) >= count)
         return heard
 
@@ -95,10 +100,10 @@ def run(domain: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subpro
 
     def start(*nodes: str, **parameters: object) -> subprocess.Popen:
         command = [sys.executable, "-c", "import sys; from aisle_nodes.run import main; sys.exit(main())", *nodes]
-        command += ["--ros-args", "-r", "__ns:=/demo"]
+        command += ["--ros-args", "-r", "__ns:=/corner"]
         for node in nodes:
             command += ["--params-file", str(config_folder() / "nodes" / f"{node}.yaml")]
-        for name, value in {"site": "demo", **parameters}.items():
+        for name, value in {"site": "corner", **parameters}.items():
             command += ["-p", f"{name}:={value}"]
         output = (tmp_path / f"{len(started)}.log").open("wb+")
         started.append(subprocess.Popen(command, env=domain, stdout=output, stderr=subprocess.STDOUT))
@@ -114,24 +119,24 @@ def run(domain: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subpro
 def test_a_managed_node_is_configured_and_activated_by_its_manager(observer: Observer, run) -> None:
     run("store_node", autostart="false", publish_tick="true")
     observer.health("store_node", lambda status: status.message == "unconfigured")
-    assert observer.change("/demo/store_node", Transition.TRANSITION_CONFIGURE)
-    assert observer.change("/demo/store_node", Transition.TRANSITION_ACTIVATE)
-    ticks = observer.hear(interfaces.TICK, "/demo/tick", 5)
+    assert observer.change("/corner/store_node", Transition.TRANSITION_CONFIGURE)
+    assert observer.change("/corner/store_node", Transition.TRANSITION_ACTIVATE)
+    ticks = observer.hear(interfaces.TICK, "/corner/tick", 5)
     assert [tick.sequence for tick in ticks] == list(range(ticks[0].sequence, ticks[0].sequence + 5))
-    info = observer.hear(interfaces.STORE_INFO, "/demo/store_info", 1)[0]
-    assert info.store_id == "demo" and info.site_hash == load_store(config_folder() / "stores" / "demo").site_hash
+    info = observer.hear(interfaces.STORE_INFO, "/corner/store_info", 1)[0]
+    assert info.store_id == "corner" and info.site_hash == load_store(find_site("corner")).site_hash
     frames = observer.hear(interfaces.TF_STATIC, "/tf_static", 1)[0]
     assert [frame.child_frame_id for frame in frames.transforms] == list(info.frames)
-    assert observer.change("/demo/store_node", Transition.TRANSITION_DEACTIVATE)
+    assert observer.change("/corner/store_node", Transition.TRANSITION_DEACTIVATE)
     observer.health("store_node", lambda status: status.message == "inactive")
 
 
 def test_a_failing_configure_says_why_and_can_be_tried_again(observer: Observer, run) -> None:
     run("store_node", autostart="false", publish_tick="true", site="nowhere")
-    assert not observer.change("/demo/store_node", Transition.TRANSITION_CONFIGURE)
+    assert not observer.change("/corner/store_node", Transition.TRANSITION_CONFIGURE)
     status = observer.health("store_node", lambda status: status.level == b"\x02")
     assert "nowhere" in status.message
-    assert not observer.change("/demo/store_node", Transition.TRANSITION_CONFIGURE)
+    assert not observer.change("/corner/store_node", Transition.TRANSITION_CONFIGURE)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +157,7 @@ def test_an_incompatible_qos_is_an_error_in_diagnostics(observer: Observer, run)
     run("tracker_node")
     best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     topic = interfaces.PERSON_DETECTIONS
-    observer.node.create_publisher(message_class(topic.type), f"/demo/{topic.name}", best_effort)
+    observer.node.create_publisher(message_class(topic.type), f"/corner/{topic.name}", best_effort)
     status = observer.health("tracker_node", lambda status: status.level == b"\x02")
     assert "incompatible QoS" in status.message and topic.name in status.message
 
@@ -163,7 +168,7 @@ def test_a_bad_message_is_counted_and_the_next_good_one_is_used(observer: Observ
     run("tracker_node")
     topic = interfaces.PERSON_DETECTIONS
     publisher = observer.node.create_publisher(
-        message_class(topic.type), f"/demo/{topic.name}", qos.PUBLISHER[topic.qos]
+        message_class(topic.type), f"/corner/{topic.name}", qos.PUBLISHER[topic.qos]
     )
     observer.until(lambda: publisher.get_subscription_count() == 1)
     bad = CODEC.to_message(PersonDetections(1, 0, "vision", ()))
@@ -178,15 +183,10 @@ def test_a_bad_message_is_counted_and_the_next_good_one_is_used(observer: Observ
     assert values(status)["rejected"] == "1" and "odom" in status.message
 
 
-def test_a_store_runs_from_its_drivers(aisle, observer: Observer, tmp_path: Path) -> None:
-    site = config_folder() / "stores" / "demo"
-    store, bag = load_store(site), tmp_path / "demo"
-    made = recording(store, 1)
-    write_bag(made, store, site, bag)
-    aisle("launch", "store", "site:=demo", "namespace:=demo", f"bag:={bag}")
-    receipts = observer.hear(interfaces.RECEIPTS, "/demo/receipts", 1)
-    first = receipts[0]
-    assert {line.sku: line.quantity for line in first.lines} == made.truth.receipts[first.credential]
+def test_a_store_runs_from_its_drivers(aisle, observer: Observer, corner_bag: Path) -> None:
+    aisle("launch", "store", "site:=corner", "namespace:=corner", f"bag:={corner_bag}")
+    receipts = observer.hear(interfaces.RECEIPTS, "/corner/receipts", 1)
+    assert receipts[0].credential in read_truth(corner_bag / "truth.jsonl").receipts()
 
 
 def test_two_stores_share_a_domain(observer: Observer, run, domain: dict[str, str]) -> None:
@@ -194,12 +194,31 @@ def test_two_stores_share_a_domain(observer: Observer, run, domain: dict[str, st
     command = [sys.executable, "-c", "import sys; from aisle_nodes.run import main; sys.exit(main())", "store_node"]
     file = config_folder() / "nodes" / "store_node.yaml"
     other = subprocess.Popen(
-        [*command, "--ros-args", "-r", "__ns:=/other", "--params-file", str(file), "-p", "site:=demo"],
+        [*command, "--ros-args", "-r", "__ns:=/other", "--params-file", str(file), "-p", "site:=corner"],
         env=os.environ | domain,
     )
     try:
-        assert observer.hear(interfaces.TICK, "/demo/tick", 3)
+        assert observer.hear(interfaces.TICK, "/corner/tick", 3)
         assert observer.hear(interfaces.TICK, "/other/tick", 3)
     finally:
         other.send_signal(signal.SIGINT)
         assert other.wait(20) == 0
+
+
+def test_a_simulated_store_lets_people_in_and_gives_them_receipts(aisle, observer: Observer, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    site = ("site:=corner", "namespace:=corner", "use_sim_time:=true")
+    launched = aisle("launch", "store", "backend:=sim", *site, "scenario:=long_hold", "rate:=2.0", f"truth:={truth}")
+    depth = observer.listen(interfaces.DEPTH_IMAGE, "/corner/shop/d01/depth/image_rect")
+    points = observer.listen(interfaces.DEPTH_POINTS, "/corner/shop/d02/depth/points")
+    color = observer.listen(interfaces.COLOR_IMAGE, "/corner/shop/c01/color/image_rect")
+    commands = observer.listen(interfaces.GATE_COMMANDS, "/corner/entrance/gate1/gate_commands")
+    receipt = observer.hear(interfaces.RECEIPTS, "/corner/receipts", 1)[0]
+    true = read_truth(truth).receipts()
+    assert {line.sku: line.quantity for line in receipt.lines if line.sku} == true[receipt.credential]
+    assert len(depth) > 20 and len(points) > 20 and len(color) > 20 and commands
+    assert points[-1].width > 1000 and color[-1].encoding == "bgr8"
+    for topic in (interfaces.TRUTH_PEOPLE, interfaces.TRUTH_EVENTS, interfaces.TRUTH_CARTS):
+        assert len(observer.node.get_publishers_info_by_topic(f"/corner/{topic.name}")) == 1
+        assert observer.node.get_subscriptions_info_by_topic(f"/corner/{topic.name}") == []
+    assert "lost" not in launched.text() and "Traceback" not in launched.text()

@@ -10,24 +10,12 @@ from pathlib import Path
 import pytest
 
 from aisle_contract.sites import config_folder
-from aisle_core.store import load_store
 from aisle_replay.bag import BagReader
 from aisle_replay.replay import replay
-from aisle_sim.synthetic import recording, write_bag
 
 pytest.importorskip("rclpy")
 
 TRUTH = {"3325379692103139202": {"071142008582": 1}}
-SEED = 1
-
-
-@pytest.fixture(scope="module")
-def demo_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The synthetic recording, with gates."""
-    bag, site = tmp_path_factory.mktemp("bags") / "demo", config_folder() / "stores" / "demo"
-    store = load_store(site)
-    write_bag(recording(store, SEED), store, site, bag)
-    return bag
 
 
 def offline_events(bag: Path, folder: Path) -> bytes:
@@ -54,28 +42,28 @@ def test_the_real_recording_ends_in_the_right_receipt(aisle, real_bag: Path, tmp
     assert "lost" not in launched.text()
 
 
-def test_a_store_with_gates_decides_as_offline_at_ten_times_speed(aisle, demo_bag: Path, tmp_path: Path) -> None:
+def test_a_store_with_gates_decides_as_offline_at_ten_times_speed(aisle, corner_bag: Path, tmp_path: Path) -> None:
     events = tmp_path / "events.jsonl"
-    launched = aisle("launch", "replay", f"bag:={demo_bag}", "rate:=10.0", f"events:={events}")
+    launched = aisle("launch", "replay", f"bag:={corner_bag}", "rate:=10.0", f"events:={events}")
     assert launched.wait(120) == 0, launched.text()[-4000:]
-    assert events.read_bytes() == offline_events(demo_bag, tmp_path)
+    assert events.read_bytes() == offline_events(corner_bag, tmp_path)
     assert "lost" not in launched.text()
 
 
-def test_what_is_recorded_from_the_graph_replays_to_the_same_events(aisle, demo_bag: Path, tmp_path: Path) -> None:
+def test_what_is_recorded_from_the_graph_replays_to_the_same_events(aisle, corner_bag: Path, tmp_path: Path) -> None:
     recorded = tmp_path / "recorded"
-    recorder = aisle("record", f"out:={recorded}", "site:=demo", "namespace:=demo", "use_sim_time:=true")
+    recorder = aisle("record", f"out:={recorded}", "site:=corner", "namespace:=corner", "use_sim_time:=true")
     until(lambda: "process started" in recorder.text())
-    player = aisle("launch", "replay", f"bag:={demo_bag}", "rate:=5.0", "start_paused:=true", "hold:=true")
+    player = aisle("launch", "replay", f"bag:={corner_bag}", "rate:=5.0", "start_paused:=true", "hold:=true")
     until(lambda: "paused at" in steered(aisle, "pause"))
-    until(lambda: subscribers(aisle, "shop/g1/scale_readings") == 2)
+    until(lambda: subscribers(aisle, "shop/g01/scale_readings") == 2)
     assert "playing" in steered(aisle, "resume")
-    until(lambda: "USD" in player.text(), 90)
+    until(lambda: "EUR" in player.text(), 90)
     player.stop()
     assert recorder.stop() == 0, recorder.text()[-4000:]
     with BagReader(recorded) as bag:
         assert {topic.entry.name for topic in bag.topics if topic.entry} >= {"receipts", "cart_events", "end_of_stream"}
-    assert offline_events(recorded, tmp_path) == offline_events(demo_bag, tmp_path)
+    assert offline_events(recorded, tmp_path) == offline_events(corner_bag, tmp_path)
 
 
 def steered(aisle, *command: str) -> str:
@@ -92,8 +80,8 @@ def subscribers(aisle, topic: str) -> int:
     return sum("subscriber" in line for line in done.text().splitlines())
 
 
-def test_the_player_pauses_steps_seeks_and_changes_its_rate(aisle, demo_bag: Path) -> None:
-    aisle("launch", "replay", f"bag:={demo_bag}", "start_paused:=true", "hold:=true")
+def test_the_player_pauses_steps_seeks_and_changes_its_rate(aisle, corner_bag: Path) -> None:
+    aisle("launch", "replay", f"bag:={corner_bag}", "start_paused:=true", "hold:=true")
     until(lambda: "paused at 0.00" in steered(aisle, "pause"))
     assert "rate 4" in steered(aisle, "rate", "4")
     assert "paused at 7.50" in steered(aisle, "seek", "7.5")

@@ -1,8 +1,10 @@
-"""``./aisle demo``: a recording through the running graph, with the live view."""
+"""``./aisle demo``: a living store in the running graph, or a recording, with the live view."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,38 +13,61 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aisle_cli.view import watch
-from aisle_contract.sites import config_folder
-from aisle_core.store import load_store
+from aisle_contract.sites import find_site
+from aisle_core.store import Store, load_store
+from aisle_core.types import Receipt
 from aisle_replay.bag import BagReader
-from aisle_sim.synthetic import recording, write_bag
+from aisle_replay.truth import read_truth
 
 STOP_TIMEOUT_S = 15.0
 
 
-def run_demo(bag: Path | None, rate: float, seed: int) -> int:
-    """Play the bag, or the built-in recording; 0 when every visit ended in a receipt."""
+def run_demo(bag: Path | None, site: str, scenario: str, shoppers: int, rate: float, seed: int) -> int:
+    """Simulate the site, or play the bag; 0 when it ended in receipts."""
     with tempfile.TemporaryDirectory(prefix="aisle-demo-") as folder:
-        if bag is None:
-            bag = Path(folder) / "demo"
-            site = config_folder() / "stores" / "demo"
-            store = load_store(site)
-            write_bag(recording(store, seed), store, site, bag)
-        with BagReader(bag) as reader:
-            store = reader.load_store()
+        truth = Path(folder) / "truth.jsonl"
+        if bag is not None:
+            with BagReader(bag) as reader:
+                store = reader.load_store()
+            arguments = ["replay", f"bag:={bag}", f"rate:={rate}", "hold:=true"]
+        else:
+            store = load_store(find_site(site))
+            arguments = ["store", "backend:=sim", "use_sim_time:=true", f"site:={site}", f"namespace:={store.store_id}"]
+            arguments += [f"scenario:={scenario}", f"shoppers:={shoppers}", f"seed:={seed}", f"rate:={rate}"]
+            arguments += [f"truth:={truth}", f"rviz:={str(_can_show_rviz()).lower()}"]
         log = Path(folder) / "launch.log"
-        with _graph(bag, rate, log) as launch:
+        with _graph(arguments, log) as launch:
             receipts = watch(store, "/" + store.store_id, until_end=True, alive=lambda: launch.poll() is None)
         if not receipts:
             print(log.read_text(encoding="utf-8", errors="replace")[-4000:], file=sys.stderr)
             print("aisle: the graph ended without a receipt; its output is above", file=sys.stderr)
             return 1
+        if bag is None:
+            print(_verdict(receipts, truth, store))
     return 0
 
 
+def _verdict(receipts: list[Receipt], truth: Path, store: Store) -> str:
+    """How the receipts compare with what really happened."""
+    true = read_truth(truth).receipts()
+    charged: dict[str, dict[str, int]] = {}
+    for receipt in receipts:
+        bought = charged.setdefault(receipt.credential or "", {})
+        for line in receipt.lines:
+            if line.sku:
+                bought[line.sku] = bought.get(line.sku, 0) + line.quantity
+    exact = sum(charged.get(credential) == bought for credential, bought in true.items())
+    return f"{exact} of {len(true)} receipts of {store.name} are exactly what the shoppers took."
+
+
+def _can_show_rviz() -> bool:
+    return shutil.which("rviz2") is not None and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 @contextlib.contextmanager
-def _graph(bag: Path, rate: float, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The graph of the launch concern ``replay``, in processes of its own; ended with the block."""
-    command = [sys.executable, "-m", "aisle_cli", "launch", "replay", f"bag:={bag}", f"rate:={rate}", "hold:=true"]
+def _graph(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A launch concern with its arguments, in processes of its own; ended with the block."""
+    command = [sys.executable, "-m", "aisle_cli", "launch", *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         try:

@@ -25,7 +25,7 @@ from aisle_contract.interfaces import TOPICS, Qos, Topic, nodes, published_by, s
 from aisle_contract.sites import checkout_root
 from aisle_core.errors import AisleError
 
-NODE_PACKAGES = ("aisle_nodes", "aisle_drivers")
+NODE_PACKAGES = ("aisle_nodes", "aisle_drivers", "aisle_sim")
 COMMON_PARAMETERS = {
     "autostart": "configure and activate at the start; false: a lifecycle manager does both",
     "site": "name of a folder in `config/stores`, or a path; the launch file gives it",

@@ -25,14 +25,32 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 @app.command()
 def demo(
-    bag: Annotated[Path | None, typer.Option(help="A bag to play instead of the built-in recording.")] = None,
-    rate: Annotated[float, typer.Option(help="Recorded seconds per second.", min=0.01)] = 1.0,
-    seed: Annotated[int, typer.Option(help="Seed of the built-in recording.")] = 1,
+    bag: Annotated[Path | None, typer.Option(help="A bag to play instead of simulating a store.")] = None,
+    site: Annotated[str, typer.Option(help="Site to simulate.")] = "market",
+    scenario: Annotated[str, typer.Option(help="One of config/scenarios, a file, or random.")] = "random",
+    shoppers: Annotated[int, typer.Option(help="How many come, if random.", min=1)] = 12,
+    rate: Annotated[float, typer.Option(help="Simulated or recorded seconds per second.", min=0.01)] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed, the same store.")] = 1,
 ) -> None:
-    """Play a recording through the running ROS graph and watch it end in receipts."""
+    """A living store: shoppers, sensors and gates are simulated, the ROS graph runs, and all ends in receipts."""
     from aisle_cli.demo import run_demo
 
-    raise typer.Exit(run_demo(bag, rate, seed))
+    raise typer.Exit(run_demo(bag, site, scenario, shoppers, rate, seed))
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Bag folder to write; must not exist.")],
+    site: Annotated[str, typer.Option(help="A site: a name in config/stores, or a folder.")] = "market",
+    scenario: Annotated[str, typer.Option(help="One of config/scenarios, a file, or random.")] = "random",
+    shoppers: Annotated[int, typer.Option(help="How many come, if random.", min=1)] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed, the same bytes.")] = 1,
+    images: Annotated[str, typer.Option(help="Images to render into the bag: depth, color, or both.")] = "",
+) -> None:
+    """Simulate a store offline into a bag, with the truth beside it."""
+    from aisle_cli.simulate import run_simulate
+
+    raise typer.Exit(run_simulate(out, site, scenario, shoppers, seed, images))
 
 
 @app.command(context_settings=PASS_ON)
@@ -60,13 +78,14 @@ def replay(
     bag: Annotated[Path, typer.Argument(help="A rosbag2 folder.")],
     out: Annotated[Path | None, typer.Option(help="Write the events as JSON lines.")] = None,
     receipts: Annotated[Path | None, typer.Option(help="Write the receipts, and *.full.json beside it.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Write everything that `score` needs into this new folder.")] = None,
     site: Annotated[str | None, typer.Option(help="Use this site instead of the bag's own.")] = None,
     allow_config: Annotated[bool, typer.Option(help="Accept a site other than the one recorded with.")] = False,
 ) -> None:
     """Replay a bag offline: no ROS graph, the same result."""
     from aisle_cli.offline import run_replay
 
-    raise typer.Exit(run_replay(bag, out, receipts, site, allow_config))
+    raise typer.Exit(run_replay(bag, out, receipts, run, site, allow_config))
 
 
 import_app = typer.Typer(no_args_is_help=True, help="Turn a foreign recording into a bag.")
@@ -87,13 +106,52 @@ def import_autocheckout(
 
 @app.command()
 def score(
-    receipts: Annotated[Path, typer.Argument(help="receipts.json of a replay.")],
-    truth: Annotated[Path, typer.Argument(help="True receipts in the same format.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Bags or run folders with their truth; or receipts.json and the true receipts.")
+    ],
+    truth: Annotated[Path | None, typer.Option(help="truth.jsonl, when it does not lie in the bag or run.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw the calibration of confidence as a PNG.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all figures as JSON.")] = None,
 ) -> None:
-    """Compare receipts with the truth."""
+    """Compare receipts, events and tracks with the truth; several runs are pooled."""
     from aisle_cli.offline import run_score
 
-    raise typer.Exit(run_score(receipts, truth))
+    raise typer.Exit(run_score(paths, truth, picture, json))
+
+
+store_app = typer.Typer(no_args_is_help=True, help="Draw a site, and check one.")
+app.add_typer(store_app, name="store")
+
+
+@store_app.command("generate")
+def store_generate(
+    area: Annotated[float, typer.Option(help="Sales floor in m2.")],
+    out: Annotated[Path, typer.Option(help="Site folder to write; must not exist. Its name becomes the store's id.")],
+    plates: Annotated[int | None, typer.Option(help="Weighing plates; without it as many as suit the area.")] = None,
+    sensors: Annotated[int | None, typer.Option(help="Depth sensors; without it as many as see every head.")] = None,
+    cameras: Annotated[int | None, typer.Option(help="Colour cameras; without it one per 10 m2.")] = None,
+    products: Annotated[int | None, typer.Option(help="Different products; without it one per 2.3 plates.")] = None,
+    ceiling: Annotated[float, typer.Option(help="Height of the depth sensors in m.")] = 3.0,
+    seed: Annotated[int, typer.Option(help="Seed of the assortment and the planogram.")] = 1,
+    name: Annotated[str | None, typer.Option(help="Name of the store for people.")] = None,
+) -> None:
+    """Draw a site: gondolas, lanes, sensors, catalogue and planogram."""
+    from aisle_cli.store import run_generate
+    from aisle_sim.site_generator import SiteSize
+
+    raise typer.Exit(run_generate(out, name, SiteSize(area, plates, sensors, cameras, products, ceiling, seed)))
+
+
+@store_app.command("check")
+def store_check(
+    site: Annotated[str, typer.Argument(help="Name of a folder in config/stores, or a path.")],
+    picture: Annotated[Path | None, typer.Option(help="Write a plan of the coverage as PNG.")] = None,
+    ceiling: Annotated[float | None, typer.Option(help="Hang all depth sensors at this height in m.")] = None,
+) -> None:
+    """Check a site, and say what its depth sensors see. Exit code 1 when something matters."""
+    from aisle_cli.store import run_check
+
+    raise typer.Exit(run_check(site, picture, ceiling))
 
 
 @app.command(context_settings=PASS_ON)

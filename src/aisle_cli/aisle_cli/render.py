@@ -107,15 +107,19 @@ def _headline(model: ViewModel) -> RenderableType:
     replay.add_column(no_wrap=True)
     replay.add_column(ratio=1)
     replay.add_column(no_wrap=True)
-    bar = ProgressBar(total=max(model.replay.duration_ns, 1), completed=model.replay.position_ns)
-    replay.add_row(Text("recording", style="dim"), bar, _position(model.replay))
+    if model.replay.duration_ns:
+        bar: RenderableType = ProgressBar(total=model.replay.duration_ns, completed=model.replay.position_ns)
+        replay.add_row(Text("recording", style="dim"), bar, _position(model.replay))
+    else:
+        replay.add_row(Text("simulation", style="dim"), "", _position(model.replay))
     return Group(grid, replay)
 
 
 def _position(replay: ReplayPosition) -> Text:
     words = {ReplayState.PAUSED: "paused", ReplayState.DONE: "done"}
     speed = words.get(replay.state) or f"{replay.rate:g}x"
-    return Text(f"{replay.position_ns / 1e9:.1f} of {replay.duration_ns / 1e9:.1f} s, {speed}")
+    end = f" of {replay.duration_ns / 1e9:.1f}" if replay.duration_ns else ""
+    return Text(f"{replay.position_ns / 1e9:.1f}{end} s, {speed}")
 
 
 def _people(model: ViewModel) -> RenderableType:

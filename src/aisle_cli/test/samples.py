@@ -23,7 +23,7 @@ from aisle_core.types import (
     TrackState,
 )
 
-SITE = Path(__file__).resolve().parents[3] / "config" / "stores" / "demo"
+SITE = Path(__file__).resolve().parents[3] / "test" / "sites" / "demo"
 NINE_UTC = 1_772_442_000_000_000_000
 """2 March 2026, 10:00 in Berlin."""
 

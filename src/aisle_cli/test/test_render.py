@@ -94,8 +94,14 @@ def test_an_empty_store_is_said_to_be_empty(store: Store) -> None:
 )
 def test_the_replay_position_says_how_fast(store: Store, state: ReplayState, rate: float, words: str) -> None:
     model = ViewModel(store)
-    model.fold(ReplayPosition(state, 0, 0, rate))
-    assert f"0.0 of 0.0 s, {words}" in text(LiveView(model), 100)
+    model.fold(ReplayPosition(state, 2_500_000_000, 8_000_000_000, rate))
+    assert "recording" in text(LiveView(model), 100) and f"2.5 of 8.0 s, {words}" in text(LiveView(model), 100)
+
+
+def test_a_simulation_has_a_position_but_no_end(store: Store) -> None:
+    model = ViewModel(store)
+    model.fold(ReplayPosition(ReplayState.PLAYING, 2_500_000_000, 0, 2.0))
+    assert "simulation" in text(LiveView(model), 100) and " 2.5 s, 2x" in text(LiveView(model), 100)
 
 
 def test_a_receipt_gives_the_reason_of_every_line_and_marks_reviews(model: ViewModel, store: Store) -> None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 import types
 import typing
 from collections.abc import Callable
@@ -29,50 +30,59 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from aisle_contract import truth
 from aisle_core import types as core
 from aisle_core.errors import AisleError
 
 MAP_FRAME = "map"
 
 MESSAGE_OF: dict[type[Any], str] = {
-    core.Tick: "Tick",
-    core.ScaleLayout: "ScaleLayout",
-    core.ScaleReadings: "ScaleReadings",
-    core.ShelfEvent: "ShelfEvent",
-    core.ShelfEvents: "ShelfEventArray",
-    core.PlateState: "PlateState",
-    core.PlateStates: "PlateStateArray",
-    core.BodyKeypoint: "BodyKeypoint",
-    core.BodyKeypoints: "BodyKeypoints",
-    core.Bodies: "BodyKeypointsArray",
-    core.Hand: "Hand",
-    core.PersonDetection: "PersonDetection",
-    core.PersonDetections: "PersonDetectionArray",
-    core.PersonTrack: "PersonTrack",
-    core.PersonTracks: "PersonTrackArray",
-    core.ItemScore: "ItemScore",
-    core.ItemEvidence: "ItemEvidence",
-    core.Alternative: "Alternative",
-    core.CartEvent: "CartEvent",
-    core.CartEvents: "CartEventArray",
-    core.GateEvent: "GateEvent",
-    core.GateCommand: "GateCommand",
-    core.CartLine: "CartLine",
-    core.Cart: "Cart",
-    core.Carts: "CartArray",
-    core.Receipt: "Receipt",
+    core.Tick: "aisle_msgs/msg/Tick",
+    core.ScaleLayout: "aisle_msgs/msg/ScaleLayout",
+    core.ScaleReadings: "aisle_msgs/msg/ScaleReadings",
+    core.ShelfEvent: "aisle_msgs/msg/ShelfEvent",
+    core.ShelfEvents: "aisle_msgs/msg/ShelfEventArray",
+    core.PlateState: "aisle_msgs/msg/PlateState",
+    core.PlateStates: "aisle_msgs/msg/PlateStateArray",
+    core.BodyKeypoint: "aisle_msgs/msg/BodyKeypoint",
+    core.BodyKeypoints: "aisle_msgs/msg/BodyKeypoints",
+    core.Bodies: "aisle_msgs/msg/BodyKeypointsArray",
+    core.Hand: "aisle_msgs/msg/Hand",
+    core.PersonDetection: "aisle_msgs/msg/PersonDetection",
+    core.PersonDetections: "aisle_msgs/msg/PersonDetectionArray",
+    core.PersonTrack: "aisle_msgs/msg/PersonTrack",
+    core.PersonTracks: "aisle_msgs/msg/PersonTrackArray",
+    core.ItemScore: "aisle_msgs/msg/ItemScore",
+    core.ItemEvidence: "aisle_msgs/msg/ItemEvidence",
+    core.Alternative: "aisle_msgs/msg/Alternative",
+    core.CartEvent: "aisle_msgs/msg/CartEvent",
+    core.CartEvents: "aisle_msgs/msg/CartEventArray",
+    core.GateEvent: "aisle_msgs/msg/GateEvent",
+    core.GateCommand: "aisle_msgs/msg/GateCommand",
+    core.CartLine: "aisle_msgs/msg/CartLine",
+    core.Cart: "aisle_msgs/msg/Cart",
+    core.Carts: "aisle_msgs/msg/CartArray",
+    core.Receipt: "aisle_msgs/msg/Receipt",
+    truth.TruthPerson: "aisle_msgs/msg/TruthPerson",
+    truth.TruthPeople: "aisle_msgs/msg/TruthPersonArray",
+    truth.TruthEvent: "aisle_msgs/msg/TruthEvent",
+    truth.TruthLine: "aisle_msgs/msg/TruthLine",
+    truth.TruthCart: "aisle_msgs/msg/TruthCart",
+    core.Image: "sensor_msgs/msg/Image",
+    core.CameraInfo: "sensor_msgs/msg/CameraInfo",
 }
-"""Core type -> message name in aisle_msgs."""
+"""Core type -> message type."""
 
-_IN_MAP = {core.Bodies, core.PersonDetections, core.PersonTracks}
+_IN_MAP = {core.Bodies, core.PersonDetections, core.PersonTracks, truth.TruthPeople}
 _NUMBERS = {float: "d", int: "Q"}
+_PIXELS = {"16UC1": ("<u2", ()), "32FC1": ("<f4", ()), "bgr8": ("u1", (3,))}
 
 
 class Pack(Protocol):
     """Makes the array object that a message library wants for a field of numbers."""
 
     def __call__(self, typecode: str, values: Any) -> Any:
-        """``typecode`` as in the array module: f, d or Q."""
+        """``typecode`` as in the array module: B, f, d or Q."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,7 +119,6 @@ class Codec:
         self._point = classes("geometry_msgs/msg/Point")
         self._header = classes("std_msgs/msg/Header")
         self._plans: dict[type[Any], _Plan] = {}
-        self._by_message = {name: cls for cls, name in MESSAGE_OF.items()}
 
     def message_class(self, core_class: type[Any]) -> Any:
         """Message class of a core type."""
@@ -126,6 +135,10 @@ class Codec:
 
     def to_message(self, value: Any) -> Any:
         """Core value -> message."""
+        if type(value) is core.Image:
+            return self._image_message(value)
+        if type(value) is core.CameraInfo:
+            return self._camera_info_message(value)
         plan = self._plan(type(value))
         arguments: dict[str, Any] = {}
         if plan.frame_id is not None:
@@ -144,6 +157,10 @@ class Codec:
 
         Raises AisleError that names the message, the field and the remedy when a value cannot be what it says.
         """
+        if core_class is core.Image:
+            return self._image(message)
+        if core_class is core.CameraInfo:
+            return self._camera_info(message)
         plan = self._plan(core_class)
         arguments: dict[str, Any] = {}
         if plan.frame_id is not None:
@@ -176,6 +193,73 @@ class Codec:
             )
         return mass.reshape(samples, -1)
 
+    def _image_message(self, image: core.Image) -> Any:
+        dtype, _ = _PIXELS[image.encoding]
+        height, width = image.pixels.shape[:2]
+        data = np.ascontiguousarray(image.pixels, dtype=dtype)
+        return self._classes("sensor_msgs/msg/Image")(
+            header=self.header(image.stamp_ns, image.frame_id),
+            height=height,
+            width=width,
+            encoding=image.encoding,
+            is_bigendian=0,
+            step=data.strides[0],
+            data=self._pack("B", data.view(np.uint8).ravel()),
+        )
+
+    @staticmethod
+    def _image(message: Any) -> core.Image:
+        """Padded rows are cut; the pixels are a view of the message where they can be."""
+        if message.encoding not in _PIXELS:
+            raise AisleError(f"Image: encoding '{message.encoding}' is unknown; send one of {', '.join(_PIXELS)}")
+        dtype, channels = np.dtype(_PIXELS[message.encoding][0]), _PIXELS[message.encoding][1]
+        if message.is_bigendian:
+            dtype = dtype.newbyteorder(">")
+        data = np.frombuffer(message.data, dtype=np.uint8)
+        row = int(message.width) * dtype.itemsize * math.prod(channels)
+        if message.step < row or data.size != message.step * message.height:
+            raise AisleError(
+                f"Image: {data.size} bytes with step {message.step} do not make {message.height} rows of {row} bytes; "
+                "send step x height bytes"
+            )
+        rows = data.reshape(message.height, message.step)[:, :row]
+        pixels = np.ascontiguousarray(rows).view(dtype).reshape(message.height, message.width, *channels)
+        return core.Image(nanoseconds(message.header.stamp), message.header.frame_id, message.encoding, pixels)
+
+    def _camera_info_message(self, info: core.CameraInfo) -> Any:
+        fx, fy, cx, cy = info.fx, info.fy, info.cx, info.cy
+        roi = self._classes("sensor_msgs/msg/RegionOfInterest")
+        return self._classes("sensor_msgs/msg/CameraInfo")(
+            header=self.header(info.stamp_ns, info.frame_id),
+            height=info.height,
+            width=info.width,
+            distortion_model="plumb_bob",
+            d=self._pack("d", np.zeros(5)),
+            k=np.array([fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]),
+            r=np.eye(3).ravel(),
+            p=np.array([fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]),
+            binning_x=0,
+            binning_y=0,
+            roi=roi(x_offset=0, y_offset=0, height=0, width=0, do_rectify=False),
+        )
+
+    @staticmethod
+    def _camera_info(message: Any) -> core.CameraInfo:
+        """Of a rectified image: the projection matrix P."""
+        p = message.p
+        if not (p[0] > 0 and p[5] > 0):
+            raise AisleError("CameraInfo: the focal lengths in P are not above 0; calibrate the camera")
+        return core.CameraInfo(
+            stamp_ns=nanoseconds(message.header.stamp),
+            frame_id=message.header.frame_id,
+            width=int(message.width),
+            height=int(message.height),
+            fx=float(p[0]),
+            fy=float(p[5]),
+            cx=float(p[2]),
+            cy=float(p[6]),
+        )
+
     def _plan(self, core_class: type[Any]) -> _Plan:
         plan = self._plans.get(core_class)
         if plan is None:
@@ -183,8 +267,8 @@ class Codec:
         return plan
 
     def _make_plan(self, core_class: type[Any]) -> _Plan:
-        name = MESSAGE_OF[core_class]
-        message_class = self._classes(f"aisle_msgs/msg/{name}")
+        name = MESSAGE_OF[core_class].rpartition("/")[2]
+        message_class = self._classes(MESSAGE_OF[core_class])
         if hasattr(message_class, "get_fields_and_field_types"):
             names = set(message_class.get_fields_and_field_types())
         else:

@@ -133,6 +133,46 @@ GATE_COMMANDS = Topic(
     ("gate_node", "results_node", "view"),
     "What one lane shall do.",
 )
+DEPTH_IMAGE = Topic(
+    _SENSORS + "depth/image_rect",
+    "sensor_msgs/msg/Image",
+    Qos.SENSOR,
+    ("depth_node", "device"),
+    ("view",),
+    "Rectified depth along the optical axis (REP-118), only while somebody subscribes.",
+)
+DEPTH_INFO = Topic(
+    _SENSORS + "depth/camera_info",
+    "sensor_msgs/msg/CameraInfo",
+    Qos.STATE,
+    ("depth_node", "device"),
+    ("view",),
+    "The pinhole of the depth images.",
+)
+DEPTH_POINTS = Topic(
+    _SENSORS + "depth/points",
+    "sensor_msgs/msg/PointCloud2",
+    Qos.SENSOR,
+    ("depth_node",),
+    ("view",),
+    "Points of the depth images in the sensor's optical frame, only while somebody subscribes.",
+)
+COLOR_IMAGE = Topic(
+    _SENSORS + "color/image_rect",
+    "sensor_msgs/msg/Image",
+    Qos.SENSOR,
+    ("camera_node", "device"),
+    ("view",),
+    "Rectified colour image, only while somebody subscribes.",
+)
+COLOR_INFO = Topic(
+    _SENSORS + "color/camera_info",
+    "sensor_msgs/msg/CameraInfo",
+    Qos.STATE,
+    ("camera_node", "device"),
+    ("view",),
+    "The pinhole of the colour images.",
+)
 PERSON_DETECTIONS = Topic(
     "person_detections",
     "aisle_msgs/msg/PersonDetectionArray",
@@ -146,7 +186,7 @@ PERSON_TRACKS = Topic(
     "aisle_msgs/msg/PersonTrackArray",
     Qos.STREAM,
     ("tracker_node",),
-    ("cart_fusion_node", "checkout_node", "bag_player_node", "markers_node", "view"),
+    ("cart_fusion_node", "checkout_node", "bag_player_node", "sim_node", "markers_node", "view"),
     "Everybody who is believed in the store.",
 )
 SHELF_EVENTS = Topic(
@@ -154,7 +194,7 @@ SHELF_EVENTS = Topic(
     "aisle_msgs/msg/ShelfEventArray",
     Qos.EVENT,
     ("shelf_event_node",),
-    ("cart_fusion_node", "bag_player_node", "results_node", "view"),
+    ("cart_fusion_node", "bag_player_node", "sim_node", "results_node", "view"),
     "Settled net changes on plates, batch by batch.",
 )
 PLATE_STATES = Topic(
@@ -178,7 +218,7 @@ CART_EVENTS = Topic(
     "aisle_msgs/msg/CartEventArray",
     Qos.EVENT,
     ("cart_fusion_node",),
-    ("checkout_node", "bag_player_node", "results_node", "view"),
+    ("checkout_node", "bag_player_node", "sim_node", "markers_node", "results_node", "view"),
     "Who took or returned what, with confidence and reason.",
 )
 CARTS = Topic(
@@ -203,9 +243,12 @@ END_OF_STREAM = Topic(
     Qos.EVENT,
     (
         "bag_player_node",
+        "sim_node",
         "scale_node",
         "pose_node",
         "gate_node",
+        "depth_node",
+        "camera_node",
         "people_node",
         "tracker_node",
         "shelf_event_node",
@@ -214,6 +257,30 @@ END_OF_STREAM = Topic(
     ),
     ("people_node", "tracker_node", "shelf_event_node", "cart_fusion_node", "checkout_node", "results_node", "view"),
     "A publisher has said its last word on some topics.",
+)
+TRUTH_PEOPLE = Topic(
+    "truth/people",
+    "aisle_msgs/msg/TruthPersonArray",
+    Qos.STREAM,
+    ("sim_node",),
+    (),
+    "Everybody in a simulated store as it really is. For scoring only.",
+)
+TRUTH_EVENTS = Topic(
+    "truth/events",
+    "aisle_msgs/msg/TruthEvent",
+    Qos.EVENT,
+    ("sim_node",),
+    (),
+    "Every deed in a simulated store as it really happened. For scoring only.",
+)
+TRUTH_CARTS = Topic(
+    "truth/carts",
+    "aisle_msgs/msg/TruthCart",
+    Qos.EVENT,
+    ("sim_node",),
+    (),
+    "What everybody in a simulated store really has; closed ones are the true receipts. For scoring only.",
 )
 MARKERS = Topic(
     "markers",
@@ -228,24 +295,24 @@ REPLAY_COMMANDS = Topic(
     "aisle_msgs/msg/ReplayCommand",
     Qos.EVENT,
     ("view",),
-    ("bag_player_node",),
-    "Pause, resume, step, seek and rate of the bag player.",
+    ("bag_player_node", "sim_node"),
+    "Pause, resume, step, seek and rate of the bag player or the simulator.",
 )
 REPLAY_STATUS = Topic(
     "replay_status",
     "aisle_msgs/msg/ReplayStatus",
     Qos.STATE,
-    ("bag_player_node",),
+    ("bag_player_node", "sim_node"),
     ("view",),
-    "Where the bag player is.",
+    "Where the bag player or the simulator is.",
 )
 CLOCK = Topic(
     "/clock",
     "rosgraph_msgs/msg/Clock",
     Qos.STREAM,
-    ("bag_player_node",),
+    ("bag_player_node", "sim_node"),
     ("view",),
-    "Data time while a recording plays.",
+    "Data time while a recording or a simulation plays.",
 )
 DIAGNOSTICS = Topic(
     "/diagnostics",
@@ -256,6 +323,9 @@ DIAGNOSTICS = Topic(
         "scale_node",
         "pose_node",
         "gate_node",
+        "depth_node",
+        "camera_node",
+        "sim_node",
         "people_node",
         "tracker_node",
         "shelf_event_node",
@@ -266,7 +336,7 @@ DIAGNOSTICS = Topic(
         "recorder_node",
         "bag_player_node",
     ),
-    ("bag_player_node", "view"),
+    ("bag_player_node", "sim_node", "view"),
     "Health of every node, once a second.",
 )
 

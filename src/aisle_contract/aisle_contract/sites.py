@@ -6,6 +6,11 @@ from pathlib import Path
 
 from aisle_contract.interfaces import (
     BODY_KEYPOINTS,
+    COLOR_IMAGE,
+    COLOR_INFO,
+    DEPTH_IMAGE,
+    DEPTH_INFO,
+    DEPTH_POINTS,
     GATE_COMMANDS,
     GATE_EVENTS,
     SCALE_LAYOUT,
@@ -67,6 +72,10 @@ def topic_names(topic: Topic, store: Store) -> list[str]:
         return [topic.of(gateway.zone, gateway.device_id) for gateway in store.gateways]
     if topic is BODY_KEYPOINTS:
         return [topic.of(source.zone, source.device_id) for source in store.pose_sources]
+    if topic in (DEPTH_IMAGE, DEPTH_INFO, DEPTH_POINTS):
+        return [topic.of(sensor.zone, sensor.device_id) for sensor in store.depth_sensors]
+    if topic in (COLOR_IMAGE, COLOR_INFO):
+        return [topic.of(camera.zone, camera.device_id) for camera in store.cameras]
     if topic in (GATE_EVENTS, GATE_COMMANDS):
         return [topic.of(lane.zone, lane.lane_id) for lane in store.lanes]
     raise TypeError(f"no devices are known for topic {topic.name}")

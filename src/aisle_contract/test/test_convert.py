@@ -17,6 +17,11 @@ FOREIGN = {
     "builtin_interfaces/msg/Time": {"sec": 0, "nanosec": 0},
     "geometry_msgs/msg/Point": {"x": 0.0, "y": 0.0, "z": 0.0},
     "std_msgs/msg/Header": {"stamp": None, "frame_id": ""},
+    "sensor_msgs/msg/Image": dict.fromkeys(["header", "height", "width", "encoding", "is_bigendian", "step", "data"]),
+    "sensor_msgs/msg/CameraInfo": dict.fromkeys(
+        ["header", "height", "width", "distortion_model", "d", "k", "r", "p", "binning_x", "binning_y", "roi"]
+    ),
+    "sensor_msgs/msg/RegionOfInterest": dict.fromkeys(["x_offset", "y_offset", "height", "width", "do_rectify"]),
 }
 
 
@@ -119,6 +124,42 @@ def test_a_core_type_without_a_rule_is_a_programming_error(monkeypatch):
     class Odd:
         gateway_id: dict[str, str]
 
-    monkeypatch.setattr("aisle_contract.convert.MESSAGE_OF", {Odd: "ScaleLayout"})
+    monkeypatch.setattr("aisle_contract.convert.MESSAGE_OF", {Odd: "aisle_msgs/msg/ScaleLayout"})
     with pytest.raises(TypeError, match="no rule for dict"):
         Codec(classes, array).to_message(Odd({}))
+
+
+IMAGES = [
+    core.Image(5, "d01_optical_frame", "16UC1", np.arange(6, dtype=np.uint16).reshape(2, 3)),
+    core.Image(5, "d01_optical_frame", "32FC1", np.arange(6, dtype=np.float32).reshape(2, 3)),
+    core.Image(5, "c01_optical_frame", "bgr8", np.arange(18, dtype=np.uint8).reshape(2, 3, 3)),
+]
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.encoding)
+def test_an_image_with_padded_rows_or_the_other_byte_order_is_the_same(image):
+    message = CODEC.to_message(image)
+    assert np.array_equal(CODEC.to_core(message, core.Image).pixels, image.pixels)
+    rows = np.frombuffer(message.data, np.uint8).reshape(2, -1)
+    message.data, message.step = np.pad(rows, ((0, 0), (0, 4))).tobytes(), message.step + 4
+    assert np.array_equal(CODEC.to_core(message, core.Image).pixels, image.pixels)
+    message.data, message.step = image.pixels.astype(image.pixels.dtype.newbyteorder(">")).tobytes(), message.step - 4
+    message.is_bigendian = 1
+    assert np.array_equal(CODEC.to_core(message, core.Image).pixels, image.pixels)
+
+
+def test_an_image_that_is_not_what_it_says_is_refused():
+    message = CODEC.to_message(IMAGES[0])
+    message.height = 3
+    with pytest.raises(AisleError, match=r"^Image: 12 bytes with step 6 do not make 3 rows of 6 bytes; send step x"):
+        CODEC.to_core(message, core.Image)
+    message.encoding = "yuv"
+    with pytest.raises(AisleError, match=r"^Image: encoding 'yuv' is unknown; send one of 16UC1, 32FC1, bgr8$"):
+        CODEC.to_core(message, core.Image)
+
+
+def test_a_camera_without_focal_length_is_refused():
+    message = CODEC.to_message(core.CameraInfo(0, "", 3, 2, 100.0, 100.0, 1.0, 0.5))
+    message.p = np.zeros(12)
+    with pytest.raises(AisleError, match=r"^CameraInfo: the focal lengths in P are not above 0; calibrate the camera$"):
+        CODEC.to_core(message, core.CameraInfo)

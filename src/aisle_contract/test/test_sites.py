@@ -7,6 +7,8 @@ from aisle_contract.interfaces import (
     BODY_KEYPOINTS,
     CARTS,
     CLOCK,
+    COLOR_INFO,
+    DEPTH_IMAGE,
     GATE_COMMANDS,
     GATE_EVENTS,
     SCALE_LAYOUT,
@@ -29,10 +31,10 @@ def prefix(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def demo(monkeypatch):
-    """The demo store of the checkout."""
+def corner(monkeypatch):
+    """The corner store of the checkout."""
     monkeypatch.delenv("AMENT_PREFIX_PATH", raising=False)
-    return load_store(sites.find_site("demo"))
+    return load_store(sites.find_site("corner"))
 
 
 def test_the_installed_configuration_comes_first(prefix):
@@ -81,31 +83,38 @@ def test_an_unknown_site_is_named(prefix, site, message):
         sites.find_site(site)
 
 
-def test_topics_of_the_store_have_one_name(demo):
-    assert sites.topic_names(CARTS, demo) == ["carts"]
-    assert sites.topic_names(CLOCK, demo) == ["/clock"]
+def test_topics_of_the_store_have_one_name(corner):
+    assert sites.topic_names(CARTS, corner) == ["carts"]
+    assert sites.topic_names(CLOCK, corner) == ["/clock"]
 
 
 @pytest.mark.parametrize(
-    ("topic", "names"),
+    ("topic", "devices"),
     [
-        (SCALE_LAYOUT, ["shop/g1/scale_layout", "shop/g2/scale_layout"]),
-        (SCALE_READINGS, ["shop/g1/scale_readings", "shop/g2/scale_readings"]),
-        (BODY_KEYPOINTS, ["shop/vision/body_keypoints"]),
-        (GATE_EVENTS, ["entrance/lane_in/gate_events", "entrance/lane_out/gate_events"]),
-        (GATE_COMMANDS, ["entrance/lane_in/gate_commands", "entrance/lane_out/gate_commands"]),
+        (SCALE_LAYOUT, "gateways"),
+        (SCALE_READINGS, "gateways"),
+        (BODY_KEYPOINTS, "pose_sources"),
+        (DEPTH_IMAGE, "depth_sensors"),
+        (COLOR_INFO, "cameras"),
     ],
 )
-def test_topics_of_devices_have_a_name_each(demo, topic, names):
-    assert sites.topic_names(topic, demo) == names
+def test_topics_of_devices_have_a_name_each(corner, topic, devices):
+    kind = topic.name.removeprefix("{zone}/{device}/")
+    names = [f"{device.zone}/{device.device_id}/{kind}" for device in getattr(corner, devices)]
+    assert names and sites.topic_names(topic, corner) == names
 
 
-def test_every_topic_of_the_registry_has_its_devices(demo):
+def test_topics_of_gates_have_a_name_per_lane(corner):
+    for topic, kind in ((GATE_EVENTS, "gate_events"), (GATE_COMMANDS, "gate_commands")):
+        assert sites.topic_names(topic, corner) == [f"entrance/{lane.lane_id}/{kind}" for lane in corner.lanes]
+
+
+def test_every_topic_of_the_registry_has_its_devices(corner):
     for topic in TOPICS:
-        assert sites.topic_names(topic, demo)
+        assert sites.topic_names(topic, corner)
 
 
-def test_a_topic_of_unknown_devices_is_a_programming_error(demo):
+def test_a_topic_of_unknown_devices_is_a_programming_error(corner):
     topic = Topic("{zone}/{device}/other", "std_msgs/msg/Empty", Qos.STREAM, (), (), "")
     with pytest.raises(TypeError, match="no devices are known for topic"):
-        sites.topic_names(topic, demo)
+        sites.topic_names(topic, corner)

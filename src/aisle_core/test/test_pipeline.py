@@ -38,7 +38,7 @@ from aisle_core.types import (
 from aisle_core.weighing import WeighingConfig
 
 ROOT = Path(__file__).parents[3]
-STORE = load_store(ROOT / "config" / "stores" / "demo")
+STORE = load_store(ROOT / "test" / "sites" / "demo")
 S, MS = 1_000_000_000, 1_000_000
 START_NS = 1_700_000_000 * S
 LENGTH_S = 17.0

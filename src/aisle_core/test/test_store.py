@@ -20,7 +20,7 @@ from aisle_core.store.files import (
 )
 from aisle_core.store.model import Facing, Lane, Point2, Pose, PoseSource, Product, ScaleGateway, Size, is_gtin
 
-DEMO = Path(__file__).parents[3] / "config" / "stores" / "demo"
+DEMO = Path(__file__).parents[3] / "test" / "sites" / "demo"
 
 
 def site_files() -> SiteFiles:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from aisle_contract.interfaces import END_OF_STREAM, Topic
+from rclpy.clock import Clock, ClockType
+
+from aisle_contract.interfaces import END_OF_STREAM, Qos, Topic
 from aisle_contract.sites import find_site, topic_names
 from aisle_core.store import load_store
 from aisle_drivers.backends import open_backend
@@ -14,10 +16,11 @@ from aisle_nodes.node_base import AisleNode
 from aisle_nodes.stream_ends import end_of_stream
 
 POLL_PERIOD_S = 0.01
+DEMAND_PERIOD_S = 0.2
 
 
 class DriverNode(AisleNode[DriverParams]):
-    """Publishes ``topics`` of all devices of the site."""
+    """Publishes ``topics`` of all devices of the site; images only while somebody subscribes."""
 
     params_class = DriverParams
     topics: ClassVar[tuple[Topic, ...]]
@@ -27,22 +30,39 @@ class DriverNode(AisleNode[DriverParams]):
         names = [(topic, name) for topic in self.topics for name in topic_names(topic, self.store)]
         self._backend = open_backend(self.params.backend, self.params.bag, [name for _, name in names])
         self._routes = {name: self.announce(topic, name) for topic, name in names}
+        self._on_demand = [name for topic, name in names if topic.qos is Qos.SENSOR]
         self._end = self.announce(END_OF_STREAM)
-        self._timer = self.every(POLL_PERIOD_S, self._poll)
-        if not self.params.bag:
+        self._schedule = [self.every(POLL_PERIOD_S, self._poll)]
+        if self._on_demand:
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
+            self._schedule.append(self.every(DEMAND_PERIOD_S, self._tell_demand, steady))
+        if self._backend.silent:
             self.complain("no bag is given: the devices stay silent; launch with bag:=BAG")
 
     def teardown(self) -> None:
-        if hasattr(self, "_timer"):
-            self.destroy_timer(self._timer)
+        for timer in getattr(self, "_schedule", ()):
+            self.destroy_timer(timer)
+        if hasattr(self, "_backend"):
             self._backend.close()
-            del self._timer
+            del self._backend
+        self._schedule = []
+
+    def wanted(self, name: str) -> bool:
+        """Whether somebody subscribes to an image topic."""
+        return self._routes[name].publisher.get_subscription_count() > 0
+
+    def publish(self, name: str, item: Any) -> None:
+        """Send one item of a device; ``name`` is its topic."""
+        self.send(self._routes[name], CODEC.to_message(item))
+
+    def _tell_demand(self) -> None:
+        self._backend.want({name for name in self._on_demand if self.wanted(name)})
 
     def _poll(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
         for name, item in self._backend.poll(now_ns):
-            self.send(self._routes[name], CODEC.to_message(item))
+            self.publish(name, item)
         if self._backend.ended and not self._end.last:
             ended = [(name, output.last) for name, output in self._routes.items()]
             self.send(self._end, end_of_stream(now_ns, self.get_name(), ended))
-            self.destroy_timer(self._timer)
+            self.destroy_timer(self._schedule.pop(0))

@@ -29,4 +29,4 @@ def make() -> GateNode:
 
 def main() -> int:
     """Entry point."""
-    return run(["gate_node"], package="aisle_drivers")
+    return run(["gate_node"], packages=("aisle_drivers",))

@@ -18,4 +18,4 @@ def make() -> PoseNode:
 
 def main() -> int:
     """Entry point."""
-    return run(["pose_node"], package="aisle_drivers")
+    return run(["pose_node"], packages=("aisle_drivers",))

@@ -18,4 +18,4 @@ def make() -> ScaleNode:
 
 def main() -> int:
     """Entry point."""
-    return run(["scale_node"], package="aisle_drivers")
+    return run(["scale_node"], packages=("aisle_drivers",))

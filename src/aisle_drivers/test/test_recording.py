@@ -10,7 +10,7 @@ from aisle_core.types import Bodies, BodyKeypoints, GateEvent, GateEventKind
 from aisle_drivers.backends import open_backend
 from aisle_replay.bag import BagWriter
 
-SITE = Path(__file__).resolve().parents[3] / "config" / "stores" / "demo"
+SITE = Path(__file__).resolve().parents[3] / "test" / "sites" / "demo"
 VISION = BODY_KEYPOINTS.of("shop", "vision")
 LANE = GATE_EVENTS.of("entrance", "lane_in")
 

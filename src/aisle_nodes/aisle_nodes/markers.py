@@ -8,6 +8,7 @@ from __future__ import annotations
 import colorsys
 import enum
 import math
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ import numpy as np
 from aisle_core.store import Fixture, Plate, Store
 from aisle_core.types import (
     Cart,
+    CartEvent,
+    CartEvents,
     Carts,
     CartState,
     PersonTrack,
@@ -51,6 +54,15 @@ _PERSON_RADIUS = 0.2
 _PERSON_HEIGHT = 1.7
 """Of a person whose head is not seen [m]."""
 _HAND_DIAMETER = 0.1
+_TRAIL_NS = 6_000_000_000
+"""Length of the trail behind a person."""
+_TRAIL_WIDTH = 0.04
+_EVENT_NS = 5_000_000_000
+"""How long a decision stays in the picture."""
+_EVENT_DIAMETER = 0.14
+_TAKEN_COLOUR: Colour = (1.0, 0.6, 0.1, 0.9)
+_RETURNED_COLOUR: Colour = (0.2, 0.7, 1.0, 0.9)
+_REVIEW_COLOUR: Colour = (1.0, 0.2, 0.6, 0.9)
 _TEXT_SIZE = 0.12
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
@@ -90,12 +102,19 @@ class Scene:
         self._tracks: tuple[PersonTrack, ...] = ()
         self._plates: dict[str, PlateState] = {}
         self._carts: tuple[Cart, ...] = ()
+        self._trails: dict[int, deque[tuple[int, Point]]] = {}
+        self._events: deque[CartEvent] = deque()
 
-    def take(self, item: PersonTracks | PlateStates | Carts) -> None:
-        """Take news of people, plates or carts."""
+    def take(self, item: PersonTracks | PlateStates | Carts | CartEvents) -> None:
+        """Take news of people, plates, carts or decisions."""
         match item:
             case PersonTracks():
                 self._tracks = item.tracks
+                self._extend_trails(item.stamp_ns)
+                while self._events and self._events[0].end_ns < item.stamp_ns - _EVENT_NS:
+                    self._events.popleft()
+            case CartEvents():
+                self._events.extend(item.events)
             case PlateStates():
                 self._plates |= {plate.plate_id: plate for plate in item.plates}
             case Carts():
@@ -107,8 +126,20 @@ class Scene:
             *self._furniture,
             *plate_markers(self._store, self._plates),
             *person_markers(self._tracks),
+            *trail_markers(self._tracks, self._trails),
+            *event_markers(self._store, self._events),
             *cart_markers(self._store, self._tracks, self._carts),
         ]
+
+    def _extend_trails(self, now_ns: int) -> None:
+        trails = {}
+        for track in _inside(self._tracks):
+            trail = trails[track.track_id] = self._trails.get(track.track_id, deque())
+            x, y, _ = track.position
+            trail.append((now_ns, (x, y, 0.02)))
+            while not now_ns - _TRAIL_NS <= trail[0][0] <= now_ns:
+                trail.popleft()
+        self._trails = trails
 
 
 def floor_markers(store: Store) -> list[Marker]:
@@ -170,20 +201,54 @@ def plate_colour(state: PlateState | None) -> Colour:
 
 
 def person_markers(tracks: Iterable[PersonTrack]) -> list[Marker]:
-    """A cylinder per person, spheres for the hands, and the track id above; grey where nobody is seen now."""
+    """A capsule per person, spheres for the hands, and the track id above; grey where nobody is seen now."""
     markers: list[Marker] = []
     hands = 0
     for index, track in enumerate(_inside(tracks)):
         x, y, _ = track.position
-        height = _height(track)
-        colour = person_colour(track)
-        size = 2 * _PERSON_RADIUS
-        markers.append(Marker("people", index, Shape.CYLINDER, (x, y, height / 2), 0.0, (size, size, height), colour))
-        markers.append(_text("names", index, (x, y, height + 0.1), str(track.track_id)))
+        height, size, colour = _height(track), 2 * _PERSON_RADIUS, person_colour(track)
+        trunk = height - size
+        ball = (size, size, size)
+        markers += [
+            Marker("people", 3 * index, Shape.CYLINDER, (x, y, height / 2), 0.0, (size, size, trunk), colour),
+            Marker("people", 3 * index + 1, Shape.SPHERE, (x, y, height - size / 2), 0.0, ball, colour),
+            Marker("people", 3 * index + 2, Shape.SPHERE, (x, y, size / 2), 0.0, ball, colour),
+            _text("names", index, (x, y, height + 0.1), str(track.track_id)),
+        ]
         for hand in track.hands:
             diameter = (_HAND_DIAMETER,) * 3
             markers.append(Marker("hands", hands, Shape.SPHERE, hand.position, 0.0, diameter, (*colour[:3], 0.9)))
             hands += 1
+    return markers
+
+
+def trail_markers(tracks: Iterable[PersonTrack], trails: Mapping[int, Iterable[tuple[int, Point]]]) -> list[Marker]:
+    """Where each person went in the last seconds; ``trails``: track id -> (stamp, position)."""
+    markers = []
+    for index, track in enumerate(_inside(tracks)):
+        points = tuple(point for _, point in trails.get(track.track_id, ()))
+        if len(points) > 1:
+            width, origin = (_TRAIL_WIDTH, 0.0, 0.0), (0.0, 0.0, 0.0)
+            colour = person_colour(track)
+            markers.append(Marker("trails", index, Shape.LINE_STRIP, origin, 0.0, width, colour, points=points))
+    return markers
+
+
+def event_markers(store: Store, events: Iterable[CartEvent]) -> list[Marker]:
+    """The latest decisions at their plates: who took or returned what."""
+    markers = []
+    for index, event in enumerate(events):
+        if (plate := store.plates.get(event.plate_id)) is None:
+            continue
+        x, y, z = plate.centre
+        colour = _REVIEW_COLOUR if event.review else _TAKEN_COLOUR if event.quantity > 0 else _RETURNED_COLOUR
+        above = z + _EVENT_DIAMETER
+        product = store.products.get(event.sku)
+        who = f"{event.track_id} " if event.track_id else "? "
+        words = f"{who}{'took' if event.quantity > 0 else 'returned'} {abs(event.quantity)} x "
+        ball = (_EVENT_DIAMETER,) * 3
+        markers.append(Marker("events", index, Shape.SPHERE, (x, y, above), 0.0, ball, colour))
+        markers.append(_text("event_names", index, (x, y, above + 0.15), words + (product.name if product else "?")))
     return markers
 
 

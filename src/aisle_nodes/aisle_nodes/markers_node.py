@@ -2,10 +2,10 @@
 
 from rclpy.clock import Clock, ClockType
 
-from aisle_contract.interfaces import CARTS, MARKERS, PERSON_TRACKS, PLATE_STATES, Topic
+from aisle_contract.interfaces import CART_EVENTS, CARTS, MARKERS, PERSON_TRACKS, PLATE_STATES, Topic
 from aisle_contract.sites import find_site
 from aisle_core.store import load_store
-from aisle_core.types import Carts, PersonTracks, PlateStates
+from aisle_core.types import CartEvents, Carts, PersonTracks, PlateStates
 from aisle_nodes.marker_messages import to_message
 from aisle_nodes.markers import Scene
 from aisle_nodes.messages import CODEC
@@ -13,7 +13,12 @@ from aisle_nodes.node_base import AisleNode
 from aisle_nodes.params import MarkersParams
 from aisle_nodes.run import run
 
-INPUTS: dict[Topic, type] = {PERSON_TRACKS: PersonTracks, PLATE_STATES: PlateStates, CARTS: Carts}
+INPUTS: dict[Topic, type] = {
+    PERSON_TRACKS: PersonTracks,
+    PLATE_STATES: PlateStates,
+    CARTS: Carts,
+    CART_EVENTS: CartEvents,
+}
 
 
 class MarkersNode(AisleNode[MarkersParams]):

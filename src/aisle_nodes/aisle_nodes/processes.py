@@ -1,10 +1,12 @@
 """Building blocks of the launch files: the arguments all concerns share, and a process that runs nodes."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from launch import LaunchContext, LaunchDescriptionEntity
+import yaml
+from launch import LaunchContext, LaunchDescriptionEntity, Substitution
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, SetLaunchConfiguration
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
@@ -12,7 +14,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from aisle_contract.sites import find_site
+from aisle_contract.params import read_file
+from aisle_contract.sites import config_folder, find_site
 from aisle_core.store import load_store
 from aisle_replay.bag import BagReader
 
@@ -22,8 +25,10 @@ SHARE = FindPackageShare("aisle_bringup")
 def common_arguments() -> list[LaunchDescriptionEntity]:
     """Site, namespace and clock; and the transport, which every process needs."""
     return [
-        DeclareLaunchArgument("namespace", default_value="demo", description="Namespace of the store: its store_id."),
-        DeclareLaunchArgument("site", default_value="demo", description="Site: a name in config/stores, or a folder."),
+        DeclareLaunchArgument("namespace", default_value="market", description="Namespace of the store: its store_id."),
+        DeclareLaunchArgument(
+            "site", default_value="market", description="Site: a name in config/stores, or a folder."
+        ),
         DeclareLaunchArgument(
             "use_sim_time", default_value="false", choices=["true", "false"], description="Take the time from /clock."
         ),
@@ -49,14 +54,41 @@ def text(name: str) -> ParameterValue:
     return ParameterValue(LaunchConfiguration(name), value_type=str)
 
 
+class NodeParameters(Substitution):
+    """Path of a parameter file, written at the launch, with launch arguments for one of the nodes of a process.
+
+    Parameters that are given as a mapping go to every node of the process, and a node refuses what it does not know.
+    """
+
+    def __init__(self, node: str, names: Sequence[str]) -> None:
+        """``names`` are launch arguments and parameters of ``node`` alike; the types are those in config/nodes."""
+        super().__init__()
+        self._node, self._names = node, tuple(names)
+
+    def describe(self) -> str:
+        return f"NodeParameters({self._node}: {', '.join(self._names)})"
+
+    def perform(self, context: LaunchContext) -> str:
+        defaults = read_file(config_folder() / "nodes" / f"{self._node}.yaml")
+        given = {name: LaunchConfiguration(name).perform(context) for name in self._names}
+        values = {n: text if isinstance(defaults[n], str) else yaml.safe_load(text) for n, text in given.items()}
+        with tempfile.NamedTemporaryFile("w", prefix=f"{self._node}_", suffix=".yaml", delete=False) as file:
+            yaml.safe_dump({f"/**/{self._node}": {"ros__parameters": values}}, file)
+        return file.name
+
+
 def process(
     name: str,
     nodes: Sequence[str],
     overrides: Mapping[str, Any] | None = None,
     package: str = "aisle_nodes",
+    also: Sequence[Substitution] = (),
     **options: Any,
 ) -> Node:
-    """One process that runs ``nodes``, each with its file in config/nodes and the shared arguments."""
+    """One process that runs ``nodes``, each with its file in config/nodes and the shared arguments.
+
+    ``also``: further parameter files; they win.
+    """
     files = [PathJoinSubstitution([SHARE, "config", "nodes", f"{node}.yaml"]) for node in nodes]
     values = {"site": text("site"), "use_sim_time": LaunchConfiguration("use_sim_time")}
     return Node(
@@ -65,7 +97,7 @@ def process(
         exec_name=name,
         namespace=LaunchConfiguration("namespace"),
         arguments=list(nodes),
-        parameters=[*files, {**values, **(overrides or {})}],
+        parameters=[*files, {**values, **(overrides or {})}, *also],
         output="screen",
         **options,
     )

@@ -6,8 +6,10 @@ Few processes per host: discovery costs per participant, and nodes of one proces
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import signal
 import sys
+from collections.abc import Sequence
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
@@ -32,13 +34,16 @@ def spin(nodes: list[AisleNode]) -> int:
     return exit_code.result() if exit_code.done() else 0
 
 
-def run(names: list[str], package: str = "aisle_nodes") -> int:
-    """Start the nodes and spin; 0 after an interrupt, 2 when a node refuses its configuration."""
+def run(names: list[str], packages: Sequence[str] = ("aisle_nodes",)) -> int:
+    """Start the nodes, each from the first package that has it, and spin.
+
+    Returns 0 after an interrupt, 2 when a node is unknown or refuses its configuration.
+    """
     rclpy.init(args=sys.argv)
     nodes: list[AisleNode] = []
     try:
         for name in names:
-            nodes.append(importlib.import_module(f"{package}.{name}").make())
+            nodes.append(importlib.import_module(f"{_package_of(name, packages)}.{name}").make())
         for node in nodes:
             node.start()
         return spin(nodes)
@@ -55,10 +60,17 @@ def run(names: list[str], package: str = "aisle_nodes") -> int:
         rclpy.try_shutdown()
 
 
-def main(package: str = "aisle_nodes") -> int:
+def _package_of(name: str, packages: Sequence[str]) -> str:
+    for package in packages:
+        if importlib.util.find_spec(f"{package}.{name}") is not None:
+            return package
+    raise AisleError(f"run: no node '{name}' in {', '.join(packages)}; mend the name")
+
+
+def main(packages: Sequence[str] = ("aisle_nodes",)) -> int:
     """Entry point ``run NODE [NODE ...]``."""
     names = remove_ros_args(sys.argv)[1:]
     if not names:
         print("run: name at least one node, for example: run people_node tracker_node", file=sys.stderr)
         return 2
-    return run(names, package)
+    return run(names, packages)

@@ -1,6 +1,5 @@
 """store_node: the site's static frames, the store's description, and the heartbeat."""
 
-import math
 from importlib.metadata import version
 
 from geometry_msgs.msg import TransformStamped
@@ -8,7 +7,8 @@ from geometry_msgs.msg import TransformStamped
 from aisle_contract.convert import MAP_FRAME
 from aisle_contract.interfaces import CONTRACT_VERSION, STORE_INFO, TF_STATIC, TICK
 from aisle_contract.sites import find_site
-from aisle_core.store import Fixture, load_store
+from aisle_core.store import load_store
+from aisle_core.store.frames import Frame, static_frames
 from aisle_core.types import Tick
 from aisle_nodes.messages import CODEC, message_class
 from aisle_nodes.node_base import AisleNode
@@ -41,7 +41,7 @@ class StoreNode(AisleNode[StoreParams]):
     def on_activate(self, state):
         result = super().on_activate(state)
         now_ns = self.get_clock().now().nanoseconds
-        transforms = [self._transform(fixture, now_ns) for fixture in self.store.fixtures]
+        transforms = [self._transform(frame, now_ns) for frame in static_frames(self.store)]
         self.send(self._frames, message_class(TF_STATIC.type)(transforms=transforms))
         info = message_class(STORE_INFO.type)(
             header=CODEC.header(now_ns, MAP_FRAME),
@@ -57,13 +57,12 @@ class StoreNode(AisleNode[StoreParams]):
         self.send(self._info, info)
         return result
 
-    def _transform(self, fixture: Fixture, stamp_ns: int) -> TransformStamped:
-        transform = TransformStamped(header=CODEC.header(stamp_ns, MAP_FRAME))
-        transform.child_frame_id = f"{self.store.store_id}/{fixture.fixture_id}"
-        x, y, z, yaw = fixture.pose
-        transform.transform.translation.x, transform.transform.translation.y = x, y
-        transform.transform.translation.z = z
-        transform.transform.rotation.z, transform.transform.rotation.w = math.sin(yaw / 2), math.cos(yaw / 2)
+    @staticmethod
+    def _transform(frame: Frame, stamp_ns: int) -> TransformStamped:
+        transform = TransformStamped(header=CODEC.header(stamp_ns, MAP_FRAME), child_frame_id=frame.frame_id)
+        at, turn = transform.transform.translation, transform.transform.rotation
+        at.x, at.y, at.z = frame.position
+        turn.x, turn.y, turn.z, turn.w = frame.quaternion
         return transform
 
     def _on_tick(self) -> None:

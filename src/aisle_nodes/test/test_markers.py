@@ -1,5 +1,6 @@
 """The markers stand where the things stand, and say what they are."""
 
+import dataclasses
 import math
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from aisle_core.store import Store, load_store
 from aisle_core.types import (
     Cart,
+    CartEvent,
+    CartEvents,
     CartLine,
     Carts,
     CartState,
@@ -24,7 +27,7 @@ from aisle_core.types import (
 )
 from aisle_nodes.markers import Marker, Scene, Shape, fixture_markers, person_markers, plate_colour
 
-SITE = Path(__file__).resolve().parents[3] / "config" / "stores" / "demo"
+SITE = Path(__file__).resolve().parents[3] / "test" / "sites" / "demo"
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +128,15 @@ def test_colours_tell_health_and_load() -> None:
     assert plate_colour(plate_state("p", PlateHealth.OK, 50.0)) == full
 
 
-def test_people_are_as_tall_as_their_heads_and_grey_when_lost() -> None:
+def test_people_are_capsules_as_tall_as_their_heads_and_grey_when_lost() -> None:
+    def top(track: PersonTrack) -> float:
+        return max(part.position[2] + part.scale[2] / 2 for part in named(person_markers([track]), "people"))
+
+    assert top(person(1, head=None)) == pytest.approx(1.7) and top(person(1, head=1.9)) == pytest.approx(1.9)
     seen, tall, lost, other = (
         named(person_markers([track]), "people")[0]
         for track in (person(1, head=None), person(1, head=1.9), person(1, TrackState.LOST), person(2))
     )
-    assert seen.scale[2] == 1.7 and tall.scale[2] == 1.9
     assert tall.position == (1.0, -0.5, 0.95)
     assert seen.colour == tall.colour != other.colour
     assert len(set(lost.colour[:3])) == 1
@@ -162,3 +168,31 @@ def test_the_newest_state_is_shown(store: Store) -> None:
     scene.take(PersonTracks(0, 0, (person(1),)))
     scene.take(PersonTracks(1, 1, ()))
     assert named(scene.markers(), "people") == []
+
+
+def walked(track_id: int, x: float) -> PersonTrack:
+    return PersonTrack(track_id, None, TrackState.SEEN, (x, 0.0, 0.0), (0.0,) * 4, None, (), 1.0, 0)
+
+
+def test_a_trail_follows_a_person_and_forgets_what_is_old(store: Store) -> None:
+    scene = Scene(store)
+    for second in range(10):
+        scene.take(PersonTracks(second * 1_000_000_000, second, (walked(1, second),)))
+    (trail,) = named(scene.markers(), "trails")
+    assert [point[0] for point in trail.points] == [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+    scene.take(PersonTracks(0, 10, (walked(1, 5.0),)))
+    assert named(scene.markers(), "trails") == []
+
+
+def test_a_decision_shows_at_its_plate_for_some_seconds(store: Store) -> None:
+    scene = Scene(store)
+    taken = CartEvent("1", "g1/1", "g1-s1-p1", 0, 1, 7, "STILL-05", 2, 0.9, Reason.WEIGHT_AND_PLACE, False, ())
+    unknown = dataclasses.replace(taken, sku="", quantity=-1, track_id=0)
+    scene.take(CartEvents(1, 0, (taken, unknown)))
+    picture = scene.markers()
+    words = [marker.text for marker in named(picture, "event_names")]
+    assert words == ["7 took 2 x Still water 0.5 l", "? returned 1 x ?"]
+    plate = store.plates["g1-s1-p1"].centre
+    assert all(marker.position[:2] == plate[:2] for marker in named(picture, "events"))
+    scene.take(PersonTracks(6_000_000_000, 0, ()))
+    assert named(scene.markers(), "events") == []

@@ -1,7 +1,8 @@
 """Bags: standard rosbag2 (MCAP) folders, with the site they were recorded in.
 
 Beside what ``ros2 bag`` writes, a bag of Aisle has the folder ``site/`` with the six files of the store, and in its
-metadata the version of the message contract, of the software, and the hash of the site.
+metadata the version of the message contract, of the software, and the hash of the site. A simulated bag also has
+``truth.jsonl``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from aisle_core import __version__
 from aisle_core.errors import AisleError
 from aisle_core.store import FILE_NAMES, Store, load_store
 
+from .truth import TRUTH_FILE
 from .typestore import PACKAGE, message_types
 
 SITE_FOLDER = "site"
@@ -94,6 +96,8 @@ class BagWriter:
         self._writer.set_custom_data(_CONTRACT, str(CONTRACT_VERSION))
         self._writer.set_custom_data(_SOFTWARE, __version__)
         self._writer.set_custom_data(_SITE_HASH, store.site_hash)
+        self.truth_path: Path = self._writer.path / TRUTH_FILE
+        """Where the truth of a simulated bag is written, before the bag is closed."""
 
     def append(self, log_time_ns: int, topic: str, item: Any) -> None:
         """Add a message or a core value; ``topic`` is absolute, ``log_time_ns`` the instant of arrival."""
@@ -199,6 +203,7 @@ class BagReader:
         self.software_version: str | None = custom.get(_SOFTWARE)
         self.site_hash: str | None = custom.get(_SITE_HASH)
         self.site: Path | None = path / SITE_FOLDER if (path / SITE_FOLDER).is_dir() else None
+        self.truth_path: Path | None = path / TRUTH_FILE if (path / TRUTH_FILE).is_file() else None
         self._check_contract(custom.get(_CONTRACT))
         self.topics = tuple(
             BagTopic(c.topic, c.msgtype, c.msgcount, registry_topic(c.topic)) for c in self._reader.connections

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ import numpy as np
 from aisle_contract import params
 from aisle_core.errors import AisleError
 from aisle_core.pipeline import Pipeline, PipelineConfig
+from aisle_core.stages import Output
 from aisle_core.store import LatencyProfile, Store, load_store
 from aisle_core.types import Bodies, GateEvent, ItemEvidence, ScaleLayout, ScaleReadings, Tick
 
@@ -42,6 +44,8 @@ class ReplayResult:
     messages: int
     duration_s: float
     """Log time from the first to the last message."""
+    truth: Path | None
+    """The bag's ``truth.jsonl``, of a simulated bag."""
 
 
 def load_config(config_dir: Path) -> PipelineConfig:
@@ -67,11 +71,13 @@ def replay(
     allow_config: bool = False,
     order: Order = "log",
     seed: int = 0,
+    observe: Callable[[int, Output], None] = lambda log_ns, output: None,
 ) -> ReplayResult:
     """Replay a bag.
 
     ``site`` is a site folder to use in place of the recorded one; ``order`` is that of the log times, of the stamps, or
-    a random one in which every source stays within its lateness and time-out (drawn from ``seed``).
+    a random one in which every source stays within its lateness and time-out (drawn from ``seed``). ``observe`` is told
+    every output of a stage, with the log time of the message that released it; at the end, with that of the last one.
 
     Raises AisleError when bag, site or tuning is wrong, and when the site is not the one the bag was recorded with
     unless ``allow_config``.
@@ -86,17 +92,19 @@ def replay(
                 f"{site or reader.site}; give the recorded site or --allow-config"
             )
         items = [(log_ns, topic.name, item) for log_ns, topic, item in reader.items() if isinstance(item, INPUTS)]
-        duration_s = (reader.end_ns - reader.start_ns) / 1e9
+        start_ns, end_ns, truth = reader.start_ns, reader.end_ns, reader.truth_path
     if order != "log":
         items = _reordered(items, store.latency, None if order == "stamp" else np.random.default_rng(seed))
     pipeline = Pipeline(config, store)
     results = Results()
-    for _, _, item in items:
+    for log_ns, _, item in items:
         for output in pipeline.push(item):
             results.add(output)
+            observe(log_ns, output)
     for output in pipeline.finish():
         results.add(output)
-    return ReplayResult(results, store, len(items), duration_s)
+        observe(end_ns, output)
+    return ReplayResult(results, store, len(items), (end_ns - start_ns) / 1e9, truth)
 
 
 def _reordered(

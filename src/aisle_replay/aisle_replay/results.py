@@ -7,9 +7,6 @@ so that equal decisions give equal bytes. ``docs/receipts.md`` describes the fil
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import enum
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,8 @@ from aisle_core.errors import AisleError
 from aisle_core.store import Store
 from aisle_core.store.currency import DECIMALS
 from aisle_core.types import CartEvent, CartEvents, GateCommand, Receipt, ShelfEvent, ShelfEvents
+
+from .json_text import canonical_json, plain
 
 FULL_SUFFIX = ".full.json"
 
@@ -54,7 +53,7 @@ class Results:
         entries += [(receipt.stamp_ns, "receipt", receipt.session_id, receipt) for receipt in self.receipts]
         entries.sort(key=lambda entry: entry[:3])
         return [
-            _json({"stamp_ns": stamp_ns, "kind": kind, "id": key, kind: _plain(value)})
+            canonical_json({"stamp_ns": stamp_ns, "kind": kind, "id": key, kind: plain(value)})
             for stamp_ns, kind, key, value in entries
         ]
 
@@ -76,7 +75,7 @@ class Results:
         return {
             "store_id": store.store_id,
             "site_hash": store.site_hash,
-            "visits": [{"name": visit_name(receipt), **_plain(receipt)} for receipt in self._sorted_receipts()],
+            "visits": [{"name": visit_name(receipt), **plain(receipt)} for receipt in self._sorted_receipts()],
         }
 
     def summary(self) -> list[str]:
@@ -101,8 +100,8 @@ class Results:
         """Write the quantities to ``path``, the full account beside it; raises AisleError when that is not possible."""
         write_atomically(
             {
-                path: _json(self.quantities(), indent=2) + "\n",
-                path.with_suffix(FULL_SUFFIX): _json(self.full(store), indent=2) + "\n",
+                path: canonical_json(self.quantities(), indent=2) + "\n",
+                path.with_suffix(FULL_SUFFIX): canonical_json(self.full(store), indent=2) + "\n",
             }
         )
 
@@ -139,22 +138,3 @@ def write_atomically(contents: dict[Path, str]) -> None:
         for partial in scratch.values():
             with contextlib.suppress(OSError):
                 partial.unlink()
-
-
-def _plain(value: Any) -> Any:
-    """Dataclasses to mappings without the transport's ``sequence``, enums to lower-case names, tuples to lists."""
-    if isinstance(value, enum.Enum):
-        return value.name.lower()
-    if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value) if field.name != "sequence"]
-        return {name: _plain(getattr(value, name)) for name in names}
-    if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
-    if isinstance(value, (bool, int, str)) or value is None:
-        return value
-    return float(value)
-
-
-def _json(value: Any, indent: int | None = None) -> str:
-    separators = (",", ":") if indent is None else None
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)

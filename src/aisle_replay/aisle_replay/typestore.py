@@ -94,7 +94,7 @@ class MessageTypes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._store = _Store()
-        self._core_of = {f"{PACKAGE}/msg/{name}": core_class for core_class, name in MESSAGE_OF.items()}
+        self._core_of = {name: core_class for core_class, name in MESSAGE_OF.items()}
         self.codec = Codec(self.message_class, lambda typecode, values: np.asarray(values, dtype=typecode).ravel())
 
     def message_class(self, name: str) -> Any:

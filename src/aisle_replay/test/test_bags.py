@@ -16,7 +16,7 @@ from aisle_core.types import ScaleReadings, Tick
 from aisle_replay.bag import BagReader, BagWriter
 from aisle_replay.typestore import message_types
 
-SITE = Path(__file__).resolve().parents[3] / "config" / "stores" / "demo"
+SITE = Path(__file__).resolve().parents[3] / "test" / "sites" / "demo"
 TICK = "/demo/tick"
 
 

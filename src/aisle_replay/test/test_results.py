@@ -23,7 +23,7 @@ from aisle_core.types import (
 )
 from aisle_replay.results import Results, money
 
-STORE = load_store(Path(__file__).resolve().parents[3] / "config" / "stores" / "demo")
+STORE = load_store(Path(__file__).resolve().parents[3] / "test" / "sites" / "demo")
 
 
 def line(sku: str, quantity: int, review: bool = False) -> CartLine:

@@ -57,7 +57,7 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """A piece on a plate or on the floor; ``position`` is the middle of its bottom [m], ``plate_id`` "" on the floor."""
+    """A piece at rest; ``position`` is the middle of its bottom [m], ``plate_id`` is "" on the floor."""
 
     piece: Piece
     plate_id: str

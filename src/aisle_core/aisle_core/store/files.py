@@ -12,7 +12,7 @@ import io
 import itertools
 import math
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field, FiniteFloat, field_validator
 
 from ..errors import AisleError
 from .currency import DECIMALS
+from .geometry import footprint, inside, outline, rectangles_overlap
 from .model import (
     LATENCY_PROFILES,
     Camera,
@@ -49,9 +50,10 @@ from .model import (
 from .reading import CsvFile, Loc, TextFile, YamlFile
 
 FILE_NAMES = ("store.yaml", "fixtures.yaml", "sensors.yaml", "gates.yaml", "catalogue.csv", "planogram.csv")
-OVERLAP_TOLERANCE = 0.001
-"""Plates may overlap by the rounding of a drawing [m]."""
+TOLERANCE = 0.001
+"""Rounding of a drawing: things may overlap or stand out by so much [m]."""
 
+_MODELS_OF = {"depth_sensors": "depth_models", "cameras": "camera_models"}
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -174,7 +176,7 @@ def load_store(folder: Path) -> Store:
     Raises AisleError that names file, line and remedy for anything that is missing, unknown, doubled or contradictory.
     """
     if not folder.is_dir():
-        raise AisleError(f"{folder}: no such folder; give a site folder such as config/stores/demo")
+        raise AisleError(f"{folder}: no such folder; give a site folder such as config/stores/corner")
     needs = f"a site folder needs {', '.join(FILE_NAMES)}"
     store_file, fixtures_file, sensors_file, gates_file = (YamlFile(folder / name, needs) for name in FILE_NAMES[:4])
     catalogue_file, planogram_file = (CsvFile(folder / name, needs) for name in FILE_NAMES[4:])
@@ -186,8 +188,10 @@ def load_store(folder: Path) -> Store:
     facings = planogram_file.read(Facing)
 
     _unique(store_file, ((("zones", i), zone) for i, zone in enumerate(store.zones)), "zone")
-    _check_fixtures(fixtures_file, fixtures)
+    _check_plates(fixtures_file, fixtures)
+    _check_bodies(fixtures_file, fixtures, store.floor)
     _check_devices(sensors_file, gates_file, sensors, lanes, store.zones)
+    _check_places(sensors_file, gates_file, sensors, lanes, store.floor)
     _unique(catalogue_file, (((i, "sku"), product.sku) for i, product in enumerate(products)), "sku")
     _check_planogram(planogram_file, facings, products, fixtures)
 
@@ -218,12 +222,17 @@ def load_store(folder: Path) -> Store:
     )
 
 
-def save_site(folder: Path, site: SiteFiles) -> None:
-    """Write the six files into a new folder. Raises AisleError when the folder exists or cannot be made."""
+def save_site(folder: Path, site: SiteFiles, comments: Mapping[str, str] | None = None) -> None:
+    """Write the six files into a new folder; ``comments`` are texts by name of a YAML file that go on top of it.
+
+    Raises AisleError when the folder exists or cannot be made.
+    """
     try:
         folder.mkdir(parents=True)
         for name, part in zip(FILE_NAMES[:4], (site.store, site.fixtures, site.sensors, site.gates), strict=True):
-            (folder / name).write_text(_yaml(part), encoding="utf-8")
+            lines = (comments or {}).get(name, "").splitlines()
+            text = "".join(f"# {line}".rstrip() + "\n" for line in lines) + _yaml(part)
+            (folder / name).write_text(text, encoding="utf-8")
         for name, rows in (("catalogue.csv", site.products), ("planogram.csv", site.facings)):
             model = Product if name == "catalogue.csv" else Facing
             (folder / name).write_text(_csv(model, rows), encoding="utf-8", newline="")
@@ -258,7 +267,7 @@ def _left_to_right(shelf: ShelfEntry) -> list[PlateRow]:
     return sorted(shelf.plates, key=lambda row: row.x)
 
 
-def _check_fixtures(file: TextFile, fixtures: tuple[FixtureEntry, ...]) -> None:
+def _check_plates(file: TextFile, fixtures: tuple[FixtureEntry, ...]) -> None:
     _unique(file, ((("fixtures", i, "fixture_id"), f.fixture_id) for i, f in enumerate(fixtures)), "fixture_id")
     plates: list[tuple[Loc, str]] = []
     for i, fixture in enumerate(fixtures):
@@ -273,13 +282,77 @@ def _check_fixtures(file: TextFile, fixtures: tuple[FixtureEntry, ...]) -> None:
             _unique(file, (((*loc, k), str(row.number)) for k, row in enumerate(shelf.plates)), "plate index")
             rows = _left_to_right(shelf)
             for left, right in itertools.pairwise(rows):
-                if right.x < left.x + left.width - OVERLAP_TOLERANCE:
+                if right.x < left.x + left.width - TOLERANCE:
                     raise file.error(
                         (*loc, shelf.plates.index(right)),
                         f"plate '{right.plate_id}' begins at x = {right.x:g} m but '{left.plate_id}' ends at "
                         f"{left.x + left.width:g} m; move or narrow one",
                     )
+            if fixture.size is not None:
+                _check_on_shelf(file, ("fixtures", i, "shelves", j), shelf, fixture.size)
+        if fixture.size is not None:
+            _check_clearances(file, i, fixture)
     _unique(file, plates, "plate_id")
+
+
+def _check_on_shelf(file: TextFile, loc: Loc, shelf: ShelfEntry, size: Size) -> None:
+    """The plates lie within the fixture's body."""
+    for key, low, high, limit in (
+        ("y", shelf.y, shelf.y + shelf.depth, size.depth),
+        ("z", shelf.z, shelf.z, size.height),
+    ):
+        if low < -TOLERANCE or high > limit + TOLERANCE:
+            what = "depth" if key == "y" else "height"
+            raise file.error(
+                (*loc, key),
+                f"plates of shelf {shelf.index} lie from {key} = {low:g} m to {high:g} m but the fixture's {what} is "
+                f"{limit:g} m; mend the shelf or the fixture's size",
+            )
+    for k, row in enumerate(shelf.plates):
+        if row.x < -TOLERANCE or row.x + row.width > size.width + TOLERANCE:
+            raise file.error(
+                (*loc, "plates", k),
+                f"plate '{row.plate_id}' lies from x = {row.x:g} m to {row.x + row.width:g} m but the fixture is "
+                f"{size.width:g} m wide; move or narrow it",
+            )
+
+
+def _check_clearances(file: TextFile, i: int, fixture: FixtureEntry) -> None:
+    """No shelf stands in the free space above another."""
+    shelves = list(enumerate(fixture.shelves))
+    for (_, low), (j, high) in itertools.permutations(shelves, 2):
+        behind = min(low.y + low.depth, high.y + high.depth) - max(low.y, high.y) <= TOLERANCE
+        if low.z <= high.z < low.z + low.clearance - TOLERANCE and not behind:
+            raise file.error(
+                ("fixtures", i, "shelves", j, "z"),
+                f"shelf {high.index} at z = {high.z:g} m stands in the free space of shelf {low.index}, which ends at "
+                f"{low.z + low.clearance:g} m; move it or lower that clearance",
+            )
+
+
+def _check_bodies(file: TextFile, fixtures: tuple[FixtureEntry, ...], floor: tuple[Point2, ...]) -> None:
+    """Fixtures with a size stand on the floor, and not in each other."""
+    bodies: list[tuple[int, FixtureEntry, float, Any]] = []
+    for i, fixture in enumerate(fixtures):
+        if fixture.size is None:
+            continue
+        corners = footprint(fixture.pose, (0.0, 0.0), fixture.size)
+        edge = outline(corners)
+        out = edge[~inside(edge, floor, TOLERANCE)]
+        if len(out):
+            raise file.error(
+                ("fixtures", i, "pose"),
+                f"fixture '{fixture.fixture_id}' leaves the floor of store.yaml at ({out[0, 0]:.2f}, {out[0, 1]:.2f}); "
+                "move it or mend the floor",
+            )
+        bodies.append((i, fixture, fixture.pose.z + fixture.size.height, corners))
+    for (_, first, top, corners), (i, second, other_top, other) in itertools.combinations(bodies, 2):
+        height = min(top, other_top) - max(first.pose.z, second.pose.z)
+        if height > TOLERANCE and rectangles_overlap(corners, other, TOLERANCE):
+            raise file.error(
+                ("fixtures", i, "pose"),
+                f"fixture '{second.fixture_id}' stands in '{first.fixture_id}'; move one or mend its size",
+            )
 
 
 def _check_devices(
@@ -294,6 +367,16 @@ def _check_devices(
         (sensors_file, ("pose_sources", i, "device_id"), source.device_id, source.zone)
         for i, source in enumerate(sensors.pose_sources)
     ]
+    for section, models, entries in _placed(sensors):
+        for i, entry in enumerate(entries):
+            devices.append((sensors_file, (section, i, "device_id"), entry.device_id, entry.zone))
+            if entry.model not in models:
+                known = ", ".join(models) or "none yet: add it"
+                raise sensors_file.error(
+                    (section, i, "model"),
+                    f"model '{entry.model}' of '{entry.device_id}' is unknown; give a name under "
+                    f"{_MODELS_OF[section]} ({known})",
+                )
     devices += [(gates_file, ("lanes", i, "lane_id"), lane.lane_id, lane.zone) for i, lane in enumerate(lanes)]
     seen: dict[str, TextFile] = {}
     for file, loc, device, zone in devices:
@@ -303,6 +386,44 @@ def _check_devices(
         if device in seen:
             raise file.error(loc, f"'{device}' is already a device in {seen[device].path.name}; give another name")
         seen[device] = file
+
+
+def _placed(sensors: SensorsFile) -> tuple[tuple[str, Iterable[str], tuple[DeviceEntry, ...]], ...]:
+    """Section, known models and entries of the devices that have a place."""
+    return (
+        ("depth_sensors", sensors.depth_models, sensors.depth_sensors),
+        ("cameras", sensors.camera_models, sensors.cameras),
+    )
+
+
+def _check_places(
+    sensors_file: TextFile,
+    gates_file: TextFile,
+    sensors: SensorsFile,
+    lanes: tuple[Lane, ...],
+    floor: tuple[Point2, ...],
+) -> None:
+    """Devices hang over the floor, lanes are on it."""
+    for section, _, entries in _placed(sensors):
+        for i, entry in enumerate(entries):
+            x, y, z = entry.pose[:3]
+            if z < 0:
+                raise sensors_file.error(
+                    (section, i, "pose"), f"'{entry.device_id}' hangs at z = {z:g} m, below the floor; mend its pose"
+                )
+            if not inside([(x, y)], floor, TOLERANCE)[0]:
+                raise sensors_file.error(
+                    (section, i, "pose"),
+                    f"'{entry.device_id}' at ({x:g}, {y:g}) is outside the store; mend its pose, or the floor of "
+                    "store.yaml",
+                )
+    for i, lane in enumerate(lanes):
+        if not inside([lane.position], floor, TOLERANCE)[0]:
+            raise gates_file.error(
+                ("lanes", i, "position"),
+                f"lane '{lane.lane_id}' at ({lane.position.x:g}, {lane.position.y:g}) is outside the store; mend its "
+                "position, or the floor of store.yaml",
+            )
 
 
 def _check_planogram(
@@ -350,7 +471,7 @@ def _hash(files: Iterable[TextFile]) -> str:
 
 def _yaml(part: BaseModel) -> str:
     text: str = yaml.dump(
-        part.model_dump(mode="json"),
+        part.model_dump(mode="json", exclude_defaults=True),
         Dumper=_Dumper,
         sort_keys=False,
         default_flow_style=None,

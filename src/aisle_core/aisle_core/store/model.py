@@ -101,7 +101,7 @@ class Fixture(Frozen):
     fixture_id: Id
     kind: str
     pose: Pose
-    size: Size | None
+    size: Size | None = None
     """Of the whole body, in the fixture's frame from its origin; None: not known, the plates' extent counts."""
     shelves: tuple[Shelf, ...]
 
@@ -245,8 +245,8 @@ class Store(Frozen):
     facings: tuple[Facing, ...]
     gateways: tuple[ScaleGateway, ...]
     pose_sources: tuple[PoseSource, ...]
-    depth_sensors: tuple[DepthSensor, ...]
-    cameras: tuple[Camera, ...]
+    depth_sensors: tuple[DepthSensor, ...] = ()
+    cameras: tuple[Camera, ...] = ()
     lanes: tuple[Lane, ...]
 
     @cached_property

@@ -7,6 +7,7 @@ import difflib
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -81,8 +82,12 @@ class YamlFile(TextFile):
         except ValidationError as error:
             raise self.refusal(error, model) from None
 
+    @cached_property
+    def _tree(self) -> yaml.Node | None:
+        return yaml.compose(self.text, Loader=_Loader)
+
     def line(self, loc: Loc) -> int:
-        node = yaml.compose(self.text, Loader=_Loader)
+        node = self._tree
         line = 0
         for part in loc:
             if isinstance(node, yaml.MappingNode):

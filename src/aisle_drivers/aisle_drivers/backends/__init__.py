@@ -6,13 +6,13 @@ A module has ``open_backend(bag, topics)``, which makes a Backend. A driver node
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, Protocol
 
 from aisle_core.errors import AisleError
 from aisle_core.types import GateCommand
 
-BACKENDS = ("recording",)
+BACKENDS = ("recording", "sim")
 
 
 class Backend(Protocol):
@@ -21,8 +21,15 @@ class Backend(Protocol):
     def poll(self, now_ns: int) -> Iterable[tuple[str, Any]]:
         """What was said up to ``now_ns`` of the node's clock, oldest first: (topic name, core item)."""
 
+    def want(self, names: Set[str]) -> None:
+        """These image topics have subscribers, the others have none: what nobody wants need not be made."""
+
     def command(self, command: GateCommand) -> None:
         """Make a lane do something."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether there are no devices behind this backend."""
 
     @property
     def ended(self) -> bool:

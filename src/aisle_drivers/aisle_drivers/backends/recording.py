@@ -7,11 +7,11 @@ between the two stays as it was.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from aisle_core.types import GateCommand
+from aisle_core.types import GateCommand, Image
 from aisle_replay.bag import BagReader
 
 _STAMPS = ("stamp_ns", "issue_ns", "first_capture_ns", "last_capture_ns")
@@ -23,6 +23,7 @@ class Recording:
     def __init__(self, bag: str, topics: Sequence[str]) -> None:
         """Raises AisleError when ``bag`` is none."""
         self._topics = set(topics)
+        self._wanted: Set[str] = frozenset()
         self._reader = BagReader(Path(bag)) if bag else None
         self._items = self._read(self._reader) if self._reader else iter(())
         self._next = next(self._items, None)
@@ -34,11 +35,21 @@ class Recording:
             self._shift_ns = now_ns - self._reader.start_ns
         while self._next is not None and self._next[0] + self._shift_ns <= now_ns:
             _, name, item = self._next
-            yield name, shifted(item, self._shift_ns)
+            if not isinstance(item, Image) or name in self._wanted:
+                yield name, shifted(item, self._shift_ns)
             self._next = next(self._items, None)
+
+    def want(self, names: Set[str]) -> None:
+        """See Backend."""
+        self._wanted = names
 
     def command(self, command: GateCommand) -> None:
         """Nothing to do: whoever went in then was let in then."""
+
+    @property
+    def silent(self) -> bool:
+        """See Backend."""
+        return self._reader is None
 
     @property
     def ended(self) -> bool:

@@ -1,0 +1,5 @@
+"""Depth images."""
+
+from .points import points
+
+__all__ = ["points"]

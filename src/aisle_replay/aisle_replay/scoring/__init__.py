@@ -1,0 +1,1 @@
+"""How good the decisions of a run are, measured against the truth; ``docs/truth.md`` defines every figure."""

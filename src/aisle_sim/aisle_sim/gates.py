@@ -1,0 +1,124 @@
+"""A simulated lane: its card reader, its actuator, and the light barrier that counts people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle_core.types import GateCommandKind, GateEvent, GateEventKind
+from aisle_sim.walking import LaneGround
+
+Array = NDArray[np.float64]
+
+_UNLOCK_S = 0.15
+_OPEN_S = 8.0
+"""How long an open lane waits for somebody."""
+_LOCK_AFTER_S = 1.2
+"""After the last passage."""
+_SELF_GRANT_S = 0.3
+_HALF_TORSO = 0.17
+"""A body interrupts the light barrier this far before and behind its middle [m]."""
+
+
+class Passage(NamedTuple):
+    """A body passed the line of a lane."""
+
+    person: int
+    inward: bool
+    second: float
+
+
+class Gate:
+    """One lane. ``at(second, call)`` makes the caller run something later; seconds count from the start of the run.
+
+    A credential is told as a gate event; the lane opens on ADMIT, or by itself shortly after. The light barrier gives
+    one pulse per direction while it is interrupted without a gap: two bodies close together count once. The way out is
+    free.
+    """
+
+    def __init__(
+        self, ground: LaneGround, opens_itself: bool, start_ns: int, at: Callable[[float, Callable[[], None]], None]
+    ) -> None:
+        self.ground = ground
+        self.events: list[GateEvent] = []
+        self.open = False
+        self.refused = False
+        self.queue: list[int] = []
+        """Who waits outside, in order."""
+        self.entrant: int | None = None
+        """Whose turn it is to come in."""
+        self.leaving: list[int] = []
+        """Who is on the way out."""
+        self._opens_itself = opens_itself
+        self._start_ns = start_ns
+        self._at = at
+        self._sequence = 0
+        self._lock_s = 0.0
+        self._pulsed: list[GateEventKind] = []
+
+    def tap(self, second: float, credential: str) -> None:
+        """Somebody shows a credential."""
+        self.refused = False
+        self._tell(second, GateEventKind.CREDENTIAL, credential)
+        if self._opens_itself:
+            self._at(second + _SELF_GRANT_S, lambda: self.command(second + _SELF_GRANT_S, GateCommandKind.ADMIT))
+
+    def command(self, second: float, kind: GateCommandKind) -> None:
+        """What the checkout decided."""
+        if kind is GateCommandKind.ADMIT:
+            self._at(second + _UNLOCK_S, lambda: self._unlock(second + _UNLOCK_S))
+        elif kind is GateCommandKind.REFUSE:
+            self.refused = True
+
+    def turn_key(self, second: float) -> None:
+        """Staff opens the lane."""
+        self._unlock(second)
+
+    def watch(self, begin_s: float, end_s: float, was: Array, now: Array, here: NDArray[np.bool_]) -> list[Passage]:
+        """Bodies went on from (n,) ``was`` to ``now`` inside of the line [m], those of ``here`` within the lane.
+
+        Who passed the line, in order; the light barrier tells of it at that instant.
+        """
+        crossing = np.flatnonzero(here & ((was < 0.0) != (now < 0.0)))
+        share = was[crossing] / (was[crossing] - now[crossing])
+        passed = []
+        for index in np.argsort(share, kind="stable"):
+            person, second = int(crossing[index]), float(begin_s + share[index] * (end_s - begin_s))
+            inward = bool(now[person] >= 0.0)
+            passed.append(Passage(person, inward, second))
+            kind = GateEventKind.PASSAGE_IN if inward else GateEventKind.PASSAGE_OUT
+            if kind not in self._pulsed:
+                self._pulsed.append(kind)
+                self._at(second, partial(self._pass, second, kind))
+        if not (here & (np.abs(now) < _HALF_TORSO)).any():
+            self._pulsed.clear()
+        return passed
+
+    def _pass(self, second: float, kind: GateEventKind) -> None:
+        self._tell(second, kind)
+        if kind is GateEventKind.PASSAGE_IN and self.open:
+            self._lock_at(second + _LOCK_AFTER_S)
+
+    def _unlock(self, second: float) -> None:
+        if not self.open:
+            self.open = True
+            self._tell(second, GateEventKind.UNLOCKED)
+        self._lock_at(second + _OPEN_S)
+
+    def _lock_at(self, second: float) -> None:
+        self._lock_s = second
+        self._at(second, lambda: self._lock(second))
+
+    def _lock(self, second: float) -> None:
+        if self.open and second == self._lock_s:
+            self.open = False
+            self._tell(second, GateEventKind.LOCKED)
+
+    def _tell(self, second: float, kind: GateEventKind, credential: str | None = None) -> None:
+        stamp_ns = self._start_ns + round(second * 1e9)
+        self.events.append(GateEvent(stamp_ns, self._sequence, self.ground.lane.lane_id, kind, credential))
+        self._sequence += 1
