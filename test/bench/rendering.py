@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from aisle_core.store import DepthSensor, Mount, Store, load_store
+from aisle_core.store.frames import optical_pose
 from aisle_sim.physical import Carried, People, Piece, Place, Resting
 from aisle_sim.rendering.color_image import ColorRenderer
 from aisle_sim.rendering.depth_image import DepthRenderer
 from aisle_sim.rendering.meshes import Shapes
 from aisle_sim.rendering.params import ColorParams, DepthParams
-from aisle_sim.rendering.pinhole import optical_pose, pinhole
+from aisle_sim.rendering.pinhole import pinhole
 from aisle_sim.rendering.scene import Scene
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "aisle_sim" / "test"))

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 SNAPSHOTS = Path(__file__).parent / "launch_snapshots"
 FILES = sorted((ROOT / "launch").glob("*.launch.py"))
 CASES = {
-    "replay": [["bag:=BAG"], ["bag:=BAG", "hold:=true", "play:=false"], ["bag:=BAG", "site:=corner", "namespace:=other"]],
+    "replay": [["bag:=BAG"], ["bag:=BAG", "hold:=true", "play:=false"], ["bag:=BAG", "site:=corner", "namespace:=a"]],
     "record": [["out:=OUT"]],
     "store": [[], ["bag:=BAG", "rviz:=true", "site:=/site", "namespace:=other", "use_sim_time:=true"]],
     "viz": [[], ["rviz:=true"]],

@@ -101,13 +101,17 @@ class Arms:
         self._goal[person, side] = (move.goal.in_map, *move.goal.point)
         return move.end
 
-    def at(self, people: NDArray[np.int64], second: float) -> tuple[Array, Array, Array]:
-        """(k, 2, 4) origins and goals (1 if in map, else 0, and the point), (k, 2) minimum-jerk share of the way."""
+    def at(self, people: NDArray[np.int64], seconds: Array) -> tuple[Array, Array, Array]:
+        """(k, 2, 4) origins and goals (1 if in map, else 0, and the point), (k, 2) minimum-jerk share of the way.
+
+        ``people`` (k,) at ``seconds`` (k,).
+        """
+        second = seconds[:, None]
         start, end = self._start[people], self._end[people]
         origin, goal = self._origin[people], self._goal[people]
         for row, side in np.argwhere(start > second):
             moves = self._moves[people[row]][side]
-            move = next((move for move in reversed(moves) if move.start <= second), moves[0])
+            move = next((move for move in reversed(moves) if move.start <= seconds[row]), moves[0])
             start[row, side], end[row, side] = move.start, move.end
             origin[row, side] = (move.origin.in_map, *move.origin.point)
             goal[row, side] = (move.goal.in_map, *move.goal.point)

@@ -124,6 +124,7 @@ class Goods:
         self.pieces: list[Piece] = []
         self.revision = 0
         self._resting: tuple[Resting, ...] | None = None
+        self._seen: dict[int, tuple[_Spot, Resting]] = {}
         for facing in store.facings:
             self._fill(facing, stock, needed)
         for (plate_id, sku), count in stock.items():
@@ -135,13 +136,18 @@ class Goods:
 
     @property
     def resting(self) -> tuple[Resting, ...]:
-        """Everything on plates and on the floor, in the order of the pieces."""
+        """Everything on plates and on the floor, in the order of the pieces; what has not moved is the same object."""
         if self._resting is None:
-            self._resting = tuple(
-                self._on_plate(piece, place) if isinstance(place, _Spot) else place
-                for piece, place in zip(self.pieces, self._where.values(), strict=True)
-                if isinstance(place, _Spot | Resting)
-            )
+            found = []
+            for piece, place in zip(self.pieces, self._where.values(), strict=True):
+                if isinstance(place, Resting):
+                    found.append(place)
+                elif isinstance(place, _Spot):
+                    seen = self._seen.get(piece.piece_id)
+                    if seen is None or seen[0] is not place:
+                        seen = self._seen[piece.piece_id] = place, self._on_plate(piece, place)
+                    found.append(seen[1])
+            self._resting = tuple(found)
         return self._resting
 
     def on(self, plate_id: str, sku: str | None = None) -> list[Piece]:

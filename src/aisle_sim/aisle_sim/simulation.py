@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import zlib
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,8 @@ TICK_PERIOD_NS = 100_000_000
 TRUTH_PERIOD_NS = 100_000_000
 
 Truth = TruthPeople | TruthEvent | TruthCart
+Entry = tuple[int, int, int, Arrival]
+"""Time of arrival, number of the device, count of the device: the order of arrivals is total."""
 
 
 class Simulation:
@@ -57,7 +59,7 @@ class Simulation:
         self.world = World(self.store, scenario, seed, start_ns, autonomous_gates)
         self._end_ns: int | None = None
         self._now_ns = start_ns
-        self._pending: list[tuple[int, int, int, Arrival]] = []
+        self._pending: list[Entry] = []
         self._truth_ns, self._truth_count = start_ns, 0
         scene = Scene(self.store)
 
@@ -102,6 +104,8 @@ class Simulation:
             for sensor in sensors
         ]
         self._counts = [0] * len(self._sensors)
+        for number, image in enumerate(self._images.values()):
+            self._pending.append((start_ns, -1, number, image.info()))
         self.want(set())
 
     @property
@@ -123,18 +127,28 @@ class Simulation:
             (index, sensor) for index, (sensor, image) in enumerate(self._sensors) if image is None or image.enabled
         ]
 
+    def only_images(self, names: Set[str]) -> None:
+        """Say nothing but the images of these topics: a twin with the same arguments says the rest."""
+        self.want(names)
+        self._pending.clear()
+        self._speaking = [(index, sensor) for index, sensor in self._speaking if self._sensors[index][1] is not None]
+
     def advance(self, to_ns: int) -> list[Arrival]:
         """Live on; what arrives at the store up to ``to_ns``, in order of arrival.
 
         After the end of the simulation nothing happens any more.
         """
+        return [arrival for _, _, _, arrival in self.advance_in_order(to_ns)]
+
+    def advance_in_order(self, to_ns: int) -> list[Entry]:
+        """As ``advance``, with what the order depends on, to merge with what twins say."""
         while self._now_ns < to_ns and (self._end_ns is None or self._now_ns < self._end_ns):
             self._step(min(to_ns, self._now_ns + STEP_NS - (self._now_ns - self.start_ns) % STEP_NS))
         over = self._end_ns is not None and self._now_ns >= self._end_ns
-        arrivals = []
+        entries = []
         while self._pending and (over or self._pending[0][0] <= to_ns):
-            arrivals.append(heapq.heappop(self._pending)[3])
-        return arrivals
+            entries.append(heapq.heappop(self._pending))
+        return entries
 
     def take_truth(self) -> list[Truth]:
         """What really happened since the last call, by stamp."""
@@ -145,13 +159,20 @@ class Simulation:
             self._truth_count += 1
         return sorted(truth, key=lambda one: one.stamp_ns)
 
-    def run(self) -> Iterator[tuple[list[Arrival], list[Truth]]]:
-        """Until it is finished, step by step, with the store's ticks among the arrivals."""
-        now_ns, tick = self.start_ns, 0
+    def run(self, twins: Sequence[Iterator[list[Entry]]] = ()) -> Iterator[tuple[list[Arrival], list[Truth]]]:
+        """Until it is finished, step by step, with the store's ticks among the arrivals, and what ``twins`` say."""
+        for tick, entries in enumerate(self.steps()):
+            tick_ns = self.start_ns + tick * TICK_PERIOD_NS
+            arrivals = [Arrival(tick_ns, TICK.name, Tick(tick_ns, tick))]
+            arrivals += [entry[3] for entry in heapq.merge(entries, *(next(twin) for twin in twins))]
+            yield arrivals, self.take_truth()
+
+    def steps(self) -> Iterator[list[Entry]]:
+        """What arrives between one tick and the next, until it is finished."""
+        now_ns = self.start_ns
         while not self.finished:
-            arrivals = [Arrival(now_ns, TICK.name, Tick(now_ns, tick))]
-            now_ns, tick = now_ns + TICK_PERIOD_NS, tick + 1
-            yield arrivals + self.advance(now_ns), self.take_truth()
+            now_ns += TICK_PERIOD_NS
+            yield self.advance_in_order(now_ns)
 
     def _step(self, to_ns: int) -> None:
         self.world.advance(to_ns)
@@ -162,6 +183,7 @@ class Simulation:
         events = self.world.take_gate_events()
         for gate in self._gates:
             gate.add(events)
+        self.world.foresee([due for image in self._images.values() if image.enabled for due in image.due(to_ns)])
         for index, sensor in self._speaking:
             for arrival in sensor.advance(to_ns, self.world):
                 heapq.heappush(self._pending, (arrival.arrival_ns, index, self._counts[index], arrival))

@@ -7,7 +7,7 @@ import heapq
 import itertools
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -32,6 +32,8 @@ Array = NDArray[np.float64]
 _STEP_NS = round(STEP_S * 1e9)
 _KEPT = 64
 """Steps of history: 3.2 s."""
+_KNOWN = 16
+"""Instants that people are remembered at, for devices that look at the same one."""
 _STRADDLE_S = 0.06
 """The plates under a straddling piece change within this time."""
 _AFTER_S = 3.0
@@ -63,6 +65,7 @@ class World:
         stock = {(s.plate, sku_of(store, s.plate, s.sku)): s.quantity for s in scenario.stock}
         self.goods = Goods(store, stock, _needed(scenario, store), rng.spawn(1)[0])
         self.start_mass = self.goods.loads()
+        self._names = [shopper.name for shopper in scenario.shoppers]
         self._heights = np.array([shopper.height for shopper in scenario.shoppers])
         self.arms = Arms(self._heights)
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -82,7 +85,7 @@ class World:
             action.together for shopper in scenario.shoppers for action in shopper.do if action.together is not None
         )
         self._places: dict[tuple[str, float, Stand | None], list[StandPlace]] = {}
-        self._recent: dict[int, People] = {}
+        self._known: dict[int, People] = {}
         self._step = 0
         self._last_left_s = 0.0
         self._history = _History(count)
@@ -139,13 +142,15 @@ class World:
 
     def people(self, stamp_ns: int) -> People:
         """Everybody in and around the store at an instant of the last 2 s."""
-        known = self._recent.get(stamp_ns)
-        if known is None:
-            known = self._people(stamp_ns)
-            if len(self._recent) > 8:
-                self._recent.pop(next(iter(self._recent)))
-            self._recent[stamp_ns] = known
-        return known
+        if stamp_ns not in self._known:
+            self.foresee([stamp_ns])
+        return self._known[stamp_ns]
+
+    def foresee(self, stamps_ns: Sequence[int]) -> None:
+        """Work out ``people`` at all these instants at once, which costs little more than one."""
+        self._known |= zip(stamps_ns, self._people(stamps_ns), strict=True)
+        for stamp_ns in list(self._known)[: -_KNOWN - len(stamps_ns)]:
+            del self._known[stamp_ns]
 
     def take_loads(self) -> list[Load]:
         """What plates felt since the last call, in order of time, up to now."""
@@ -430,26 +435,28 @@ class World:
 
     # --- bodies
 
-    def _people(self, stamp_ns: int) -> People:
-        second = (stamp_ns - self._start_ns) / 1e9
-        who, position, velocity, heading, walked = self._history.at(second)
-        rows = who.tolist()
+    def _people(self, stamps_ns: Sequence[int]) -> Iterator[People]:
+        seconds = (np.array(stamps_ns, dtype=np.int64) - self._start_ns) / 1e9
+        instant, who, position, velocity, heading, walked = self._history.at(seconds)
+        position = position + _sway(who, seconds[instant])
         height = self._heights[who]
-        position = position + _sway(who, second)
         speed = np.hypot(velocity[:, 0], velocity[:, 1])
-        joints = body.joints(position, heading, height, speed, walked, *self.arms.at(who, second))
-        index = {number: row for row, number in enumerate(rows)}
-        held = next((held for since_ns, held in reversed(self._carried) if since_ns <= stamp_ns), ())
-        return People(
-            stamp_ns,
-            tuple(self.visits[number].shopper.name for number in rows),
-            position,
-            velocity,
-            heading,
-            height,
-            joints,
-            tuple(Carried(piece, index[number], place) for piece, number, place in held if number in index),
-        )
+        joints = body.joints(position, heading, height, speed, walked, *self.arms.at(who, seconds[instant]))
+        bounds = np.searchsorted(instant, np.arange(len(stamps_ns) + 1))
+        for number, stamp_ns in enumerate(stamps_ns):
+            rows = slice(bounds[number], bounds[number + 1])
+            index = {visitor: row for row, visitor in enumerate(who[rows].tolist())}
+            held = next((held for since_ns, held in reversed(self._carried) if since_ns <= stamp_ns), ())
+            yield People(
+                stamp_ns,
+                tuple(self._names[visitor] for visitor in index),
+                position[rows],
+                velocity[rows],
+                heading[rows],
+                height[rows],
+                joints[rows],
+                tuple(Carried(piece, index[visitor], place) for piece, visitor, place in held if visitor in index),
+            )
 
 
 class _History:
@@ -468,13 +475,17 @@ class _History:
         state[:, 4], state[:, 5] = bodies.heading, bodies.walked
         self._present[row] = bodies.present
 
-    def at(self, second: float) -> tuple[NDArray[np.int64], Array, Array, Array, Array]:
-        """Who is there, positions (cubic Hermite), velocities, headings and ways walked."""
-        step = min(max(math.floor(second / STEP_S), self._newest - _KEPT + 1, 0), self._newest - 1)
-        s = min(max(second / STEP_S - step, 0.0), 1.0)
+    def at(self, seconds: Array) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, Array, Array, Array]:
+        """Who is there at which of the instants (k,): one row for each person at each instant, in order of instants.
+
+        Returns the index of the instant, the person, positions (cubic Hermite), velocities, headings and ways walked.
+        """
+        step = np.floor(seconds / STEP_S).astype(np.int64)
+        step = np.minimum(np.maximum(step, max(self._newest - _KEPT + 1, 0)), self._newest - 1)
         a, b = step % _KEPT, (step + 1) % _KEPT
-        who = np.flatnonzero(self._present[a] & self._present[b])
-        one, other = self._state[a, who], self._state[b, who]
+        instant, who = np.nonzero(self._present[a] & self._present[b])
+        s = np.clip(seconds / STEP_S - step, 0.0, 1.0)[instant, None]
+        one, other = self._state[a[instant], who], self._state[b[instant], who]
         rest = (1 - s) * one[:, 2:] + s * other[:, 2:]
         position = (
             (2 * s**3 - 3 * s**2 + 1) * one[:, :2]
@@ -482,14 +493,14 @@ class _History:
             + (3 * s**2 - 2 * s**3) * other[:, :2]
             + (s**3 - s**2) * STEP_S * other[:, 2:4]
         )
-        return who, position, rest[:, :2], rest[:, 2], rest[:, 3]
+        return instant, who, position, rest[:, :2], rest[:, 2], rest[:, 3]
 
 
-def _sway(who: NDArray[np.int64], second: float) -> Array:
+def _sway(who: NDArray[np.int64], seconds: Array) -> Array:
     """(k, 2) how far people who stand sway out of their place [m]: some millimetres at 0.2 to 0.5 Hz (Winter 1995)."""
     phase = np.add.outer(2.4 * who, [0.0, 1.6])
-    slow, quick = np.sin(2 * np.pi * 0.21 * second + phase), np.sin(2 * np.pi * 0.47 * second + 2.0 * phase)
-    return np.asarray(_SWAY * (slow + 0.5 * quick))
+    turn = 2 * np.pi * seconds[:, None]
+    return np.asarray(_SWAY * (np.sin(0.21 * turn + phase) + 0.5 * np.sin(0.47 * turn + 2.0 * phase)))
 
 
 def _fingerprint(seed: int, name: str) -> str:

@@ -57,7 +57,7 @@ def test_a_perfect_sensor_rounds_to_millimetres(store: Store) -> None:
     view = DepthRenderer(scene, sensor, PERFECT, np.random.default_rng(0))
     depth, _ = view.exact(everybody, stock, 1)
     image = view.render(everybody, stock, 1)
-    assert (image.stamp_ns, image.frame_id, image.encoding) == (7, "d01_optical_frame", "16UC1")
+    assert (image.stamp_ns, image.frame_id, image.encoding) == (7, f"{store.store_id}/d01_optical_frame", "16UC1")
     assert image.pixels.dtype == np.uint16
     near = np.isfinite(depth) & (depth >= sensor.model.min_range) & (depth <= sensor.model.max_range)
     assert np.abs(image.pixels[near] / 1e3 - depth[near]).max() < 0.00051

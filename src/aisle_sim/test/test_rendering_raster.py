@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aisle_core.store import DepthSensor, Mount, Store, load_store
+from aisle_core.store.frames import optical_pose
 from aisle_sim.physical import Carried, People, Piece, Place, Resting
 from aisle_sim.rendering import meshes
 from aisle_sim.rendering.depth_image import NOTHING, DepthRenderer
 from aisle_sim.rendering.meshes import Shapes, Topology
 from aisle_sim.rendering.params import DepthParams
-from aisle_sim.rendering.pinhole import View, camera_info, optical_pose, pinhole, reaching
+from aisle_sim.rendering.pinhole import View, camera_info, pinhole, reaching
 from aisle_sim.rendering.raster import draw
 from aisle_sim.rendering.scene import Scene
 
@@ -263,10 +264,10 @@ def test_the_optical_frame_follows_the_mount() -> None:
     np.testing.assert_allclose(pose @ [0, 0, 1, 1], [0, 0, 2, 1], atol=1e-12)
     np.testing.assert_allclose(pose @ [0, -1, 0, 1], [1, 0, 3, 1], atol=1e-12)
     np.testing.assert_allclose(pose @ [1, 0, 0, 1], [0, -1, 3, 1], atol=1e-12)
-    info = camera_info(camera(DOWN))
+    info = camera_info("corner", camera(DOWN))
     assert (info.width, info.height, info.cx, info.cy) == (640, 480, 319.5, 239.5)
     assert info.fx == info.fy == pytest.approx(320 / math.tan(0.7))
-    assert info.frame_id == "c01_optical_frame"
+    assert info.frame_id == "corner/c01_optical_frame"
 
 
 def test_nobody_and_nothing_can_be_drawn(store: Store) -> None:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from aisle_contract.interfaces import COLOR_IMAGE, DEPTH_IMAGE, TOPICS, source_of
+from aisle_contract.interfaces import (
+    COLOR_IMAGE,
+    DEPTH_IMAGE,
+    END_OF_STREAM,
+    ITEM_EVIDENCE,
+    TICK,
+    TOPICS,
+    source_of,
+)
 from aisle_contract.sites import topic_names
 from aisle_contract.truth import TruthCart, TruthPeople
 from aisle_core.errors import AisleError
@@ -41,8 +49,10 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 def same(one: Arrival, other: Arrival) -> bool:
     if isinstance(one.item, Image):
-        return one[:2] == other[:2] and one.item.stamp_ns == other.item.stamp_ns and bool(
-            (one.item.pixels == other.item.pixels).all()
+        return (
+            one[:2] == other[:2]
+            and one.item.stamp_ns == other.item.stamp_ns
+            and bool((one.item.pixels == other.item.pixels).all())
         )
     mass, other_mass = getattr(one.item, "mass", None), getattr(other.item, "mass", None)
     if mass is not None:
@@ -75,12 +85,25 @@ def test_a_bag_holds_every_stream_without_gaps_and_no_truth(tmp_path: Path, stor
     wanted = {
         f"/{store.store_id}/{name}"
         for topic in TOPICS
-        if ("device" in topic.publishers or topic.name in ("tick", "end_of_stream")) and "sensor_msgs" not in topic.type
+        if "device" in topic.publishers or topic in (TICK, END_OF_STREAM)
         for name in topic_names(topic, store)
-    } - {f"/{store.store_id}/item_evidence"}
+        if topic not in (DEPTH_IMAGE, COLOR_IMAGE, ITEM_EVIDENCE)
+    }
     assert names == wanted
     receipts = read_truth(tmp_path / "bag" / "truth.jsonl").receipts()
     assert {sku for bought in receipts.values() for sku in bought}
+
+
+def test_images_rendered_by_two_processes_are_those_of_one(tmp_path: Path, scenario: Scenario, monkeypatch) -> None:
+    for name, cores in (("one", {0}), ("two", {0, 1})):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, cores=cores: cores)
+        (tmp_path / name).mkdir()
+        write_bag(tmp_path / name / "bag", SITE, scenario, 1, ("depth",))
+    one, two = (everything(tmp_path / name) for name in ("one", "two"))
+    assert one == two
+    with BagReader(tmp_path / "two" / "bag") as bag:
+        counts = {topic.name: topic.count for topic in bag.topics if topic.name.endswith("depth/image_rect")}
+    assert len(counts) == 4 and min(counts.values()) > 30
 
 
 def test_what_it_says_does_not_depend_on_how_it_is_asked(scenario: Scenario) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from .model import Mount, Store
+from .model import Camera, DepthSensor, Mount, Store
 
 _BODY_OF_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 """Columns: the optical axes (x right, y down, z forward) in the body frame (x forward, y left, z up)."""
@@ -45,15 +45,16 @@ def static_frames(store: Store) -> list[Frame]:
         )
         for fixture in store.fixtures
     ]
-    devices = [
+    devices: tuple[DepthSensor | Camera, ...] = (*store.depth_sensors, *store.cameras)
+    sensors = [
         Frame(
             optical_frame(store.store_id, device.device_id),
             device.pose[:3],
             _quaternion(Rotation.from_matrix(optical_pose(device.pose)[:3, :3])),
         )
-        for device in (*store.depth_sensors, *store.cameras)
+        for device in devices
     ]
-    return fixtures + devices
+    return fixtures + sensors
 
 
 def _quaternion(rotation: Rotation) -> tuple[float, float, float, float]:

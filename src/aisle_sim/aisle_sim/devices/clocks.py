@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from enum import Enum
@@ -86,14 +87,14 @@ class Captures:
         self._due_ns = clock.start_ns + int(rng.uniform(_EARLIEST, 1.0 + _EARLIEST) * self._period_ns) + 1
         self._planned: deque[tuple[int, int]] = deque()
 
+    def due(self, to_ns: int) -> list[int]:
+        """True times of what ``until`` will return."""
+        while not self._planned or self._planned[-1][0] <= to_ns:
+            due_ns = self._due_ns + self._period_ns * np.arange(_PLANNED, dtype=np.int64)
+            self._due_ns += self._period_ns * _PLANNED
+            self._planned.extend(self._clock.captures(due_ns, self._period_ns, self._latency_ms))
+        return [true_ns for true_ns, _ in itertools.takewhile(lambda one: one[0] <= to_ns, self._planned)]
+
     def until(self, to_ns: int) -> list[tuple[int, int]]:
         """(true time, arrival) of every capture up to that time that was not returned before."""
-        found: list[tuple[int, int]] = []
-        while True:
-            if not self._planned:
-                due_ns = self._due_ns + self._period_ns * np.arange(_PLANNED, dtype=np.int64)
-                self._due_ns += self._period_ns * _PLANNED
-                self._planned.extend(self._clock.captures(due_ns, self._period_ns, self._latency_ms))
-            if self._planned[0][0] > to_ns:
-                return found
-            found.append(self._planned.popleft())
+        return [self._planned.popleft() for _ in self.due(to_ns)]

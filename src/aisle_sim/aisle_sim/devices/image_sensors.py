@@ -45,7 +45,7 @@ class Renderer(Protocol):
 
 
 class ImageSensor:
-    """A device that takes images at an even rate; each arrives with its pinhole just before it.
+    """A device that takes images at an even rate; its pinhole is sent once, when the device starts.
 
     While ``enabled`` is False nothing is drawn or sent, but time, jitter and latency go on, so that an image does not
     depend on whether those before it were wanted. Goods are drawn as they rest when ``advance`` is called.
@@ -59,23 +59,28 @@ class ImageSensor:
         self.image_name, self._info_name = (topic.of(device.zone, device.device_id) for topic in (image, info))
         self.enabled = True
         self._renderer, self._clock = renderer, clock
-        self._info: CameraInfo = camera_info(device)
+        start_ns = clock.device_stamp(clock.start_ns)
+        self._info: CameraInfo = replace(camera_info(store.store_id, device), stamp_ns=start_ns)
         self._captures = Captures(clock, device.model.rate_hz, clock.latency(kind, store), rng)
+
+    def due(self, to_ns: int) -> list[int]:
+        """Instants at which it will look at the world."""
+        return self._captures.due(to_ns)
 
     def advance(self, to_ns: int, world: Visible) -> list[Arrival]:
         """Every image that is taken by ``to_ns``."""
         taken = self._captures.until(to_ns)
         if not self.enabled:
             return []
-        return [item for true_ns, arrival_ns in taken for item in self._image(true_ns, arrival_ns, world)]
+        return [self._image(true_ns, arrival_ns, world) for true_ns, arrival_ns in taken]
 
-    def _image(self, true_ns: int, arrival_ns: int, world: Visible) -> list[Arrival]:
-        stamp_ns = self._clock.device_stamp(true_ns)
+    def info(self) -> Arrival:
+        """The pinhole, as it is sent at the start."""
+        return Arrival(self._clock.start_ns, self._info_name, self._info)
+
+    def _image(self, true_ns: int, arrival_ns: int, world: Visible) -> Arrival:
         image = self._renderer.render(world.people(true_ns), world.resting, world.resting_revision)
-        return [
-            Arrival(arrival_ns, self._info_name, replace(self._info, stamp_ns=stamp_ns)),
-            Arrival(arrival_ns, self.image_name, replace(image, stamp_ns=stamp_ns)),
-        ]
+        return Arrival(arrival_ns, self.image_name, replace(image, stamp_ns=self._clock.device_stamp(true_ns)))
 
 
 class DepthImageSensor(ImageSensor):

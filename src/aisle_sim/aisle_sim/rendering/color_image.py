@@ -8,13 +8,13 @@ import numba
 import numpy as np
 
 from aisle_core.store import Camera
+from aisle_core.store.frames import optical_frame
 from aisle_core.types import Image
 from aisle_sim.physical import People, Resting
 
 from .meshes import shaded
 from .noise import BANK_SIDE, mixed, noise_bank, start_in_bank
 from .params import ColorParams
-from .pinhole import frame_id
 from .scene import Canvas, Scene
 
 OUTSIDE = 0x2E2B28
@@ -26,7 +26,7 @@ class ColorRenderer:
 
     def __init__(self, scene: Scene, camera: Camera, params: ColorParams, rng: np.random.Generator) -> None:
         self._canvas = Canvas(scene, camera, shaded, OUTSIDE)
-        self._frame_id = frame_id(camera)
+        self._frame_id = optical_frame(scene.store_id, camera.device_id)
         self._key = int(rng.integers(2**63))
         self._bank = noise_bank(camera.model.width, 0.0)
         gain = np.array(params.white_balance) * (1 + params.white_balance_stddev * rng.standard_normal(3))

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle_core.store import DepthSensor
+from aisle_core.store.frames import optical_frame
 from aisle_core.types import Image
 from aisle_sim.physical import People, Resting
 
 from .meshes import Indices, Shapes
 from .noise import BANK_SIDE, mixed, noise_bank, start_in_bank, uniform
 from .params import DepthParams
-from .pinhole import frame_id
 from .scene import Canvas, Scene
 
 NOTHING = -1
@@ -31,9 +31,11 @@ class DepthRenderer:
 
     def __init__(self, scene: Scene, sensor: DepthSensor, params: DepthParams, rng: np.random.Generator) -> None:
         self._canvas = Canvas(scene, sensor, _object_ids, NOTHING)
-        self._frame_id = frame_id(sensor)
+        self._frame_id = optical_frame(scene.store_id, sensor.device_id)
         self._key = int(rng.integers(2**63))
         model = sensor.model
+        self._still_valid = np.zeros((model.height, model.width), np.float32)
+        self._still_count = 0
         self._bank = noise_bank(model.width, params.noise_smoothness_px)
         fx, fy, cx, cy = self._canvas.view.intrinsics
         lateral_px = params.lateral_stddev * fx
@@ -69,9 +71,14 @@ class DepthRenderer:
     def render(self, people: People, resting: Sequence[Resting], resting_revision: int) -> Image:
         """The frame at ``people.stamp_ns``, 16UC1; the goods are drawn anew where they changed with the revision."""
         inverse, _ = self._canvas.render(people, resting, resting_revision)
-        pixels = np.empty(inverse.shape, np.uint16)
+        still, intrinsics, constants = self._canvas.still_inverse, self._intrinsics, self._constants
+        if self._still_count != self._canvas.still_count:
+            self._still_count = self._canvas.still_count
+            _validity(still, still + np.float32(1), self._still_valid, intrinsics, constants, self._still_valid)
+        pixels, valid = np.empty(inverse.shape, np.uint16), np.empty(inverse.shape, np.float32)
+        _validity(inverse, still, self._still_valid, intrinsics, constants, valid)
         key = np.uint64((self._key + people.stamp_ns) % 2**64)
-        _measure(inverse, pixels, self._intrinsics, self._constants, self._bank, key)
+        _measure(inverse, valid, pixels, constants, self._bank, key)
         return Image(people.stamp_ns, self._frame_id, "16UC1", pixels)
 
 
@@ -105,28 +112,55 @@ def _usable(here, above, below, valid, v, intrinsics, constants):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _measure(inverse, pixels, intrinsics, constants, bank, key):
-    """Depth [mm] from inverse depth; see ``DepthParams`` for what each error is."""
-    (
-        base, growth, distance, scale, step, shift, _, _, _, _, invalid, lateral, least, most,
-    ) = constants  # fmt: skip
+def _valid_row(inverse, row, valid, intrinsics, constants):
+    """Share of readings of one row that edges, grazing angles and the shadow of the baseline leave."""
     height, width = inverse.shape
     _, fy, _, cy = intrinsics
+    here, shift = inverse[row], constants[5]
+    above, below = inverse[max(row - 1, 0)], inverse[min(row + 1, height - 1)]
+    _usable(here, above, below, valid, (np.float32(row) - cy) / fy, intrinsics, constants)
+    nearest = np.float32(width)
+    for column in range(width - 1, -1, -1):
+        seen_at = np.float32(column) - shift * here[column]
+        if seen_at >= nearest:
+            valid[column] = 0
+        nearest = min(nearest, seen_at)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _validity(inverse, still, still_valid, intrinsics, constants, valid):
+    """(h, w) share of readings that are left; rows that show, with their neighbours, the still background are known."""
+    height, width = inverse.shape
+    moved_above, moved = False, False
+    for row in range(height + 1):
+        moved_below = False
+        if row < height:
+            for column in range(width):
+                if inverse[row, column] != still[row, column]:
+                    moved_below = True
+                    break
+        if row > 0:
+            if moved_above or moved or moved_below:
+                _valid_row(inverse, row - 1, valid[row - 1], intrinsics, constants)
+            else:
+                valid[row - 1] = still_valid[row - 1]
+        moved_above, moved = moved, moved_below
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _measure(inverse, usable, pixels, constants, bank, key):
+    """Depth [mm] from inverse depth and the share of readings left; see ``DepthParams`` for what each error is."""
+    (
+        base, growth, distance, scale, step, _, _, _, _, _, invalid, lateral, least, most,
+    ) = constants  # fmt: skip
+    height, width = inverse.shape
     zero, one, nearly_nothing = np.float32(0), np.float32(1), np.float32(1e-3)
     start = mixed(key, 0)
     sign = np.float32(1 if start & np.uint64(1) else -1)
     first_row, first_column = start_in_bank(start)
-    valid, moved, depths = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
+    moved, depths = np.empty(width, np.float32), np.empty(width, np.float32)
     for row in range(height):
-        here = inverse[row]
-        above, below = inverse[max(row - 1, 0)], inverse[min(row + 1, height - 1)]
-        _usable(here, above, below, valid, (np.float32(row) - cy) / fy, intrinsics, constants)
-        nearest = np.float32(width)
-        for column in range(width - 1, -1, -1):
-            seen_at = np.float32(column) - shift * here[column]
-            if seen_at >= nearest:
-                valid[column] = 0
-            nearest = min(nearest, seen_at)
+        here, valid = inverse[row], usable[row]
         read = here
         if lateral > 0:
             read = moved

@@ -12,18 +12,15 @@ from typing import NamedTuple
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from aisle_core.store.model import Camera, CameraModel, DepthModel, DepthSensor, Mount
+from aisle_core.store.frames import optical_frame, optical_pose
+from aisle_core.store.model import Camera, CameraModel, DepthModel, DepthSensor
 from aisle_core.types import CameraInfo
 
 Array = NDArray[np.float64]
 
 NEAR = 0.01
 """Nothing closer than this along the optical axis is drawn [m]."""
-
-_OPTICAL_AXES = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
-"""Columns: the optical x, y, z axes in the body frame (REP-103)."""
 
 
 def pinhole(model: DepthModel | CameraModel) -> tuple[float, float, float, float]:
@@ -32,24 +29,11 @@ def pinhole(model: DepthModel | CameraModel) -> tuple[float, float, float, float
     return focal, focal, (model.width - 1) / 2, (model.height - 1) / 2
 
 
-def optical_pose(mount: Mount) -> Array:
-    """(4, 4) transform of points in the optical frame into map."""
-    pose = np.eye(4)
-    pose[:3, :3] = Rotation.from_euler("xyz", [mount.roll, mount.pitch, mount.yaw]).as_matrix() @ _OPTICAL_AXES
-    pose[:3, 3] = mount.x, mount.y, mount.z
-    return pose
-
-
-def frame_id(device: DepthSensor | Camera) -> str:
-    """Name of the device's optical frame."""
-    return f"{device.device_id}_optical_frame"
-
-
-def camera_info(device: DepthSensor | Camera) -> CameraInfo:
+def camera_info(store_id: str, device: DepthSensor | Camera) -> CameraInfo:
     """The pinhole of the device as it is published, with stamp 0."""
     model = device.model
     fx, fy, cx, cy = pinhole(model)
-    return CameraInfo(0, frame_id(device), model.width, model.height, fx, fy, cx, cy)
+    return CameraInfo(0, optical_frame(store_id, device.device_id), model.width, model.height, fx, fy, cx, cy)
 
 
 @numba.njit(cache=True, nogil=True)

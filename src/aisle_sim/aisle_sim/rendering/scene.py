@@ -79,6 +79,7 @@ class Scene:
     """The shapes of one store, shared by all of its sensors."""
 
     def __init__(self, store: Store) -> None:
+        self.store_id = store.store_id
         still = [meshes.floor(store.floor)]
         blocks = [_furniture(fixture, meshes.FIXTURES + i) for i, fixture in enumerate(store.fixtures)]
         rows = [row for rows in blocks for row in rows]
@@ -175,7 +176,9 @@ class Canvas:
         self.view = View(device)
         self._planes = self.view.planes(self.view.whole)
         shape = self.view.height, self.view.width
-        self._still_inverse, self._still_values = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+        self.still_inverse, self._still_values = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+        self.still_count = 0
+        """Grows when the background is drawn anew, in ``still_inverse`` [1/m]."""
         self._inverse, self._values = scene.scratch(shape)
         self._seen: int | None = None
 
@@ -188,13 +191,14 @@ class Canvas:
         windows = [self.view.whole] if changes is None else [self.view.window_of(*sphere) for sphere in changes]
         for window in windows:
             if window.left < window.right and window.top < window.bottom:
+                self.still_count += 1
                 part = np.s_[window.top : window.bottom, window.left : window.right]
-                self._still_inverse[part] = 0
+                self.still_inverse[part] = 0
                 self._still_values[part] = self._nothing
                 planes = self._planes if window == self.view.whole else self.view.planes(window)
                 for rester in self._scene.resters:
-                    self._draw(rester.seen(planes), window, self._still_inverse, self._still_values)
-        np.copyto(self._inverse, self._still_inverse)
+                    self._draw(rester.seen(planes), window, self.still_inverse, self._still_values)
+        np.copyto(self._inverse, self.still_inverse)
         np.copyto(self._values, self._still_values)
         near = reaching(self._planes, *meshes.extents(people))
         for shapes in self._scene.moving(people, near):
