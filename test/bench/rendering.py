@@ -178,7 +178,7 @@ def draw_pictures(store: Store, folder: Path) -> None:
     figure.savefig(folder / "depth_market.png", dpi=90)
     eye = camera(Mount(5.0, 1.9, 2.6, 0.0, 0.42, math.pi / 2), 640, 480, 1.25)
     image = ColorRenderer(scene, eye, ColorParams(), np.random.default_rng(1)).render(everybody, stock, 1)
-    cv2.imwrite(str(folder / "color_market.png"), image.pixels)
+    cv2.imwrite(str(folder / "color_market.jpg"), image.pixels)
 
 
 def main(argv: list[str]) -> int:

@@ -38,6 +38,7 @@ TAIL_NS = 4_000_000_000
 TICK_PERIOD_NS = 100_000_000
 TRUTH_PERIOD_NS = 100_000_000
 
+Looking = ScaleSensor | OraclePoseSensor | ImageSensor
 Truth = TruthPeople | TruthEvent | TruthCart
 Entry = tuple[int, int, int, Arrival]
 """Time of arrival, number of the device, count of the device: the order of arrivals is total."""
@@ -90,12 +91,14 @@ class Simulation:
         self._gates = [
             GateSensor(store, one, params.gates, clock(one.lane_id), random(one.lane_id)) for one in store.lanes
         ]
+        poses = [
+            OraclePoseSensor(store, one, params.poses, clock(one.device_id), random(one.device_id))
+            for one in store.pose_sources
+        ]
+        self._always_looking: list[Looking] = [*self._scales, *poses]
         sensors: list[Sensor] = [
             *self._scales,
-            *(
-                OraclePoseSensor(store, one, params.poses, clock(one.device_id), random(one.device_id))
-                for one in store.pose_sources
-            ),
+            *poses,
             *self._gates,
             *self._images.values(),
         ]
@@ -123,6 +126,7 @@ class Simulation:
             if name in names and not sensor.enabled:
                 sensor.advance(self._now_ns, self.world)
             sensor.enabled = name in names
+        self._looking = self._always_looking + [sensor for sensor in self._images.values() if sensor.enabled]
         self._speaking = [
             (index, sensor) for index, (sensor, image) in enumerate(self._sensors) if image is None or image.enabled
         ]
@@ -131,6 +135,7 @@ class Simulation:
         """Say nothing but the images of these topics: a twin with the same arguments says the rest."""
         self.want(names)
         self._pending.clear()
+        self._looking = self._looking[len(self._always_looking) :]
         self._speaking = [(index, sensor) for index, sensor in self._speaking if self._sensors[index][1] is not None]
 
     def advance(self, to_ns: int) -> list[Arrival]:
@@ -183,7 +188,10 @@ class Simulation:
         events = self.world.take_gate_events()
         for gate in self._gates:
             gate.add(events)
-        self.world.foresee([due for image in self._images.values() if image.enabled for due in image.due(to_ns)])
+        looks = {due for sensor in self._looking for due in sensor.due(to_ns)}
+        if self._truth_ns <= to_ns:
+            looks.add(self._truth_ns)
+        self.world.foresee(sorted(looks))
         for index, sensor in self._speaking:
             for arrival in sensor.advance(to_ns, self.world):
                 heapq.heappush(self._pending, (arrival.arrival_ns, index, self._counts[index], arrival))

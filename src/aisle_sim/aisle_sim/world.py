@@ -148,6 +148,9 @@ class World:
 
     def foresee(self, stamps_ns: Sequence[int]) -> None:
         """Work out ``people`` at all these instants at once, which costs little more than one."""
+        stamps_ns = [stamp_ns for stamp_ns in stamps_ns if stamp_ns not in self._known]
+        if not stamps_ns:
+            return
         self._known |= zip(stamps_ns, self._people(stamps_ns), strict=True)
         for stamp_ns in list(self._known)[: -_KNOWN - len(stamps_ns)]:
             del self._known[stamp_ns]

@@ -69,6 +69,10 @@ class OraclePoseSensor:
         self._errors: dict[str, Array] = {}
         self._before: People | None = None
 
+    def due(self, to_ns: int) -> list[int]:
+        """Instants at which it will look at the world."""
+        return self._captures.due(to_ns)
+
     def advance(self, to_ns: int, world: HasPeople) -> list[Arrival]:
         """Every frame that is taken by ``to_ns``."""
         return [

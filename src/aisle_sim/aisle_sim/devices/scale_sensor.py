@@ -240,6 +240,10 @@ class ScaleSensor:
                 self._waiting.append(load)
         self._waiting.sort(key=lambda load: (load.stamp_ns, self._columns[load.plate_id], load.mass))
 
+    def due(self, to_ns: int) -> list[int]:
+        """The instant at which it will look at the world for the next block."""
+        return [self._look_ns()] if self._due_ns <= to_ns else []
+
     def advance(self, to_ns: int, world: HasPeople) -> list[Arrival]:
         """Every block whose last sample is taken by ``to_ns``."""
         arrivals = []
@@ -255,6 +259,10 @@ class ScaleSensor:
         self._stamp_ns = stamp_ns
         self._due_ns = self._clock.true_time(stamp_ns + (BLOCK - 1) * SAMPLE_PERIOD_NS)
 
+    def _look_ns(self) -> int:
+        first_ns = self._clock.true_time(self._stamp_ns)
+        return first_ns - (first_ns - self._clock.start_ns) % _LOOK_NS
+
     def _layout(self) -> Arrival:
         gateway, start_ns = self._gateway, self._clock.start_ns
         plate_ids = tuple(plate.plate_id for plate in self.plates)
@@ -266,8 +274,7 @@ class ScaleSensor:
         gateway = self._gateway
         first_ns = self._clock.true_time(self._stamp_ns)
         time: Array = (first_ns - self._clock.start_ns) * 1e-9 + _PERIOD * np.arange(BLOCK, dtype=np.float64)
-        look_ns = first_ns - (first_ns - self._clock.start_ns) % _LOOK_NS
-        mass = self._mass(time, last_ns, world.people(look_ns))
+        mass = self._mass(time, last_ns, world.people(self._look_ns()))
         issue_ns = round(self._params.issue_ms.draw_one(self._rng) * MS)
         readings = ScaleReadings(
             stamp_ns=self._stamp_ns,
