@@ -17,9 +17,12 @@ Seconds = NDArray[np.float64]
 
 
 def pick_to_cart(judged: Sequence[Judged], released_ns: Mapping[str, int]) -> Seconds:
-    """From the end of every found pick to the release of the decision about it [s]."""
+    """From the end of every found pick to the release of the decision about it [s].
+
+    What was decided while the hand still held it above the plate did not keep anybody waiting: 0.
+    """
     waits = [
-        released_ns[one.decision.cart_event_id] - one.event.end_ns
+        max(released_ns[one.decision.cart_event_id] - one.event.end_ns, 0)
         for one in judged
         if one.event is not None
         and one.decision is not None

@@ -1,0 +1,53 @@
+"""Which detection is whom: one assignment over all sensors, each person at most once per sensor."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
+from scipy.spatial import cKDTree
+
+Index = NDArray[np.intp]
+Array = NDArray[np.float64]
+
+
+def near(first: Array, second: Array, radius: float) -> tuple[Index, Index]:
+    """Pairs of points (n, 2) and (m, 2) within ``radius``: rows of both, in lexicographic order."""
+    if not len(first) or not len(second):
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    found = cKDTree(first).sparse_distance_matrix(cKDTree(second), radius, output_type="coo_matrix")
+    order = np.lexsort((found.col, found.row))
+    return found.row[order].astype(np.intp), found.col[order].astype(np.intp)
+
+
+def assign(rows: int, row: Index, column: NDArray[np.int64], cost: Array, alone: Array) -> Index:
+    """The assignment of least total cost (Jonker and Volgenant 1987, sparse).
+
+    row, column, cost (k,): the allowed pairs; alone (rows,): cost of a row without a column. Columns are any numbers.
+    Returns for each row the place of its pair among the k, -1 if it is alone.
+    """
+    chosen = np.full(rows, -1, dtype=np.intp)
+    useful = np.flatnonzero(cost < alone[row])
+    if not len(useful):
+        return chosen
+    contested, here = np.unique(row[useful], return_inverse=True)
+    columns, there = np.unique(column[useful], return_inverse=True)
+    lone = len(columns) + np.arange(len(contested))
+    graph_row = np.concatenate([here, np.arange(len(contested))])
+    graph_column = np.concatenate([there, lone])
+    value = np.concatenate([cost[useful], alone[contested]])
+    graph = csr_array((value - value.min() + 1.0, (graph_row, graph_column)), shape=(len(contested), lone[-1] + 1))
+    matched_row, matched_column = min_weight_full_bipartite_matching(graph)
+    key = here.astype(np.int64) * len(columns) + there
+    taken = matched_column < len(columns)
+    wanted = matched_row[taken].astype(np.int64) * len(columns) + matched_column[taken]
+    order = np.argsort(key, kind="stable")
+    chosen[contested[matched_row[taken]]] = useful[order[np.searchsorted(key[order], wanted)]]
+    return chosen
+
+
+def groups(count: int, first: Index, second: Index) -> Index:
+    """Connected components of ``count`` nodes under undirected edges: (count,) labels by the least node."""
+    graph = csr_array((np.ones(len(first)), (first, second)), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)

@@ -1,0 +1,85 @@
+"""People as points on the floor that keep their velocity: Kalman filters of many people at once.
+
+A state is (x, y, vx, vy) in map [m, m/s]. The velocity is disturbed by white noise (Bar-Shalom, Li, Kirubarajan:
+Estimation with Applications to Tracking and Navigation, 2001, section 6.2.2) and, of people out of sight, dies away, so
+that nobody coasts through the store.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def predict(mean: Array, covariance: Array, seconds: float, noise: Array, damping: Array) -> tuple[Array, Array]:
+    """States after ``seconds``.
+
+    mean (n, 4), covariance (n, 4, 4); noise (n,): power spectral density of the acceleration [m^2/s^3]; damping (n,):
+    rate at which the velocity dies away [1/s], above 0.
+    """
+    n = len(mean)
+    eye = np.eye(2)
+    kept = np.exp(-damping * seconds)
+    transition = np.zeros((n, 4, 4))
+    transition[:, :2, :2] = eye
+    transition[:, :2, 2:] = ((1.0 - kept) / damping)[:, None, None] * eye
+    transition[:, 2:, 2:] = kept[:, None, None] * eye
+    growth = np.kron([[seconds**3 / 3, seconds**2 / 2], [seconds**2 / 2, seconds]], eye)
+    covariance = transition @ covariance @ transition.transpose(0, 2, 1) + noise[:, None, None] * growth
+    return (transition @ mean[:, :, None])[:, :, 0], covariance
+
+
+def observed(mean: Array, covariance: Array, lag: Array) -> tuple[Array, Array]:
+    """Where states (m, 4) with covariance (m, 4, 4) were ``lag`` (m,) seconds ago: position (m, 2) and (m, 2, 2)."""
+    back = lag[:, None, None]
+    cross = covariance[:, :2, 2:]
+    spread = covariance[:, :2, :2] - back * (cross + cross.transpose(0, 2, 1)) + back**2 * covariance[:, 2:, 2:]
+    return mean[:, :2] - lag[:, None] * mean[:, 2:], spread
+
+
+def update(
+    mean: Array, covariance: Array, row: NDArray[np.intp], position: Array, spread: Array, lag: Array
+) -> tuple[Array, Array]:
+    """States after m measured positions, any number of each.
+
+    row (m,): the state that was measured; position (m, 2) with covariance spread (m, 2, 2), ``lag`` (m,) seconds ago.
+    All measurements enter at once, in information form.
+    """
+    order = np.argsort(row, kind="stable")
+    row, position, lag = row[order], position[order], lag[order]
+    weight = inverse(spread[order])
+    pull = (weight @ (position - mean[row, :2] + lag[:, None] * mean[row, 2:])[:, :, None])[:, :, 0]
+    back = lag[:, None, None]
+    information = np.empty((len(row), 4, 4))
+    information[:, :2, :2] = weight
+    information[:, :2, 2:] = information[:, 2:, :2] = -back * weight
+    information[:, 2:, 2:] = back**2 * weight
+    measured, first = np.unique(row, return_index=True)
+    gained = np.add.reduceat(information, first, axis=0)
+    pulled = np.add.reduceat(np.concatenate([pull, -lag[:, None] * pull], axis=1), first, axis=0)
+    mean, covariance = mean.copy(), covariance.copy()
+    after = np.linalg.inv(np.linalg.inv(covariance[measured]) + gained)
+    covariance[measured] = (after + after.transpose(0, 2, 1)) / 2
+    mean[measured] += (covariance[measured] @ pulled[:, :, None])[:, :, 0]
+    return mean, covariance
+
+
+def inverse(matrices: Array) -> Array:
+    """Of symmetric (n, 2, 2) matrices."""
+    adjugate = np.empty_like(matrices)
+    adjugate[:, 0, 0], adjugate[:, 1, 1] = matrices[:, 1, 1], matrices[:, 0, 0]
+    adjugate[:, 0, 1] = adjugate[:, 1, 0] = -matrices[:, 0, 1]
+    return adjugate / determinant(matrices)[:, None, None]
+
+
+def determinant(matrices: Array) -> Array:
+    """Of (n, 2, 2) matrices: (n,)."""
+    return np.asarray(matrices[:, 0, 0] * matrices[:, 1, 1] - matrices[:, 0, 1] * matrices[:, 1, 0])
+
+
+def surprise(error: Array, spread: Array) -> tuple[Array, Array]:
+    """Squared Mahalanobis distance (n,) of errors (n, 2), and minus the log of their Gaussian density [1/m^2]."""
+    distance = np.einsum("ni,nij,nj->n", error, inverse(spread), error)
+    return distance, 0.5 * distance + 0.5 * np.log(determinant(spread)) + np.log(2 * np.pi)
