@@ -617,3 +617,41 @@ def test_a_restored_checkout_goes_on_as_if_nothing_had_happened(story, data):
 def test_a_config_is_checked(key, value):
     with pytest.raises(ValueError, match=key):
         CheckoutConfig(**(CONFIG | {key: value}))
+
+
+def test_a_group_on_one_credential_has_one_visit_until_the_last_has_left():
+    run = Run(GATED_STORE).step(
+        tick(0),
+        credential(1, "in_1", "card"),
+        passage(1.2, "in_1", GateEventKind.UNLOCKED),
+        goes_in(2),
+        tracks(2.1, track(4, x=0.5, y=0.5, first=2.1)),
+        goes_in(3),
+        tracks(3.1, track(4, x=3.0, y=3.0, first=2.1), track(5, x=0.5, y=0.5, first=3.1)),
+        passage(4, "in_1", GateEventKind.LOCKED),
+        tick(6),
+        decided(7, take("a", 4, "cola", at=6), take("b", 5, "soap", at=6)),
+        tracks(8, track(4, x=9.0, y=0.6, first=2.1), track(5, x=3.0, y=3.0, first=3.1)),
+        goes_out(8.01),
+        decided(10),
+    )
+    assert run.receipts == [] and run.carts[-1].carts[0].track_ids == (4, 5)
+    run.step(
+        tracks(11, track(4, x=9.0, y=-3.0, first=2.1), track(5, x=9.0, y=0.6, first=3.1)), goes_out(11.01), decided(13)
+    )
+    receipt = run.receipt
+    assert (receipt.credential, receipt.track_ids, receipt.close_reason) == ("card", (4, 5), CloseReason.EXIT)
+    assert lines(receipt) == {"cola": 1, "soap": 1}
+    assert run.checkout.statistics()["entries_without_grant"] == 0
+
+
+def test_who_comes_in_after_the_lane_has_locked_is_not_of_the_group():
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "card"),
+        passage(1.2, "in_1", GateEventKind.UNLOCKED),
+        goes_in(2),
+        passage(3, "in_1", GateEventKind.LOCKED),
+        goes_in(3.2),
+    )
+    assert run.checkout.statistics()["entries_without_grant"] == 1
+    assert len(run.checkout.state().visits) == 1

@@ -53,6 +53,26 @@ def test_a_fault_takes_the_grant_away():
     assert step("in", Grant("c", 1100), GateEventKind.FAULT) == LaneStep(None)
 
 
-@pytest.mark.parametrize("kind", [GateEventKind.PASSAGE_OUT, GateEventKind.UNLOCKED, GateEventKind.LOCKED])
+@pytest.mark.parametrize("kind", [GateEventKind.PASSAGE_OUT, GateEventKind.LOCKED])
 def test_other_events_leave_the_grant(kind):
     assert step("both", Grant("c", 1100), kind) == LaneStep(Grant("c", 1100))
+
+
+def test_a_group_goes_in_on_one_credential_until_the_lane_locks():
+    grant = step("in", Grant("c", 1100), GateEventKind.UNLOCKED).grant
+    first = step("in", grant, GateEventKind.PASSAGE_IN)
+    second = step("in", first.grant, GateEventKind.PASSAGE_IN)
+    assert [one.entered.credential for one in (first, second)] == ["c", "c"]
+    assert (first.entered.used, second.entered.used) == (False, True)
+    assert step("in", second.grant, GateEventKind.LOCKED).grant is None
+
+
+def test_the_next_credential_is_granted_behind_a_group_and_outlives_its_lock():
+    used = Grant("c", 1100, unlocked=True, used=True)
+    granted = step("in", used, GateEventKind.CREDENTIAL, 1050, "d")
+    assert granted == LaneStep(Grant("d", 1150), ADMIT)
+    assert step("in", granted.grant, GateEventKind.LOCKED, 1060).grant == Grant("d", 1150)
+
+
+def test_a_lane_that_locks_before_anybody_came_takes_the_grant_back():
+    assert step("in", Grant("c", 1100, unlocked=True), GateEventKind.LOCKED) == LaneStep(None)

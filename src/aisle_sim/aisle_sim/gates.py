@@ -19,6 +19,9 @@ _OPEN_S = 8.0
 """How long an open lane waits for somebody."""
 _LOCK_AFTER_S = 1.2
 """After the last passage."""
+_SAFE = 0.9
+"""A lane does not close while somebody is this near to its line [m]: a safety sensor, as EN 17352 wants of barriers."""
+_SAFE_S = 0.2
 _SELF_GRANT_S = 0.3
 _HALF_TORSO = 0.17
 """A body interrupts the light barrier this far before and behind its middle [m]."""
@@ -58,6 +61,7 @@ class Gate:
         self._at = at
         self._sequence = 0
         self._lock_s = 0.0
+        self._occupied_s = -_SAFE_S
         self._pulsed: list[GateEventKind] = []
 
     def tap(self, second: float, credential: str) -> None:
@@ -96,6 +100,8 @@ class Gate:
                 self._at(second, partial(self._pass, second, kind))
         if not (here & (np.abs(now) < _HALF_TORSO)).any():
             self._pulsed.clear()
+        if (here & (np.abs(now) < _SAFE)).any():
+            self._occupied_s = end_s
         return passed
 
     def _pass(self, second: float, kind: GateEventKind) -> None:
@@ -114,7 +120,11 @@ class Gate:
         self._at(second, lambda: self._lock(second))
 
     def _lock(self, second: float) -> None:
-        if self.open and second == self._lock_s:
+        if not self.open or second != self._lock_s:
+            return
+        if second < self._occupied_s + _SAFE_S:
+            self._lock_at(second + _SAFE_S)
+        else:
             self.open = False
             self._tell(second, GateEventKind.LOCKED)
 

@@ -85,6 +85,8 @@ class _Visit:
     credential: str | None = None
     label: str | None = None
     track_ids: list[int] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
+    """Tracks that have gone out."""
     events: list[CartEvent] = field(default_factory=list)
     close_ns: int | None = None
     close_reason: CloseReason = CloseReason.UNKNOWN
@@ -119,6 +121,8 @@ class CheckoutState:
     waiting: dict[int, list[CartEvent]] = field(default_factory=dict)
     decided_ns: int = _BEFORE_ALL
     about_nobody: int = 0
+    sessions_of_lanes: dict[str, str] = field(default_factory=dict)
+    """Lane -> the visit that somebody last went in to there."""
     entries_without_grant: int = 0
     exits_without_visit: int = 0
 
@@ -126,7 +130,8 @@ class CheckoutState:
 class Checkout:
     """Opens, keeps and closes visits. Items come in the order of their stamps.
 
-    With lanes in the site, a visit opens when somebody goes in on a credential, and closes when its track goes out.
+    With lanes in the site, a visit opens when somebody goes in on a credential, is joined by all who go in on the same
+    one, and closes when the last of their tracks goes out.
     Without lanes it opens at a track's first sight and closes when the track ends. A receipt is given when the fusion
     has decided everything that settled until ``settle_ms`` after the visit closed.
     """
@@ -235,8 +240,11 @@ class Checkout:
         if event.kind is GateEventKind.PASSAGE_OUT:
             self._leave(lane.position, event.stamp_ns)
         elif result.entered is not None:
-            visit = self._open(event.stamp_ns, result.entered.credential)
-            state.entries.append(_Entry(visit.session_id, lane.lane_id, event.stamp_ns))
+            session_id = state.sessions_of_lanes.get(lane.lane_id, "") if result.entered.used else ""
+            if session_id not in state.visits:
+                session_id = self._open(event.stamp_ns, result.entered.credential).session_id
+            state.sessions_of_lanes[lane.lane_id] = session_id
+            state.entries.append(_Entry(session_id, lane.lane_id, event.stamp_ns))
         elif event.kind is GateEventKind.PASSAGE_IN:
             state.entries_without_grant += 1
         return () if result.command is None else (GateCommand(event.stamp_ns, 0, lane.lane_id, *result.command),)
@@ -249,7 +257,10 @@ class Checkout:
         visit = self._visit_of(track_id) if distance <= self._config.exit_distance else None
         if visit is None:
             self._state.exits_without_visit += 1
-        else:
+            return
+        visit.left.append(track_id)
+        coming = any(entry.session_id == visit.session_id for entry in self._state.entries)
+        if not coming and set(visit.left) >= set(visit.track_ids):
             self._close(visit, stamp_ns, CloseReason.EXIT)
 
     # --- visits
@@ -278,7 +289,9 @@ class Checkout:
 
     def _has_left(self, track_id: int) -> bool:
         visit = self._visit_of(track_id)
-        return visit.close_ns is not None if visit else track_id in self._state.session_of
+        if visit is None:
+            return track_id in self._state.session_of
+        return visit.close_ns is not None or track_id in visit.left
 
     def _bind_before(self, stamp_ns: int) -> None:
         """Find the tracks of older passages: least total distance in time and place over all that have none yet."""

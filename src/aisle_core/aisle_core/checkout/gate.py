@@ -1,11 +1,12 @@
-"""One lane of a gate: a credential grants one passage.
+"""One lane of a gate: a credential grants passage to one person, or to a group.
 
-The lane is idle until a credential is shown, granted until somebody goes in or the grant runs out, and idle again.
+The lane is idle until a credential is shown, granted until somebody goes in or the grant runs out, and idle again. A
+lane that tells when it opens and closes lets a group in on one credential: all who go in before it closes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..types import GateCommandKind, GateCommandReason, GateEvent, GateEventKind
@@ -15,17 +16,22 @@ Direction = Literal["in", "out", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The right of one person to go in, until ``expires_ns``."""
+    """The right to go in, until ``expires_ns``.
+
+    ``unlocked``: the lane has said that it is open. ``used``: somebody has gone in.
+    """
 
     credential: str | None
     expires_ns: int
+    unlocked: bool = False
+    used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LaneStep:
     """What one event means: the lane's new grant, the command to give, and who passed.
 
-    ``entered``: the grant that somebody used to go in.
+    ``entered``: the grant on which somebody went in, as it was before.
     """
 
     grant: Grant | None
@@ -42,19 +48,24 @@ def step(direction: Direction, grant: Grant | None, event: GateEvent, grant_time
     """Take one event of the lane.
 
     A credential is refused by a lane that leads out only, and while the last one still waits for its passage. A person
-    who goes in uses the grant up; a fault takes it away.
+    who goes in uses the grant up, unless the lane has said that it is open: then it lasts until the lane says that it
+    is closed. A fault takes it away.
     """
     grant = valid(grant, event.stamp_ns)
     match event.kind:
         case GateEventKind.CREDENTIAL:
             if direction == "out":
                 return LaneStep(grant, (GateCommandKind.REFUSE, GateCommandReason.EXIT_ONLY))
-            if grant is not None:
+            if grant is not None and not grant.used:
                 return LaneStep(grant, (GateCommandKind.REFUSE, GateCommandReason.BUSY))
             grant = Grant(event.credential, event.stamp_ns + grant_timeout_ns)
             return LaneStep(grant, (GateCommandKind.ADMIT, GateCommandReason.GRANTED))
-        case GateEventKind.PASSAGE_IN:
-            return LaneStep(None, entered=grant)
+        case GateEventKind.PASSAGE_IN if grant is not None:
+            return LaneStep(replace(grant, used=True) if grant.unlocked else None, entered=grant)
+        case GateEventKind.UNLOCKED if grant is not None:
+            return LaneStep(replace(grant, unlocked=True))
+        case GateEventKind.LOCKED if grant is not None:
+            return LaneStep(None if grant.unlocked else grant)
         case GateEventKind.FAULT:
             return LaneStep(None)
         case _:
