@@ -25,6 +25,8 @@ from aisle_core.store import load_store  # noqa: E402
 from aisle_nodes import qos  # noqa: E402
 from aisle_nodes.messages import CODEC, message_class  # noqa: E402
 from aisle_replay.truth import read_truth  # noqa: E402
+from aisle_sim.bag import write_bag  # noqa: E402
+from aisle_sim.scenarios import find_scenario  # noqa: E402
 
 TIMEOUT_S = 60.0
 
@@ -183,10 +185,13 @@ def test_a_bad_message_is_counted_and_the_next_good_one_is_used(observer: Observ
     assert values(status)["rejected"] == "1" and "odom" in status.message
 
 
-def test_a_store_runs_from_its_drivers(aisle, observer: Observer, corner_bag: Path) -> None:
-    aisle("launch", "store", "site:=corner", "namespace:=corner", f"bag:={corner_bag}")
-    receipts = observer.hear(interfaces.RECEIPTS, "/corner/receipts", 1)
-    assert receipts[0].credential in read_truth(corner_bag / "truth.jsonl").receipts()
+def test_a_store_runs_from_its_drivers(aisle, observer: Observer, tmp_path: Path) -> None:
+    bag, site = tmp_path / "bag", find_site("corner")
+    write_bag(bag, site, find_scenario("long_hold", load_store(site), seed=1, shoppers=1), seed=1)
+    aisle("launch", "store", "site:=corner", "namespace:=corner", f"bag:={bag}")
+    receipt = observer.hear(interfaces.RECEIPTS, "/corner/receipts", 1)[0]
+    true = read_truth(bag / "truth.jsonl").receipts()
+    assert {line.sku: line.quantity for line in receipt.lines} == true[receipt.credential]
 
 
 def test_two_stores_share_a_domain(observer: Observer, run, domain: dict[str, str]) -> None:

@@ -52,7 +52,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
         self._last: dict[str, tuple[str, bytes]] = {}
         self._time = self.announce(CLOCK)
         self._status = self.announce(REPLAY_STATUS)
-        self._readiness = Readiness(self.params.wait_for_nodes, self.get_namespace())
+        self._readiness = Readiness(self.params.wait_for_nodes, self.get_namespace(), list(self._routes.values()))
         self._flow = Flow(load_store(find_site(self.params.site)).latency)
         self._playhead = Playhead(self._bag.start_ns, self._bag.end_ns, self.params.rate, self.params.start_paused)
         self._seek(self._bag.start_ns + round(self.params.start_offset_s * 1e9))
@@ -98,7 +98,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
         if self._readiness.reached:
             self._play(now_ns)
         else:
-            self.complain(f"waiting for {', '.join(self._readiness.missing)}")
+            self.complain(f"waiting for {', '.join(self._readiness.missing) or 'links to the topics of the bag'}")
         position_ns = self._playhead.position_ns
         if now_ns >= self._next_clock_ns:
             self._next_clock_ns = now_ns + round(1e9 / self.params.clock_hz)

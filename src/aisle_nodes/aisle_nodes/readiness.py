@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from diagnostic_msgs.msg import DiagnosticArray
 
 from aisle_contract.interfaces import DIAGNOSTICS, END_OF_STREAM, published_by, subscribed_by
+from aisle_nodes.node_base import Output
+from aisle_replay.bag import registry_topic
 
 
 class Readiness:
     """Judged from the diagnostics: every node reports how many subscriptions its publishers are matched with."""
 
-    def __init__(self, nodes: Sequence[str], namespace: str) -> None:
-        """``nodes`` are awaited in ``namespace``."""
-        self._namespace = namespace
+    def __init__(self, nodes: Sequence[str], namespace: str, outputs: Sequence[Output] = ()) -> None:
+        """``nodes`` are awaited in ``namespace``, and their links to ``outputs``, the publishers of whoever waits."""
+        self._namespace, self._nodes, self._outputs = namespace, tuple(nodes), outputs
         self._missing = {node: self._links(node, nodes) for node in nodes}
 
     @property
     def reached(self) -> bool:
-        """All nodes are active and linked."""
-        return not self._missing
+        """All nodes are active and linked; once is enough."""
+        if self._outputs and not self._missing:
+            matched = {output.name: output.publisher.get_subscription_count() for output in self._outputs}
+            if self._linked(matched):
+                self._outputs = ()
+        return not self._missing and not self._outputs
 
     @property
     def missing(self) -> list[str]:
@@ -34,9 +40,23 @@ class Readiness:
             if links is None or status.hardware_id != self._namespace:
                 continue
             values = {pair.key: pair.value for pair in status.values}
-            linked = all(int(values.get(f"matched {topic}", 0)) >= count for topic, count in links.items())
-            if linked and values.get("state") == "active":
+            matched = {
+                key.removeprefix("matched "): int(value) for key, value in values.items() if key.startswith("matched ")
+            }
+            complete = all(matched.get(topic, 0) >= count for topic, count in links.items())
+            if complete and self._linked(matched) and values.get("state") == "active":
                 del self._missing[status.name]
+
+    def _linked(self, matched: Mapping[str, int]) -> bool:
+        """Whether every awaited node that listens to an output has found it; ``matched``: name -> subscriptions."""
+        return all(count >= self._listeners(name) for name, count in matched.items())
+
+    def _listeners(self, name: str) -> int:
+        """How many of the awaited nodes subscribe to a topic of a device; 0 for others, which ``_links`` knows."""
+        topic = registry_topic(f"{self._namespace}/{name}")
+        if topic is None or not topic.per_device:
+            return 0
+        return sum(topic in subscribed_by(node) for node in self._nodes)
 
     @staticmethod
     def _links(node: str, nodes: Sequence[str]) -> dict[str, int]:

@@ -1,11 +1,14 @@
 """The player starts when all nodes are active and linked, and not before."""
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("diagnostic_msgs.msg")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from aisle_nodes.node_base import Output
 from aisle_nodes.readiness import Readiness
 
 NODES = ["people_node", "tracker_node", "cart_fusion_node", "checkout_node", "results_node"]
@@ -52,6 +55,27 @@ def test_a_node_that_is_not_active_is_awaited(state):
     readiness = all_but("tracker_node")
     readiness.take(report("tracker_node", LINKS["tracker_node"], state))
     assert readiness.missing == ["tracker_node"]
+
+
+def test_the_topics_of_devices_must_have_been_found_too():
+    readiness = Readiness(["gate_node", "checkout_node"], "/demo")
+    readiness.take(report("checkout_node", {"receipts": 0, "carts": 0, "entrance/in1/gate_commands": 1}))
+    readiness.take(report("gate_node", {"entrance/in1/gate_events": 1, "entrance/in2/gate_events": 0}))
+    assert readiness.missing == ["gate_node"]
+    readiness.take(report("gate_node", {"entrance/in1/gate_events": 1, "entrance/in2/gate_events": 1}))
+    assert readiness.reached
+
+
+def test_the_links_of_whoever_waits_count_until_they_are_there():
+    counts = {"entrance/in1/gate_events": 0, "shop/g1/scale_readings": 0}
+    outputs = [Output(name, SimpleNamespace(get_subscription_count=lambda name=name: counts[name])) for name in counts]
+    readiness = Readiness(["checkout_node"], "/demo", outputs)
+    readiness.take(report("checkout_node", {"receipts": 0, "carts": 0}))
+    assert not readiness.reached and readiness.missing == []
+    counts["entrance/in1/gate_events"] = 1
+    assert readiness.reached
+    counts["entrance/in1/gate_events"] = 0
+    assert readiness.reached
 
 
 def test_too_few_links_are_awaited():
