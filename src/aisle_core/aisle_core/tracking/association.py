@@ -11,11 +11,18 @@ from scipy.spatial import cKDTree
 Index = NDArray[np.intp]
 Array = NDArray[np.float64]
 
+_FEW = 20_000
+"""Up to so many pairs are compared one by one sooner than by a tree."""
+
 
 def near(first: Array, second: Array, radius: float) -> tuple[Index, Index]:
     """Pairs of points (n, 2) and (m, 2) within ``radius``: rows of both, in lexicographic order."""
     if not len(first) or not len(second):
         return np.empty(0, np.intp), np.empty(0, np.intp)
+    if len(first) * len(second) <= _FEW:
+        x, y = first[:, :1] - second[:, 0], first[:, 1:] - second[:, 1]
+        row, column = np.nonzero(x**2 + y**2 <= radius**2)
+        return row, column
     found = cKDTree(first).sparse_distance_matrix(cKDTree(second), radius, output_type="coo_matrix")
     order = np.lexsort((found.col, found.row))
     return found.row[order].astype(np.intp), found.col[order].astype(np.intp)
@@ -29,6 +36,13 @@ def assign(rows: int, row: Index, column: NDArray[np.int64], cost: Array, alone:
     """
     chosen = np.full(rows, -1, dtype=np.intp)
     useful = np.flatnonzero(cost < alone[row])
+    if not len(useful):
+        return chosen
+    options = np.bincount(row[useful], minlength=rows)[row[useful]]
+    _, there, rivals = np.unique(column[useful], return_inverse=True, return_counts=True)
+    clear = (options == 1) & (rivals[there] == 1)
+    chosen[row[useful[clear]]] = useful[clear]
+    useful = useful[~clear]
     if not len(useful):
         return chosen
     contested, here = np.unique(row[useful], return_inverse=True)

@@ -61,7 +61,11 @@ def compare_tracks(tracks: Tracks, truth: Sequence[TruthPeople]) -> TrackCounts 
     true, seen = _true(people), _interpolated(tracks, stamps)
     if not len(true.frame):
         return None
-    data = _sequence(true, seen, len(stamps))
+    return evaluate(sequence(true, seen, len(stamps)))
+
+
+def evaluate(data: dict[str, Any]) -> TrackCounts:
+    """Counts of one ``sequence``."""
     return TrackCounts({name: metric.eval_sequence(data) for name, metric in _metrics().items()})
 
 
@@ -87,7 +91,7 @@ def pool(parts: Sequence[TrackCounts]) -> TrackScore:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sights:
+class Sights:
     """Who is where in which frame: ``frame``, ``who`` (n,) int64 and ``position`` (n, 2) [m], by frame."""
 
     frame: NDArray[np.int64]
@@ -95,20 +99,20 @@ class _Sights:
     position: NDArray[np.float64]
 
 
-def _true(people: Sequence[TruthPeople]) -> _Sights:
+def _true(people: Sequence[TruthPeople]) -> Sights:
     names = sorted({person.shopper for sample in people for person in sample.people})
     number = {name: i for i, name in enumerate(names)}
     frame = [i for i, sample in enumerate(people) for _ in sample.people]
     who = [number[person.shopper] for sample in people for person in sample.people]
     position = [person.position[:2] for sample in people for person in sample.people]
-    return _Sights(
+    return Sights(
         np.array(frame, dtype=np.int64),
         np.array(who, dtype=np.int64),
         np.array(position, dtype=np.float64).reshape(-1, 2),
     )
 
 
-def _interpolated(tracks: Tracks, stamps: NDArray[np.int64]) -> _Sights:
+def _interpolated(tracks: Tracks, stamps: NDArray[np.int64]) -> Sights:
     """Every track at the given instants, linear between sights that are near in time."""
     frames, whos, positions = [], [], []
     for who, track_id in enumerate(np.unique(tracks.track_id)):
@@ -124,13 +128,13 @@ def _interpolated(tracks: Tracks, stamps: NDArray[np.int64]) -> _Sights:
         whos.append(np.full(len(frame), who))
         positions.append(np.stack([np.interp(time, times, axis) for axis in position.T], axis=1))
     if not frames:
-        return _Sights(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 2)))
+        return Sights(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 2)))
     frame = np.concatenate(frames)
     order = np.argsort(frame, kind="stable")
-    return _Sights(frame[order], np.concatenate(whos)[order], np.concatenate(positions)[order])
+    return Sights(frame[order], np.concatenate(whos)[order], np.concatenate(positions)[order])
 
 
-def _sequence(true: _Sights, seen: _Sights, frames: int) -> dict[str, Any]:
+def sequence(true: Sights, seen: Sights, frames: int) -> dict[str, Any]:
     """The input of trackeval's metrics: ids and similarities frame by frame."""
     steps = np.arange(1, frames)
     gt_ids = np.split(true.who, np.searchsorted(true.frame, steps))

@@ -1,0 +1,93 @@
+"""Everybody the tracker follows, one row each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(slots=True, eq=False)
+class Population:
+    """n people as arrays, in the order of their first sight."""
+
+    track_id: NDArray[np.int64]
+    """(n,) from 1; 0 of those not believed in yet."""
+    mean: Array
+    """(n, 4) x, y, vx, vy in map [m, m/s]."""
+    covariance: Array
+    """(n, 4, 4)."""
+    origin: Array
+    """(n, 2) where each was seen first [m, map]."""
+    height: Array
+    """(n,) [m], NaN while unknown."""
+    height_variance: Array
+    """(n,) [m^2]."""
+    met: NDArray[np.int64]
+    """(n,) with whom each was so near lately that both may have been mistaken for each other; 0 with nobody."""
+    recent_height: Array
+    recent_variance: Array
+    """(n,) the height since then."""
+    first_ns: NDArray[np.int64]
+    seen_ns: NDArray[np.int64]
+    """(n,) stamps of the first and the last step with a detection."""
+    steps: NDArray[np.int64]
+    detections: NDArray[np.int64]
+    """(n,) how many steps with a detection, and how many detections there were."""
+    agreement: Array
+    """(n,) log-likelihood ratio of a person, whom all covering sensors see, to a ghost, which one sensor sees."""
+    absence: Array
+    """(n,) seconds unseen, in which the sensors that cover the place should have seen somebody."""
+    confidence: Array
+    """(n,) probability that the track is still the person with whom it began."""
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Nobody."""
+        return cls.born(np.empty((0, 4)), np.empty((0, 4, 4)), 0)
+
+    @classmethod
+    def born(cls, mean: Array, covariance: Array, stamp_ns: int) -> Self:
+        """People who are seen for the first time, before their detections are counted."""
+        n = len(mean)
+        stamps = np.full(n, stamp_ns, dtype=np.int64)
+        zeros = np.zeros(n, dtype=np.int64)
+        return cls(
+            track_id=zeros,
+            mean=mean,
+            covariance=covariance,
+            origin=mean[:, :2].copy(),
+            height=np.full(n, np.nan),
+            height_variance=np.full(n, np.nan),
+            met=zeros.copy(),
+            recent_height=np.full(n, np.nan),
+            recent_variance=np.full(n, np.nan),
+            first_ns=stamps,
+            seen_ns=stamps.copy(),
+            steps=zeros.copy(),
+            detections=zeros.copy(),
+            agreement=np.zeros(n),
+            absence=np.zeros(n),
+            confidence=np.ones(n),
+        )
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """A copy of some rows."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def copy(self) -> Self:
+        """An independent copy."""
+        return self.take(np.arange(len(self)))
+
+    def with_(self, others: Self) -> Self:
+        """These and others after them."""
+        return type(self)(
+            *(np.concatenate([getattr(self, field.name), getattr(others, field.name)]) for field in fields(self))
+        )
