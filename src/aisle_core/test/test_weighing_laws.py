@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 
 import numpy as np
@@ -71,10 +72,13 @@ def test_changes_add_up_to_what_is_left(seed: int) -> None:
     scene.coupling[:] = 0.0
     scene.add_noise()
     first_g = scene.load[:120].mean(axis=0)
+    moved_g = np.zeros(PLATES)
     for plate in range(PLATES):
         for turn in range(3):
             begin_s, item_g = 4.0 + 8.0 * turn + 0.3 * plate, scene.rng.uniform(60, 800)
-            match int(scene.rng.integers(4)):
+            deed = int(scene.rng.integers(4))
+            moved_g[plate] += item_g if deed < 2 else 3.0 * item_g
+            match deed:
                 case 0:
                     scene.pick(plate, begin_s, item_g)
                 case 1:
@@ -88,9 +92,9 @@ def test_changes_add_up_to_what_is_left(seed: int) -> None:
     for plate in range(PLATES):
         mine = [event for event in found if event.plate_id == f"p{plate}"]
         total_g = 1e3 * sum(event.mass_change for event in mine)
-        handled_g = sum(abs(event.mass_change) for event in mine) * 1e3
-        # Creep of up to 0.5 % a step is drift to the stage: it follows without an event.
-        assert abs(total_g - (last_g - first_g)[plate]) <= 10.0 + 0.01 * handled_g
+        stated_g = 1e3 * math.hypot(*(event.mass_change_stddev for event in mine))
+        # Creep of up to 0.5 % a step, there and back, is drift to the stage: it follows without an event.
+        assert abs(total_g - (last_g - first_g)[plate]) <= 5.0 + 4.0 * stated_g + 0.01 * moved_g[plate]
 
 
 @settings(max_examples=10, deadline=None)

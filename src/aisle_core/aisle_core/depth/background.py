@@ -71,6 +71,16 @@ def known_depth(store: Store, view: View) -> tuple[Floats, NDArray[np.bool_]]:
     return np.minimum(depth, _NEVER).astype(np.float32), furniture
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class BackgroundState:
+    """When it was learned last; per pixel (h * w,) depth [m], last reading [m], and periods that it stood still."""
+
+    learned_ns: int | None
+    depth: Floats
+    last: Floats
+    still: NDArray[np.int32]
+
+
 class Background:
     """Depth of the static scene per pixel.
 
@@ -91,9 +101,7 @@ class Background:
 
     def due(self, stamp_ns: int) -> bool:
         """Whether the scene should be learned from an image of this instant."""
-        return self._learned_ns is None or not (
-            0 <= stamp_ns - self._learned_ns < self._config.period_s * 1e9
-        )
+        return self._learned_ns is None or not (0 <= stamp_ns - self._learned_ns < self._config.period_s * 1e9)
 
     def learn(self, stamp_ns: int, depth: Floats, somebody: NDArray[np.bool_]) -> None:
         """Learn from readings (h * w,) [m] except where ``somebody`` (h * w,) is."""
@@ -115,6 +123,16 @@ class Background:
         self._depth[scene] = depth[scene]
         self._last = np.where(valid, depth, self._last)
         self._learned_ns = stamp_ns
+        self._set_limit()
+
+    def state(self) -> BackgroundState:
+        """What was learned so far."""
+        return BackgroundState(self._learned_ns, self._depth.copy(), self._last.copy(), self._still.copy())
+
+    def restore(self, state: BackgroundState) -> None:
+        """Go on where ``state()`` of a background of the same view was taken."""
+        self._learned_ns = state.learned_ns
+        self._depth, self._last, self._still = state.depth.copy(), state.last.copy(), state.still.copy()
         self._set_limit()
 
     def _tolerance(self, depth: Floats) -> Floats:

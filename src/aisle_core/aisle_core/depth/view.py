@@ -42,14 +42,12 @@ class View:
         values = np.array([info.fx, info.fy, info.cx, info.cy])
         if not np.isfinite(values).all() or min(info.fx, info.fy) <= 0 or min(info.width, info.height) < 8:
             raise AisleError(
-                f"{info.frame_id}: camera_info with fx {info.fx:g}, fy {info.fy:g} for {info.width}x{info.height} pixels "
+                f"{info.frame_id}: camera_info of {info.width}x{info.height} pixels, fx {info.fx:g}, fy {info.fy:g} "
                 "is no pinhole; publish the calibrated one"
             )
         self.info, self.pose = info, pose
         self.eye = pose[:3, 3].astype(np.float32)
-        u, v = np.meshgrid(
-            (np.arange(info.width) - info.cx) / info.fx, (np.arange(info.height) - info.cy) / info.fy
-        )
+        u, v = np.meshgrid((np.arange(info.width) - info.cx) / info.fx, (np.arange(info.height) - info.cy) / info.fy)
         optical = np.stack([u.ravel(), v.ravel(), np.ones(u.size)])
         self.rays: Floats = np.ascontiguousarray(pose[:3, :3] @ optical, np.float32)
         """(3, h * w), of length 1 along the optical axis."""

@@ -124,7 +124,7 @@ def coverage(store: Store, grid: Grid, ceiling: float | None = None) -> Coverage
     """Count the sensors per cell and plate; ``ceiling`` hangs all of them at this height instead of their own."""
     plates = list(store.plates.values())
     parts = _above(grid, grid.free, 0.0), _above(grid, grid.heads, HEAD_HEIGHT), openings(store, plates)
-    counts = _counts(_Bodies(store), _hung(store, ceiling), np.concatenate(parts))
+    counts = _counts(Bodies(store), _hung(store, ceiling), np.concatenate(parts))
     floor, head, plate = np.split(counts, np.cumsum([len(part) for part in parts])[:-1])
     on_floor, at_head = (np.full(grid.free.shape, -1) for _ in range(2))
     on_floor[grid.free], at_head[grid.heads] = floor, head
@@ -134,7 +134,7 @@ def coverage(store: Store, grid: Grid, ceiling: float | None = None) -> Coverage
 def required_ceiling(store: Store, grid: Grid, highest: float = 6.0) -> float | None:
     """Least height [m, in steps of 5 cm] at which the sensors leave no head unseen; None: not even at ``highest``."""
     heads = _above(grid, grid.heads, HEAD_HEIGHT)
-    bodies = _Bodies(store)
+    bodies = Bodies(store)
     for step in range(round(20 * HEAD_HEIGHT) + 1, round(20 * highest) + 1):
         hung = _hung(store, step / 20)
         if _counts(bodies, hung, heads[::_SAMPLE]).all() and _counts(bodies, hung, heads).all():
@@ -184,7 +184,7 @@ def _before(store: Store, plates: Sequence[Plate], along: float, before: float) 
     return points
 
 
-def _counts(bodies: _Bodies, sensors: Sequence[tuple[DepthModel, Array]], points: Array) -> NDArray[np.int64]:
+def _counts(bodies: Bodies, sensors: Sequence[tuple[DepthModel, Array]], points: Array) -> NDArray[np.int64]:
     """Number of depth sensors (n,) that see points (n, 3)."""
     counts = np.zeros(len(points), np.int64)
     tree = cKDTree(points[:, :2])
@@ -205,7 +205,7 @@ def _in_view(model: DepthModel, pose: Array, points: Array) -> Bools:
     return seen
 
 
-class _Bodies:
+class Bodies:
     """All bodies of a store as obstacles."""
 
     def __init__(self, store: Store) -> None:

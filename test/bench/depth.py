@@ -1,0 +1,256 @@
+"""People from depth in the simulated market: recall, precision, errors of heads and places, plates of hands, CPU."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+import typing
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from scipy.optimize import linear_sum_assignment
+
+from aisle_contract.interfaces import DEPTH_IMAGE
+from aisle_contract.sites import find_site
+from aisle_contract.truth import TruthEvent, TruthEventKind
+from aisle_core.depth import DepthPeople, DepthPeopleConfig, Shelves
+from aisle_core.store import Store, load_store
+from aisle_core.store.coverage import Bodies, coverage, floor_grid
+from aisle_core.store.frames import optical_frame, optical_pose
+from aisle_core.types import CameraInfo, Image, PersonDetections
+from aisle_sim.physical import JOINTS, People
+from aisle_sim.scenarios import find_scenario
+from aisle_sim.simulation import Simulation
+
+Array = NDArray[np.float64]
+
+VALUES = Path(__file__).parents[2] / "src" / "aisle_core" / "test" / "depth_people.yaml"
+SLOT_NS = 100_000_000
+ADULT = 1.45
+"""Least height of an adult [m]."""
+MATCH = 0.35
+"""A head that is found belongs to a true one at most so far away along the floor [m]."""
+OWNER = 0.5
+"""A detection belongs to the shopper of a pick if its place is at most so far from his [m]."""
+BEFORE_NS = 300_000_000
+"""Hands count from so long before the contact with the plate to so long after it."""
+APPROACH = 0.15
+"""[m]"""
+CROWN = 0.065
+"""From the middle of a head to its top, as a part of the height."""
+HEAD, LEFT_SHOULDER, RIGHT_SHOULDER = (JOINTS.index(name) for name in ("head", "left_shoulder", "right_shoulder"))
+
+
+class Found(NamedTuple):
+    """One true person who was found: error of head (3,) and place (2,) [m], their standard deviation, and slant."""
+
+    head: Array
+    place: Array
+    stddev: float
+    stoops: bool
+
+
+@dataclasses.dataclass
+class Result:
+    """What was measured."""
+
+    seen: dict[str, list[bool]] = dataclasses.field(default_factory=lambda: defaultdict(list))
+    """Group -> of each covered person and image whether he was found."""
+    slots: dict[tuple[int, str, int], list[bool]] = dataclasses.field(default_factory=dict)
+    """Seed, adult, slot of time -> whether some sensor covers him, whether some sensor found him."""
+    found: list[Found] = dataclasses.field(default_factory=list)
+    wrong: int = 0
+    empty: int = 0
+    """Detections while nobody was in the store."""
+    ranks: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=lambda: defaultdict(list))
+    """Group -> of each pick the rank of the true plate, and the columns between the best plate and the true one."""
+    ms: list[float] = dataclasses.field(default_factory=list)
+    large_ms: list[float] = dataclasses.field(default_factory=list)
+
+
+def read_config(cls: type, values: dict[str, Any]) -> Any:
+    """A configuration from plain values."""
+    hints = typing.get_type_hints(cls)
+    return cls(**{k: read_config(hints[k], v) if dataclasses.is_dataclass(hints[k]) else v for k, v in values.items()})
+
+
+class Judge:
+    """Runs one seed and writes down what is right."""
+
+    def __init__(self, store: Store, config: DepthPeopleConfig, seed: int, result: Result) -> None:
+        self.store, self.seed, self.result = store, seed, result
+        sensors = {optical_frame(store.store_id, sensor.device_id): sensor for sensor in store.depth_sensors}
+        self.stages = {frame: DepthPeople(config, store, sensor) for frame, sensor in sensors.items()}
+        self.large = {frame: DepthPeople(config, store, sensor) for frame, sensor in list(sensors.items())[7:9]}
+        self.poses = {frame: optical_pose(sensor.pose) for frame, sensor in sensors.items()}
+        self.infos: dict[str, CameraInfo] = {}
+        self.bodies = Bodies(store)
+        self.kept: list[tuple[int, PersonDetections, People]] = []
+
+    def image(self, image: Image, people: People) -> None:
+        """One image and who was there."""
+        info = self.infos[image.frame_id]
+        begin = time.process_time_ns()
+        batch = self.stages[image.frame_id].step(image, info)
+        self.result.ms.append((time.process_time_ns() - begin) / 1e6)
+        if image.frame_id in self.large:
+            pixels = cv2.resize(image.pixels, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+            sides = dict(width=2 * info.width, height=2 * info.height)
+            pinhole = dict(fx=2 * info.fx, fy=2 * info.fy, cx=2 * info.cx + 0.5, cy=2 * info.cy + 0.5)
+            twice = dataclasses.replace(info, **sides, **pinhole)
+            begin = time.process_time_ns()
+            self.large[image.frame_id].step(dataclasses.replace(image, pixels=pixels), twice)
+            self.result.large_ms.append((time.process_time_ns() - begin) / 1e6)
+        self.kept.append((image.stamp_ns, batch, people))
+        self._judge(image, info, batch, people)
+
+    def _judge(self, image: Image, info: CameraInfo, batch: PersonDetections, people: People) -> None:
+        count = len(people.names)
+        if not count:
+            self.result.empty += len(batch.detections)
+            self.result.wrong += len(batch.detections)
+            return
+        top = people.joints[:, HEAD] + np.outer(CROWN * people.height, (0.0, 0.0, 1.0))
+        heads = np.array([detection.head for detection in batch.detections]).reshape(-1, 3)
+        apart = np.linalg.norm(top[:, None, :2] - heads[None, :, :2], axis=-1)
+        rows, columns = linear_sum_assignment(np.minimum(apart, 1.0))
+        near = apart[rows, columns] < MATCH
+        rows, columns = rows[near], columns[near]
+        self.result.wrong += len(heads) - len(rows)
+        for row, column in zip(rows, columns, strict=True):
+            detection = batch.detections[column]
+            place = np.array(detection.position[:2]) - people.position[row]
+            stoops = bool(people.height[row] - top[row, 2] > 0.15)
+            self.result.found.append(
+                Found(heads[column] - top[row], place, detection.position_covariance[0] ** 0.5, stoops)
+            )
+        covered = self._covers(image.frame_id, info, people)
+        slot = image.stamp_ns // SLOT_NS
+        for row in range(count):
+            adult = people.height[row] >= ADULT
+            hit = row in rows
+            if covered[row]:
+                self.result.seen["adults" if adult else "children"].append(hit)
+            if adult:
+                entry = self.result.slots.setdefault((self.seed, people.names[row], slot), [False, False])
+                entry[0] |= bool(covered[row])
+                entry[1] |= hit
+
+    def _covers(self, frame: str, info: CameraInfo, people: People) -> NDArray[np.bool_]:
+        """Whether head and shoulders (n,) are in the image, and no fixture before the head."""
+        pose = self.poses[frame]
+        points = people.joints[:, (HEAD, LEFT_SHOULDER, RIGHT_SHOULDER)]
+        x, y, z = np.moveaxis((points - pose[:3, 3]) @ pose[:3, :3], -1, 0)
+        column, row = x / z * info.fx + info.cx, y / z * info.fy + info.cy
+        inside = (z > 0) & (column > 0) & (column < info.width - 1) & (row > 0) & (row < info.height - 1)
+        whole = inside.all(axis=1) & (people.position[:, 1] > 0)
+        covered: NDArray[np.bool_] = whole & ~self.bodies.block(pose[:3, 3], people.joints[:, HEAD].copy())
+        return covered
+
+    def picks(self, events: list[TruthEvent], shelves: Shelves, visible: dict[str, int]) -> None:
+        """Rank the plates for every true pick by the hands of its shopper."""
+        plates = self.store.plates
+        for event in events:
+            if event.kind != TruthEventKind.PICK or event.end_ns + BEFORE_NS > self.kept[-1][0]:
+                continue
+            chances: dict[str, float] = defaultdict(float)
+            for stamp_ns, batch, people in self.kept:
+                if not event.stamp_ns - BEFORE_NS <= stamp_ns <= event.end_ns + BEFORE_NS:
+                    continue
+                where = people.position[people.names.index(event.shopper)]
+                for detection in batch.detections:
+                    if np.linalg.norm(np.array(detection.position[:2]) - where) < OWNER:
+                        for hand in detection.hands:
+                            for chance in shelves.likely(hand, 12, APPROACH):
+                                chances[chance.plate_id] += chance.probability
+            order = sorted(chances, key=lambda plate_id: -chances[plate_id])
+            rank = min((order.index(plate_id) for plate_id in event.plate_ids if plate_id in order), default=99)
+            true = plates[event.plate_ids[0]]
+            columns = 99
+            if order and plates[order[0]].fixture_id == true.fixture_id:
+                columns = min(abs(plates[order[0]].index - plates[plate_id].index) for plate_id in event.plate_ids)
+            for group in ("all", f"shelf {true.shelf}", "visible" if visible[true.plate_id] else "hidden"):
+                self.result.ranks[group].append((rank, columns))
+
+
+def run(site: Path, store: Store, config: DepthPeopleConfig, seed: int, seconds: float, shoppers: int,
+        result: Result) -> None:  # fmt: skip
+    """One seed."""
+    simulation = Simulation(site, find_scenario("random", store, seed, shoppers), seed)
+    simulation.want({DEPTH_IMAGE.of(sensor.zone, sensor.device_id) for sensor in store.depth_sensors})
+    judge = Judge(store, config, seed, result)
+    events: list[TruthEvent] = []
+    now_ns = simulation.start_ns
+    while now_ns < simulation.start_ns + seconds * 1e9 and not simulation.finished:
+        now_ns += SLOT_NS
+        for arrival in simulation.advance(now_ns):
+            if isinstance(arrival.item, CameraInfo):
+                judge.infos[arrival.item.frame_id] = arrival.item
+            elif isinstance(arrival.item, Image):
+                judge.image(arrival.item, simulation.world.people(arrival.item.stamp_ns))
+        events += [truth for truth in simulation.take_truth() if isinstance(truth, TruthEvent)]
+    judge.picks(events, Shelves(store), coverage(store, floor_grid(store)).plates)
+
+
+def show(result: Result, title: str) -> None:
+    """Print what was measured."""
+    table = Table("", "value", "of", box=box.MARKDOWN, title=title)
+    slots = [found for covered, found in result.slots.values() if covered]
+    table.add_row("adults found by some sensor, per 100 ms", f"{np.mean(slots):.2%}", str(len(slots)))
+    for group, hits in sorted(result.seen.items()):
+        table.add_row(f"{group} found, per sensor and image", f"{np.mean(hits):.2%}", str(len(hits)))
+    right = len(result.found)
+    table.add_row("precision, per sensor and image", f"{right / (right + result.wrong):.2%}", str(right + result.wrong))
+    table.add_row("found in the empty store", str(result.empty), "")
+    heads = np.array([found.head for found in result.found])
+    places = np.array([found.place for found in result.found])
+    stoops = np.array([found.stoops for found in result.found])
+    for name, errors in (
+        ("head, all axes", np.linalg.norm(heads, axis=1)),
+        ("height of the head", np.abs(heads[:, 2])),
+        ("place, upright", np.linalg.norm(places[~stoops], axis=1)),
+        ("place, stooping", np.linalg.norm(places[stoops], axis=1)),
+    ):
+        median, high = np.percentile(errors, [50, 95]) * 1e3
+        table.add_row(f"error of {name}, mm: median, p95", f"{median:.0f}, {high:.0f}", str(len(errors)))
+    stddev = np.array([found.stddev for found in result.found])
+    within = (places**2).sum(axis=1) < 5.99 * stddev**2
+    table.add_row("place within the 95 % ellipse", f"{within.mean():.1%}", str(len(within)))
+    for group, ranks in sorted(result.ranks.items()):
+        rank, columns = np.array(ranks).T
+        table.add_row(f"picks, {group}: true plate among the 3 most likely", f"{(rank < 3).mean():.1%}", str(len(rank)))
+        table.add_row(f"picks, {group}: column +-1", f"{(columns <= 1).mean():.1%}", str(len(rank)))
+    for name, ms in (("160x120", result.ms), ("320x240, enlarged", result.large_ms)):
+        mean, median, high = np.mean(ms), np.median(ms), np.percentile(ms, 99)
+        table.add_row(
+            f"CPU per {name} image, ms: mean, median, p99", f"{mean:.2f}, {median:.2f}, {high:.2f}", str(len(ms))
+        )
+    Console(highlight=False, width=140).print(table)
+
+
+def main(argv: list[str]) -> int:
+    """Simulate the market with several seeds, find people in all its depth images, compare with the truth."""
+    parser = argparse.ArgumentParser(prog="bench depth", description=__doc__)
+    parser.add_argument("--site", default="market")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[201, 202, 203])
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--shoppers", type=int, default=12)
+    arguments = parser.parse_args(argv)
+    cv2.setNumThreads(1)
+    site = find_site(arguments.site)
+    store = load_store(site)
+    config = read_config(DepthPeopleConfig, yaml.safe_load(VALUES.read_text())["depth"])
+    result = Result()
+    for seed in arguments.seeds:
+        run(site, store, config, seed, arguments.seconds, arguments.shoppers, result)
+    show(result, f"{store.name}, seeds {arguments.seeds}, {arguments.seconds:g} s, {arguments.shoppers} shoppers")
+    return 0
