@@ -17,6 +17,7 @@ from aisle_contract.sites import find_site
 from aisle_core.store import Store, load_store
 from aisle_core.types import Receipt
 from aisle_replay.bag import BagReader
+from aisle_replay.results import units
 from aisle_replay.truth import read_truth
 
 STOP_TIMEOUT_S = 15.0
@@ -50,12 +51,7 @@ def run_demo(bag: Path | None, site: str, scenario: str, shoppers: int, rate: fl
 def _verdict(receipts: list[Receipt], truth: Path, store: Store) -> str:
     """How the receipts compare with what really happened."""
     true = read_truth(truth).receipts()
-    charged: dict[str, dict[str, int]] = {}
-    for receipt in receipts:
-        bought = charged.setdefault(receipt.credential or "", {})
-        for line in receipt.lines:
-            if line.sku:
-                bought[line.sku] = bought.get(line.sku, 0) + line.quantity
+    charged = units((receipt.credential or "", receipt.lines) for receipt in receipts)
     exact = sum(charged.get(credential) == bought for credential, bought in true.items())
     return f"{exact} of {len(true)} receipts of {store.name} are exactly what the shoppers took."
 

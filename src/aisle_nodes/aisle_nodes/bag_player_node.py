@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from aisle_msgs.msg import ReplayCommand, ReplayStatus
+from aisle_msgs.msg import ReplayCommand
 from rclpy.clock import Clock, ClockType
 
 from aisle_contract.interfaces import (
@@ -25,6 +25,7 @@ from aisle_nodes.node_base import AisleNode, Output
 from aisle_nodes.params import BagPlayerParams
 from aisle_nodes.readiness import Readiness
 from aisle_nodes.run import run
+from aisle_nodes.steering import status, steer
 from aisle_nodes.stream_ends import end_of_stream, last_sequences
 from aisle_replay.bag import BagReader, BagTopic
 from aisle_replay.playhead import Playhead
@@ -84,13 +85,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
     def _on_command(self, command: ReplayCommand) -> None:
         if command.kind == ReplayCommand.KIND_SEEK:
             self._seek(self._bag.start_ns + command.position_ns)
-        elif command.kind == ReplayCommand.KIND_STEP:
-            self._playhead.step(command.step_ns)
-        elif command.kind == ReplayCommand.KIND_SET_RATE:
-            self._playhead.set_rate(command.rate)
-        elif command.kind in (ReplayCommand.KIND_PAUSE, ReplayCommand.KIND_RESUME):
-            self._playhead.paused = command.kind == ReplayCommand.KIND_PAUSE
-        else:
+        elif not steer(self._playhead, command):
             raise AisleError(f"replay_commands: unknown kind {command.kind}; use ReplayCommand.KIND_*")
 
     def _advance(self) -> None:
@@ -105,7 +100,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
             self._time.publisher.publish(message_class(CLOCK.type)(clock=CODEC.stamp(position_ns)))
         if now_ns >= self._next_status_ns:
             self._next_status_ns = now_ns + round(STATUS_PERIOD_S * 1e9)
-            self._tell_status(position_ns)
+            self._tell_status()
 
     def _play(self, now_ns: int) -> None:
         position_ns = self._playhead.advance(now_ns, self._flow.lagging(self._playhead.position_ns, now_ns))
@@ -124,19 +119,17 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
     def _end_streams(self) -> None:
         self.send(self._end, end_of_stream(self._bag.end_ns, self.get_name(), last_sequences(self._last)))
 
-    def _tell_status(self, position_ns: int) -> None:
-        still = self._playhead.paused or not self._readiness.reached
-        state = ReplayStatus.STATE_PAUSED if still else ReplayStatus.STATE_PLAYING
-        status = ReplayStatus(
-            header=CODEC.header(position_ns),
-            bag=str(self.params.bag),
-            state=ReplayStatus.STATE_DONE if self._next is None else state,
-            position_ns=position_ns - self._bag.start_ns,
-            duration_ns=self._bag.end_ns - self._bag.start_ns,
-            rate=self._playhead.rate,
+    def _tell_status(self) -> None:
+        message = status(
+            self._playhead,
+            self._bag.start_ns,
+            self._bag.end_ns - self._bag.start_ns,
+            waiting=not self._readiness.reached,
+            done=self._next is None,
             published=sum(self.health.published.values()),
+            bag=str(self.params.bag),
         )
-        self._status.publisher.publish(status)
+        self._status.publisher.publish(message)
 
 
 def make() -> BagPlayerNode:

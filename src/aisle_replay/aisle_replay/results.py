@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from aisle_core.errors import AisleError
 from aisle_core.store import Store
@@ -62,13 +63,7 @@ class Results:
 
         Lines whose product is not known are left out. Visits of one label are added up; a visit without lines is {}.
         """
-        quantities: dict[str, dict[str, int]] = {}
-        for receipt in self._sorted_receipts():
-            bought = quantities.setdefault(visit_name(receipt), {})
-            for line in receipt.lines:
-                if line.sku:
-                    bought[line.sku] = bought.get(line.sku, 0) + line.quantity
-        return quantities
+        return units((visit_name(receipt), receipt.lines) for receipt in self._sorted_receipts())
 
     def full(self, store: Store) -> dict[str, Any]:
         """The receipts with everything that led to them."""
@@ -107,6 +102,24 @@ class Results:
 
     def _sorted_receipts(self) -> list[Receipt]:
         return sorted(self.receipts, key=lambda receipt: (receipt.stamp_ns, receipt.session_id))
+
+
+class _Line(Protocol):
+    @property
+    def sku(self) -> str: ...
+    @property
+    def quantity(self) -> int: ...
+
+
+def units(accounts: Iterable[tuple[str, Iterable[_Line]]]) -> dict[str, dict[str, int]]:
+    """(Payer, lines) -> payer -> sku -> quantity, added up; lines without a known product are left out."""
+    found: dict[str, dict[str, int]] = {}
+    for payer, lines in accounts:
+        bought = found.setdefault(payer, {})
+        for line in lines:
+            if line.sku:
+                bought[line.sku] = bought.get(line.sku, 0) + line.quantity
+    return found
 
 
 def visit_name(receipt: Receipt) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,13 @@ class People:
     joints: Array
     """(n, len(JOINTS), 3) [m]."""
     carried: tuple[Carried, ...]
+
+
+class HasPeople(Protocol):
+    """The world, as far as a device meets people in it."""
+
+    def people(self, stamp_ns: int, /) -> People:
+        """Everybody at that instant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aisle_msgs.msg import ReplayCommand, ReplayStatus
+from aisle_msgs.msg import ReplayCommand
 from rclpy.clock import Clock, ClockType
 
 from aisle_contract.interfaces import (
@@ -25,6 +25,7 @@ from aisle_nodes.messages import CODEC, message_class
 from aisle_nodes.node_base import AisleNode
 from aisle_nodes.readiness import Readiness
 from aisle_nodes.run import run
+from aisle_nodes.steering import status, steer
 from aisle_nodes.stream_ends import end_of_stream
 from aisle_replay.playhead import Playhead
 from aisle_replay.truth import TruthWriter
@@ -82,13 +83,7 @@ class SimNode(AisleNode[SimParams]):
             del self._timer
 
     def _on_command(self, command: ReplayCommand) -> None:
-        if command.kind == ReplayCommand.KIND_STEP:
-            self._playhead.step(command.step_ns)
-        elif command.kind == ReplayCommand.KIND_SET_RATE:
-            self._playhead.set_rate(command.rate)
-        elif command.kind in (ReplayCommand.KIND_PAUSE, ReplayCommand.KIND_RESUME):
-            self._playhead.paused = command.kind == ReplayCommand.KIND_PAUSE
-        else:
+        if not steer(self._playhead, command):
             raise AisleError(f"replay_commands: a simulation cannot do kind {command.kind}; pause, step, rate")
 
     def _advance(self) -> None:
@@ -110,21 +105,18 @@ class SimNode(AisleNode[SimParams]):
         self._time.publisher.publish(message_class(CLOCK.type)(clock=CODEC.stamp(position_ns)))
         if now_ns >= self._next_status_ns:
             self._next_status_ns = now_ns + STATUS_PERIOD_NS
-            self._tell_status(position_ns)
+            self._tell_status()
 
-    def _tell_status(self, position_ns: int) -> None:
-        still = self._playhead.paused or not self._readiness.reached
-        state = ReplayStatus.STATE_PAUSED if still else ReplayStatus.STATE_PLAYING
-        status = ReplayStatus(
-            header=CODEC.header(position_ns),
-            bag="",
-            state=ReplayStatus.STATE_DONE if self._live.simulation.finished else state,
-            position_ns=position_ns - START_NS,
+    def _tell_status(self) -> None:
+        message = status(
+            self._playhead,
+            START_NS,
             duration_ns=0,
-            rate=self._playhead.rate,
+            waiting=not self._readiness.reached,
+            done=self._live.simulation.finished,
             published=sum(self.health.published.values()),
         )
-        self._status.publisher.publish(status)
+        self._status.publisher.publish(message)
 
 
 def make() -> SimNode:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from aisle_contract.interfaces import TICK
-from aisle_contract.truth import TruthCart, TruthEvent, TruthPeople
 from aisle_core.store import load_store
 from aisle_core.types import GateCommand, Tick
+from aisle_replay.truth import Truth
 from aisle_sim.devices.arrivals import Arrival
 from aisle_sim.devices.clocks import Clock
 from aisle_sim.devices.faults import Faulty, Sensor
@@ -39,7 +39,6 @@ TICK_PERIOD_NS = 100_000_000
 TRUTH_PERIOD_NS = 100_000_000
 
 Looking = ScaleSensor | OraclePoseSensor | ImageSensor
-Truth = TruthPeople | TruthEvent | TruthCart
 Entry = tuple[int, int, int, Arrival]
 """Time of arrival, number of the device, count of the device: the order of arrivals is total."""
 
@@ -55,7 +54,7 @@ class Simulation:
         Raises AisleError for a site that cannot be simulated.
         """
         self.store = load_store(site)
-        self.start_ns, self.seed = start_ns, seed
+        self.start_ns = start_ns
         params = read_simulation(site)
         self.world = World(self.store, scenario, seed, start_ns, autonomous_gates)
         self._end_ns: int | None = None

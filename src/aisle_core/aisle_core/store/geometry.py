@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 _CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64)
 
 
-def inside(points: ArrayLike, polygon: Sequence[tuple[float, float]], margin: float = 0.0) -> NDArray[np.bool_]:
+def inside(points: ArrayLike, polygon: ArrayLike, margin: float = 0.0) -> NDArray[np.bool_]:
     """Which points (n, 2) lie in a polygon, or at most ``margin`` outside of it; shape (n,).
 
     Even-odd rule, so the direction of the corners does not matter.

@@ -18,6 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..checks import require
 from ..errors import AisleError
+from ..store.geometry import inside
 from ..types import TrackState
 from . import motion
 from .association import assign, groups, near
@@ -508,8 +509,8 @@ class MultiSensorTracker:
         # What one sensor alone sees, and what has stood there from the beginning, may be no person.
         moved = np.hypot(*(people.mean[new, :2] - people.origin[new]).T) >= config.lone_distance
         credible = moved | (people.agreement[new] > 0.0)
-        inside = self._inside(people.mean[new, :2])
-        newcomer = np.where(inside, -np.log(config.birth_density), _IMPOSSIBLE / 2)
+        allowed = self._inside(people.mean[new, :2])
+        newcomer = np.where(allowed, -np.log(config.birth_density), _IMPOSSIBLE / 2)
         unknown = np.full((len(new), len(new)), _IMPOSSIBLE)
         np.fill_diagonal(unknown, newcomer)
         rows, columns = linear_sum_assignment(np.concatenate([cost, unknown], axis=1))
@@ -555,7 +556,7 @@ class MultiSensorTracker:
         """Whether people can come and go at (n, 2) points."""
         if not self._regions:
             return np.ones(len(points), dtype=bool)
-        return np.asarray(np.any([_contains(region, points) for region in self._regions], axis=0))
+        return np.asarray(np.any([inside(points, region) for region in self._regions], axis=0))
 
     def _meet(self) -> None:
         """Lower the confidence of people whose places, velocities and heights are alike, and remember who met whom."""
@@ -656,13 +657,3 @@ def _misfit(people: Population, before: Index, after: Index) -> Array:
     variance = people.height_variance[before] + people.recent_variance[after] + _SAME_HEIGHT
     error = people.height[before] - people.recent_height[after]
     return np.nan_to_num(0.5 * error**2 / variance)
-
-
-def _contains(polygon: Array, points: Array) -> NDArray[np.bool_]:
-    """Whether (n, 2) points are in a polygon, by the even-odd rule."""
-    begin, end = polygon, np.roll(polygon, -1, axis=0)
-    x, y = points[:, :1], points[:, 1:]
-    crosses = (begin[:, 1] > y) != (end[:, 1] > y)
-    rise = np.where(end[:, 1] == begin[:, 1], 1.0, end[:, 1] - begin[:, 1])
-    at = begin[:, 0] + (y - begin[:, 1]) / rise * (end[:, 0] - begin[:, 0])
-    return np.asarray((crosses & (x < at)).sum(axis=1) % 2 == 1)

@@ -13,6 +13,7 @@ import numpy as np
 
 from aisle_core.errors import AisleError
 
+from ..results import units
 from ..runs import Run
 from ..truth import TruthLog
 from . import calibration, tracks
@@ -67,12 +68,7 @@ def score_run(run: Run, truth: TruthLog) -> Score:
 
     visits = [(credential(visit.payer), visit) for visit in run.visits]
     ended = [(payer, visit) for payer, visit in visits if payer not in unfinished]
-    charged: dict[str, dict[str, int]] = {}
-    for payer, visit in ended:
-        bought = charged.setdefault(payer, {})
-        for line in visit.lines:
-            if line.sku:
-                bought[line.sku] = bought.get(line.sku, 0) + line.quantity
+    charged = units((payer, visit.lines) for payer, visit in ended)
     due = {payer: lines for payer, lines in truth.receipts().items() if payer and payer not in unfinished}
     payers = {track_id: credential(payer) for track_id, payer in run.owners.items()}
     judged = judge(run.decisions, truth.events, accounts(truth), payers)

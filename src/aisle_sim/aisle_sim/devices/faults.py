@@ -15,22 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle_core.types import Bodies, CameraInfo, GateEvent, Image, ScaleLayout, ScaleReadings
+from aisle_core.types import Bodies, GateEvent, Image, ScaleLayout, ScaleReadings
+from aisle_sim.scenario import Fault
 
 from .arrivals import Arrival
-
-
-class Fault(Protocol):
-    """As in a scenario: ``device`` is the id of a device or plate, times are seconds since the start."""
-
-    @property
-    def device(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def from_s(self) -> float: ...
-    @property
-    def to_s(self) -> float: ...
 
 
 class Sensor(Protocol):
@@ -82,8 +70,7 @@ class Faulty:
             item = self._frozen(item)
         if isinstance(item, ScaleReadings) and self._parts:
             item = replace(item, mass=self._with_faulty_plates(item.mass, since_s))
-        if not isinstance(item, CameraInfo):
-            self._last = item
+        self._last = item
         return [*self._announced(arrival), arrival._replace(item=self._renumbered(item))]
 
     def _frozen(self, item: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from aisle_contract.interfaces import COLOR_IMAGE, COLOR_INFO, DEPTH_IMAGE, DEPTH_INFO, Topic
 from aisle_core.store import Camera, DepthSensor, Store
 from aisle_core.types import CameraInfo, Image
-from aisle_sim.physical import People, Resting
+from aisle_sim.physical import HasPeople, People, Resting
 from aisle_sim.rendering.color_image import ColorRenderer
 from aisle_sim.rendering.depth_image import DepthRenderer
 from aisle_sim.rendering.params import ColorParams, DepthParams
@@ -22,7 +22,7 @@ from .arrivals import Arrival
 from .clocks import Captures, Clock, Kind
 
 
-class Visible(Protocol):
+class Visible(HasPeople, Protocol):
     """The world, as far as it can be seen."""
 
     @property
@@ -32,9 +32,6 @@ class Visible(Protocol):
     @property
     def resting_revision(self) -> int:
         """Changes with ``resting``."""
-
-    def people(self, stamp_ns: int, /) -> People:
-        """Everybody at that instant."""
 
 
 class Renderer(Protocol):

@@ -8,7 +8,6 @@ carry labels that stay the same, in the order in which people are first seen; ``
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import numpy as np
 import shapely
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from aisle_contract.interfaces import BODY_KEYPOINTS
 from aisle_core.store import PoseSource, Store
 from aisle_core.types import Bodies, BodyKeypoint, BodyKeypoints, BodyPart
-from aisle_sim.physical import JOINTS, People
+from aisle_sim.physical import JOINTS, HasPeople, People
 
 from .arrivals import Arrival
 from .clocks import MS, Captures, Clock, Kind
@@ -42,13 +41,6 @@ _TAILS = 3.0
 median."""
 _SCORES = (0.5, 1.0)
 """Range of the scores (recording: 98 % of them)."""
-
-
-class HasPeople(Protocol):
-    """The world, as far as cameras see it."""
-
-    def people(self, stamp_ns: int, /) -> People:
-        """Everybody at that instant."""
 
 
 class OraclePoseSensor:

@@ -11,7 +11,6 @@ import bisect
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from aisle_contract.interfaces import SCALE_LAYOUT, SCALE_READINGS
 from aisle_core.store import ScaleGateway, Store
 from aisle_core.types import ScaleLayout, ScaleReadings
-from aisle_sim.physical import Load, LoadPress, LoadStep, People, PressKind
+from aisle_sim.physical import HasPeople, Load, LoadPress, LoadStep, People, PressKind
 
 from .arrivals import Arrival
 from .clocks import MS, Clock, Kind
@@ -48,13 +47,6 @@ _TREMOR = 0.07
 _TREMOR_HZ = (1.0, 8.0)
 _WAVES = 3
 _KNOCK_HZ = (6.0, 10.0)
-
-
-class HasPeople(Protocol):
-    """The world, as far as scales feel it."""
-
-    def people(self, stamp_ns: int, /) -> People:
-        """Everybody at that instant."""
 
 
 @dataclass(frozen=True, slots=True)
