@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
-import typing
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
@@ -20,6 +18,7 @@ from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 
 from aisle_contract.interfaces import DEPTH_IMAGE
+from aisle_contract.params import load
 from aisle_contract.sites import find_site
 from aisle_contract.truth import TruthEvent, TruthEventKind
 from aisle_core.depth import DepthPeople, DepthPeopleConfig, Shelves
@@ -27,13 +26,14 @@ from aisle_core.store import Store, load_store
 from aisle_core.store.coverage import Bodies, coverage, floor_grid
 from aisle_core.store.frames import optical_frame, optical_pose
 from aisle_core.types import CameraInfo, Image, PersonDetections
+from aisle_nodes.params import PeopleParams
 from aisle_sim.physical import JOINTS, People
 from aisle_sim.scenarios import find_scenario
 from aisle_sim.simulation import Simulation
 
 Array = NDArray[np.float64]
 
-VALUES = Path(__file__).parents[2] / "src" / "aisle_core" / "test" / "depth_people.yaml"
+ROOT = Path(__file__).resolve().parents[2]
 SLOT_NS = 100_000_000
 ADULT = 1.45
 """Least height of an adult [m]."""
@@ -75,12 +75,6 @@ class Result:
     """Group -> of each pick the rank of the true plate, and the columns between the best plate and the true one."""
     ms: list[float] = dataclasses.field(default_factory=list)
     large_ms: list[float] = dataclasses.field(default_factory=list)
-
-
-def read_config(cls: type, values: dict[str, Any]) -> Any:
-    """A configuration from plain values."""
-    hints = typing.get_type_hints(cls)
-    return cls(**{k: read_config(hints[k], v) if dataclasses.is_dataclass(hints[k]) else v for k, v in values.items()})
 
 
 class Judge:
@@ -248,7 +242,7 @@ def main(argv: list[str]) -> int:
     cv2.setNumThreads(1)
     site = find_site(arguments.site)
     store = load_store(site)
-    config = read_config(DepthPeopleConfig, yaml.safe_load(VALUES.read_text())["depth"])
+    config = load(PeopleParams, ROOT / "config" / "nodes" / "people_node.yaml").people.depth
     result = Result()
     for seed in arguments.seeds:
         run(site, store, config, seed, arguments.seconds, arguments.shoppers, result)

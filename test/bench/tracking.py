@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle_core.tracking import MultiSensorConfig, MultiSensorTracker
+from aisle_contract.params import load
+from aisle_core.tracking import Tracker, TrackerConfig
 from aisle_core.types import TrackState
+from aisle_nodes.params import TrackerParams
 from aisle_replay.scoring import tracks as scoring
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "aisle_core" / "test"))
 from _crowd import HARD, NORMAL, SCENES, Crowd, Frame, coverage, crowd, frames
-from multi_sensor import tuning
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -45,9 +45,9 @@ class Followed:
     cpu_ms: float
 
 
-def ours(config: MultiSensorConfig, scene: Crowd, seen: Sequence[Frame]) -> Followed:
+def ours(config: TrackerConfig, scene: Crowd, seen: Sequence[Frame]) -> Followed:
     """What our tracker makes of the frames."""
-    tracker = MultiSensorTracker(config, coverage(scene.size))
+    tracker = Tracker(config, coverage(scene.size))
     frame, who, position = [], [], []
     begin = time.process_time()
     for index, item in enumerate(seen):
@@ -155,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     first, end = map(int, options.seeds.split(":"))
     errors = HARD if options.hard else NORMAL
-    config = tuning()
+    config = load(TrackerParams, ROOT / "config" / "nodes" / "tracker_node.yaml").tracker.sensors
     print(HEADER)
     followed: dict[str, list[Score]] = {"ours": []} if options.no_peers else {"ours": [], "motpy 0.0.10": []}
     for people, width, depth in SCENES:

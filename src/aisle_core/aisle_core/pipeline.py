@@ -14,19 +14,19 @@ from typing import Any
 
 from .checkout import CheckoutConfig
 from .fusion import FusionConfig
-from .people import PeopleConfig
 from .stages import (
     CartFusionStage,
     CheckoutStage,
     Output,
     PeopleStage,
+    PeopleStageConfig,
     ShelfEventStage,
     Stage,
     StageStatistics,
     TrackerStage,
+    TrackerStageConfig,
 )
 from .store import Store
-from .tracking import TrackerConfig
 from .types import Bodies, GateEvent, ItemEvidence, ScaleLayout, ScaleReadings, Tick
 from .weighing import WeighingConfig
 
@@ -37,8 +37,8 @@ Input = ScaleLayout | ScaleReadings | Bodies | GateEvent | ItemEvidence | Tick
 class PipelineConfig:
     """The tuning of every stage."""
 
-    people: PeopleConfig
-    tracker: TrackerConfig
+    people: PeopleStageConfig
+    tracker: TrackerStageConfig
     weighing: WeighingConfig
     fusion: FusionConfig
     checkout: CheckoutConfig

@@ -19,12 +19,13 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from .checkout import Checkout, CheckoutConfig, CheckoutOutput, CheckoutState
+from .depth import DepthPeopleConfig
 from .errors import AisleError
 from .fusion import Fusion, FusionConfig
 from .people import People, PeopleConfig, PeopleState
 from .store import Store
 from .time_align import Aligner, Released, Source, SourceStatistics
-from .tracking import Tracker, TrackerConfig, TrackerState
+from .tracking import LabelConfig, LabelFollower, LabelState, TrackerConfig
 from .types import (
     Bodies,
     CartEvents,
@@ -159,16 +160,29 @@ class Stage(ABC, Generic[In]):
         return numbered
 
 
+@dataclass(frozen=True, slots=True)
+class PeopleStageConfig:
+    """Tuning of people_node. source: where people are found, "poses" or "depth"."""
+
+    source: str
+    poses: PeopleConfig
+    depth: DepthPeopleConfig
+
+    def __post_init__(self) -> None:
+        if self.source not in ("poses", "depth"):
+            raise ValueError(f"source is '{self.source}'; give 'poses' or 'depth'")
+
+
 class PeopleStage(Stage[Bodies]):
     """people_node: key points -> people, each pose source by itself."""
 
     inputs = (Bodies,)
 
-    def __init__(self, store: Store, config: PeopleConfig) -> None:
+    def __init__(self, store: Store, config: PeopleStageConfig) -> None:
         sources = [source.device_id for source in store.pose_sources]
         super().__init__(store, {source: [_raw(source, store)] for source in sources})
-        self._store, self._config = store, config
-        self._people = {source: People(config, store) for source in sources}
+        self._store, self._config = store, config.poses
+        self._people = {source: People(config.poses, store) for source in sources}
 
     def _place(self, item: Bodies) -> list[Output]:
         if item.source_id not in self._lines:
@@ -276,16 +290,24 @@ class ShelfEventStage(Stage[ScaleLayout | ScaleReadings]):
         return {}
 
 
+@dataclass(frozen=True, slots=True)
+class TrackerStageConfig:
+    """Tuning of tracker_node: for detections with labels, and of many sensors without."""
+
+    labels: LabelConfig
+    sensors: TrackerConfig
+
+
 class TrackerStage(Stage[PersonDetections | Tick]):
     """tracker_node: people -> tracks."""
 
     inputs = (PersonDetections, Tick)
 
-    def __init__(self, store: Store, config: TrackerConfig) -> None:
+    def __init__(self, store: Store, config: TrackerStageConfig) -> None:
         self._names = {source.device_id: f"detections:{source.device_id}" for source in store.pose_sources}
         super().__init__(store, {_ONLY: _inner([*self._names.values(), "tick"], store, hops=1)})
-        self._config = config
-        self._tracker = Tracker(config)
+        self._config = config.labels
+        self._tracker = LabelFollower(config.labels)
 
     def _place(self, item: PersonDetections | Tick) -> list[Output]:
         if isinstance(item, Tick):
@@ -298,7 +320,7 @@ class TrackerStage(Stage[PersonDetections | Tick]):
         return (self._tracker.step(item),)
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
-        self._tracker = Tracker.restore(self._config, TrackerState(born=self._tracker.state().born))
+        self._tracker = LabelFollower.restore(self._config, LabelState(born=self._tracker.state().born))
         return ()
 
     def _counts(self) -> dict[str, int]:

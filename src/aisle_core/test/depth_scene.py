@@ -1,9 +1,6 @@
 """Depth images of bodies made of ellipsoids and boxes over the floor and the fixtures of a small store."""
 
-from pathlib import Path
-
 import numpy as np
-import yaml
 
 from aisle_core.depth import DepthPeople, DepthPeopleConfig
 from aisle_core.depth.background import known_depth
@@ -12,9 +9,9 @@ from aisle_core.store import DepthModel, DepthSensor, Mount
 from aisle_core.store.frames import optical_pose
 from aisle_core.types import CameraInfo, Image
 
-from .fusion_world import STORE, _build
+from .fusion_world import STORE, shipped
 
-CONFIG = _build(DepthPeopleConfig, yaml.safe_load((Path(__file__).parent / "depth_people.yaml").read_text())["depth"])
+CONFIG = shipped(DepthPeopleConfig, "people_node", "people.depth")
 MODEL = DepthModel(width=160, height=120, horizontal_fov=1.9, rate_hz=10.0, min_range=0.3, max_range=6.0)
 SENSOR = DepthSensor(device_id="d1", zone="floor", model=MODEL, pose=Mount(0.5, -1.2, 3.0, 0.0, np.pi / 2, np.pi / 2))
 PERIOD_NS = 100_000_000

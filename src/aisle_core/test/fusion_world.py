@@ -27,8 +27,10 @@ NODES = Path(__file__).parents[3] / "config" / "nodes"
 
 
 def shipped(cls, node, group):
-    """The configuration that the project ships."""
-    values = yaml.safe_load((NODES / f"{node}.yaml").read_text())[f"/**/{node}"]["ros__parameters"][group]
+    """The configuration that the project ships: a group of a node's parameters, with dots."""
+    values = yaml.safe_load((NODES / f"{node}.yaml").read_text())[f"/**/{node}"]["ros__parameters"]
+    for name in group.split("."):
+        values = values[name]
     return _build(cls, values)
 
 

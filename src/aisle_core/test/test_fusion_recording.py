@@ -12,7 +12,7 @@ from aisle_core.fusion import Fusion
 from aisle_core.fusion.shelf_map import ShelfMap
 from aisle_core.people import People, PeopleConfig
 from aisle_core.store import LATENCY_PROFILES, Facing, Fixture, Plate, Product, Shelf, Store
-from aisle_core.tracking import Tracker, TrackerConfig
+from aisle_core.tracking import LabelConfig, LabelFollower
 from aisle_core.types import (
     Bodies,
     BodyKeypoint,
@@ -130,8 +130,8 @@ def test_the_hand_is_at_the_plate_and_the_pick_is_booked():
     store = load_shelf()
     first_ns = min(nanoseconds(row["document"]["header"]["t_origin"]) for row in documents("plate_data.json"))
     pick_ns = first_ns + 12_500 * MS
-    people = People(shipped(PeopleConfig, "people_node", "people"), store)
-    tracker = Tracker(shipped(TrackerConfig, "tracker_node", "tracker"))
+    people = People(shipped(PeopleConfig, "people_node", "people.poses"), store)
+    tracker = LabelFollower(shipped(LabelConfig, "tracker_node", "tracker.labels"))
     fusion = Fusion(FUSION, store)
     shelf_map = ShelfMap(store, FUSION.weight, FUSION.place)
 

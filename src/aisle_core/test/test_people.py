@@ -12,7 +12,7 @@ from aisle_core.types import Bodies, BodyKeypoint, BodyKeypoints, BodyPart, Hand
 
 from .fusion_world import MS, STORE, shipped
 
-CONFIG = shipped(PeopleConfig, "people_node", "people")
+CONFIG = shipped(PeopleConfig, "people_node", "people.poses")
 STANDING = {
     BodyPart.HEAD: (1.0, -0.5, 1.7),
     BodyPart.NECK: (1.02, -0.5, 1.5),

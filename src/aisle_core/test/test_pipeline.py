@@ -14,10 +14,9 @@ from pydantic import TypeAdapter
 
 from aisle_core.checkout import CheckoutConfig
 from aisle_core.fusion import FusionConfig
-from aisle_core.people import PeopleConfig
 from aisle_core.pipeline import Pipeline, PipelineConfig
+from aisle_core.stages import PeopleStageConfig, TrackerStageConfig
 from aisle_core.store import load_store
-from aisle_core.tracking import TrackerConfig
 from aisle_core.types import (
     Bodies,
     BodyKeypoint,
@@ -52,8 +51,8 @@ def group(cls, node, name):
 
 
 CONFIG = PipelineConfig(
-    people=group(PeopleConfig, "people_node", "people"),
-    tracker=group(TrackerConfig, "tracker_node", "tracker"),
+    people=group(PeopleStageConfig, "people_node", "people"),
+    tracker=group(TrackerStageConfig, "tracker_node", "tracker"),
     weighing=group(WeighingConfig, "shelf_event_node", "weighing"),
     fusion=group(FusionConfig, "cart_fusion_node", "fusion"),
     checkout=group(CheckoutConfig, "checkout_node", "checkout"),

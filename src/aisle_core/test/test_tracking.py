@@ -1,157 +1,220 @@
-"""Tracks with given identities, and the nearest neighbour without them."""
+"""Laws of the tracker of many sensors."""
 
 import pickle
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aisle_core.tracking import Tracker, TrackerConfig
-from aisle_core.types import PersonDetection, PersonDetections, Tick, TrackState
+from aisle_core.errors import AisleError
+from aisle_core.tracking import Coverage, Detections, Tracker, TrackerConfig
+from aisle_core.types import TrackState
 
-from .fusion_world import MS, hand, shipped
+from .fusion_world import shipped
 
-CONFIG = shipped(TrackerConfig, "tracker_node", "tracker")
-
-
-def seen(x, label=None, y=0.0):
-    return PersonDetection(label, (x, y, 0.0), (0.01, 0.0, 0.0, 0.01), (x, y, 1.7), (hand((x, y, 1.0)),), 0.9)
-
-
-def batch(at_ms, *detections):
-    return PersonDetections(at_ms * MS, 0, "vision", detections)
+CONFIG = shipped(TrackerConfig, "tracker_node", "tracker.sensors")
+MS = 1_000_000
+STEP_MS = 100
+COVERAGE = Coverage(np.array([[1.0, 0.0], [4.0, 0.0], [7.0, 0.0]]), np.full(3, 6.0))
+SIGMA = 0.04
 
 
-def tick(at_ms):
-    return Tick(at_ms * MS, 0)
+def seen(step, points, sensors=(0, 1), heights=None, random=None):
+    """Each sensor sees each point at its own instant before the step."""
+    points = np.asarray(points, dtype=float).reshape(-1, 2)
+    heights = np.full(len(points), np.nan) if heights is None else np.asarray(heights, dtype=float)
+    sensor = np.repeat(np.asarray(sensors, dtype=np.int64), len(points))
+    position = np.tile(points, (len(sensors), 1))
+    if random is not None:
+        position = position + random.normal(0, SIGMA, position.shape)
+    return Detections(
+        sensor,
+        np.full(len(sensor), step * STEP_MS * MS, dtype=np.int64),
+        position,
+        np.tile(SIGMA**2 * np.eye(2), (len(sensor), 1, 1)),
+        np.tile(heights, len(sensors)),
+    )
 
 
-def ids(tracks):
-    return [track.track_id for track in tracks.tracks]
+def nobody():
+    return seen(0, np.empty((0, 2)))
 
 
-def states(tracks):
-    return {track.track_id: track.state.name for track in tracks.tracks}
-
-
-def test_labels_are_people_numbered_by_first_sight():
-    tracker = Tracker(CONFIG)
-    first = tracker.step(batch(0, seen(1, "b")))
-    second = tracker.step(batch(66, seen(5, "a"), seen(9, "b")))
-    assert [(t.track_id, t.label) for t in first.tracks] == [(1, "b")]
-    assert [(t.track_id, t.label, t.position[0], t.first_ns) for t in second.tracks] == [
-        (1, "b", 9, 0),
-        (2, "a", 5, 66 * MS),
+def follow(tracker, steps, points_at, sensors=(0, 1), reported=(0, 1, 2), random=None, heights=None):
+    """The tracks after each step."""
+    return [
+        tracker.step(step * STEP_MS * MS, seen(step, points_at(step), sensors, heights, random), np.asarray(reported))
+        for step in steps
     ]
-    assert [first.sequence, second.sequence] == [0, 1]
 
 
-def test_life_of_a_track():
+def places(tracks):
+    return dict(zip(tracks.track_id.tolist(), tracks.position.tolist(), strict=True))
+
+
+def test_two_who_cross_keep_their_ids():
+    random = np.random.default_rng(1)
     tracker = Tracker(CONFIG)
-    tracker.step(batch(0, seen(1, "a")))
-    assert states(tracker.step(tick(CONFIG.lost_after_ms))) == {1: "SEEN"}
-    lost = tracker.step(tick(CONFIG.lost_after_ms + 1))
-    assert states(lost) == {1: "LOST"}
-    assert (lost.tracks[0].position, lost.tracks[0].hands) == ((1, 0.0, 0.0), ())
-    assert states(tracker.step(tick(CONFIG.lost_timeout_ms))) == {1: "LOST"}
-    assert states(tracker.step(tick(CONFIG.lost_timeout_ms + 1))) == {1: "ENDED"}
-    assert tracker.step(tick(CONFIG.lost_timeout_ms + 2)).tracks == ()
-    assert ids(tracker.step(batch(CONFIG.lost_timeout_ms + 3, seen(1, "a")))) == [2]
+
+    def walk(step):
+        return [(1 + 0.12 * step, 0.1), (7 - 0.12 * step, -0.1)]
+
+    found = follow(tracker, range(50), walk, random=random)
+    assert places(found[10]).keys() == places(found[-1]).keys() == {1, 2}
+    first, last = places(found[10]), places(found[-1])
+    for track_id in (1, 2):
+        assert (first[track_id][0] < 4) == (last[track_id][0] > 4)
 
 
-def test_a_lost_person_comes_back():
+def test_a_pair_seen_as_one_stays_two_and_side_by_side():
+    random = np.random.default_rng(2)
     tracker = Tracker(CONFIG)
-    tracker.step(batch(0, seen(1, "a")))
-    tracker.step(tick(5000))
-    assert states(tracker.step(batch(6000, seen(4, "a")))) == {1: "SEEN"}
+
+    def pair(step):
+        return [(1 + 0.1 * step, 0.25), (1 + 0.1 * step, -0.25)]
+
+    follow(tracker, range(15), pair, random=random)
+    found = follow(tracker, range(15, 23), lambda step: [(1 + 0.1 * step, 0.0)], random=random)
+    assert all(len(tracks.track_id) == 2 for tracks in found)
+    assert abs(np.diff(found[-1].position[:, 1])[0]) > 0.25
+    assert np.abs(found[-1].position[:, 0] - 3.2).max() < 0.2
 
 
-def test_the_end_ends_everybody():
+def test_who_stands_lives():
+    random = np.random.default_rng(3)
+    tracker = Tracker(CONFIG, COVERAGE)
+    found = follow(tracker, range(600), lambda step: [(2.0, 1.0)], random=random)
+    assert {tuple(tracks.track_id) for tracks in found[5:]} == {(1,)}
+    assert np.linalg.norm(found[-1].position - (2.0, 1.0)) < 0.05
+    assert (found[-1].state == TrackState.SEEN).all()
+
+
+def test_a_silent_sensor_changes_nothing_while_others_see():
+    tracker = Tracker(CONFIG, COVERAGE)
+
+    def walk(step):
+        return [(1 + 0.05 * step, 0.0), (6 - 0.05 * step, 1.5)]
+
+    follow(tracker, range(20), walk, sensors=(0, 1, 2))
+    found = follow(tracker, range(20, 80), walk, sensors=(0, 2), reported=(0, 2))
+    assert {tuple(tracks.track_id) for tracks in found} == {(1, 2)}
+    assert np.abs(found[-1].position - walk(79)).max() < 0.05
+
+
+def test_who_was_lost_is_found_again():
     tracker = Tracker(CONFIG)
-    tracker.step(batch(0, seen(1, "a"), seen(5)))
-    assert states(tracker.finish(0)) == {1: "ENDED", 2: "ENDED"}
-    assert tracker.finish(1).tracks == ()
+    follow(tracker, range(20), lambda step: [(1 + 0.1 * step, 0.0)])
+    hidden = follow(tracker, range(20, 40), lambda step: np.empty((0, 2)), reported=())
+    assert hidden[-1].state.tolist() == [TrackState.LOST]
+    assert hidden[-1].covariance[0, 0, 0] > 4 * hidden[0].covariance[0, 0, 0]
+    found = follow(tracker, range(40, 50), lambda step: [(1.0 + 0.1 * step, 0.2)])
+    assert found[-1].track_id.tolist() == [1]
+    assert found[-1].state.tolist() == [TrackState.SEEN]
 
 
-def test_without_labels_the_nearest_goes_on():
+def test_nobody_ends_in_a_closed_world():
+    door = np.array([(-1.0, -1.0), (2.0, -1.0), (2.0, 1.0), (-1.0, 1.0)])
+    tracker = Tracker(CONFIG, COVERAGE, (door,))
+    follow(tracker, range(60), lambda step: [(0.5 + 0.1 * step, 0.0)])
+    gone = follow(tracker, range(60, 360), lambda step: np.empty((0, 2)))
+    assert gone[-1].state.tolist() == [TrackState.LOST]
+    found = follow(tracker, range(360, 370), lambda step: [(8.0, 2.0)])
+    assert found[-1].track_id.tolist() == [1]
+
+
+def test_who_leaves_through_a_birth_region_ends():
+    door = np.array([(-1.0, -1.0), (2.0, -1.0), (2.0, 1.0), (-1.0, 1.0)])
+    tracker = Tracker(CONFIG, COVERAGE, (door,))
+    follow(tracker, range(20), lambda step: [(0.5, 0.0)])
+    gone = follow(tracker, range(20, 60), lambda step: np.empty((0, 2)))
+    assert [tracks.ended for tracks in gone if tracks.ended] == [(1,)]
+    assert len(gone[-1].track_id) == 0
+
+
+def test_a_ghost_of_one_sensor_is_nobody():
+    tracker = Tracker(CONFIG, COVERAGE)
+    found = follow(tracker, range(100), lambda step: [(4.0, 0.5)], sensors=(1,))
+    assert all(len(tracks.track_id) == 0 for tracks in found)
+
+
+def test_offsets_are_learned():
+    random = np.random.default_rng(4)
+    tracker = Tracker(CONFIG, COVERAGE)
+    offsets = np.array([(0.02, 0.0), (-0.02, 0.02), (0.0, -0.02)])
+    for step in range(900):
+        at = seen(step, [(4 + 2 * np.cos(0.05 * step), 2 * np.sin(0.05 * step))], (0, 1, 2), random=random)
+        shifted = Detections(at.sensor, at.stamp_ns, at.position + offsets[at.sensor], at.covariance, at.height)
+        tracker.step(step * STEP_MS * MS, shifted, np.arange(3))
+    assert np.abs(tracker.offsets - offsets).max() < 0.012
+
+
+def after_a_meeting(config):
+    """Where a smaller and a taller person are whose tracks were taken for each other at a meeting, by their ids."""
+    tracker = Tracker(config)
+
+    def apart(step):
+        return [(2.0, 0.0), (3.0, 0.0)]
+
+    before = follow(tracker, range(20), apart, heights=(1.66, 1.78))[-1]
+    smaller, taller = before.track_id[np.argsort(before.height)].tolist()
+    met = tracker.state()
+    met.people.met[:] = met.people.track_id[::-1]
+    tracker = Tracker.restore(config, met)
+    after = places(follow(tracker, range(20, 40), apart, heights=(1.78, 1.66))[-1])
+    return after[smaller][0], after[taller][0]
+
+
+def test_heights_tell_who_is_who_after_a_meeting():
+    assert after_a_meeting(CONFIG) == pytest.approx((3.0, 2.0), abs=0.05)
+    assert after_a_meeting(replace(CONFIG, swap_cost=1e6)) == pytest.approx((2.0, 3.0), abs=0.05)
+
+
+def test_a_track_names_its_detections():
     tracker = Tracker(CONFIG)
-    tracker.step(batch(0, seen(1.0), seen(3.0)))
-    moved = tracker.step(batch(66, seen(2.9), seen(1.1)))
-    assert [(t.track_id, t.position[0]) for t in moved.tracks] == [(1, 1.1), (2, 2.9)]
+
+    def points(step):
+        return [(1.0, 0.0), (5.0, 0.0)]
+
+    last = follow(tracker, range(10), points)[-1]
+    assert [last.used(row).tolist() for row in (0, 1)] in ([[0, 2], [1, 3]], [[1, 3], [0, 2]])
 
 
-def test_the_assignment_is_joint():
-    """Taking the nearest pair first would leave the other one out of its gate."""
-    tracker = Tracker(replace(CONFIG, gate_distance=0.5, max_speed=0.0))
-    tracker.step(batch(0, seen(0.0), seen(0.6)))
-    moved = tracker.step(batch(66, seen(0.4), seen(1.0)))
-    assert [(t.track_id, t.position[0]) for t in moved.tracks] == [(1, 0.4), (2, 1.0)]
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**16))
+def test_the_order_of_detections_does_not_matter(seed):
+    random = np.random.default_rng(seed)
+    one, other = Tracker(CONFIG, COVERAGE), Tracker(CONFIG, COVERAGE)
+    people = random.uniform(0, 8, (4, 2))
+    for step in range(8):
+        detections = seen(step, people + 0.1 * step, (0, 1, 2), random=random)
+        shuffled = random.permutation(len(detections.sensor))
+        a = one.step(step * STEP_MS * MS, detections, np.arange(3))
+        b = other.step(step * STEP_MS * MS, detections.take(shuffled), np.arange(3))
+        assert a.track_id.tolist() == b.track_id.tolist()
+        assert a.position.tobytes() == b.position.tobytes()
+        assert a.owner[shuffled].tolist() == b.owner.tolist()
 
 
-def test_the_gate_grows_with_the_time_unseen():
+def test_a_restored_tracker_goes_on_the_same():
+    random = np.random.default_rng(5)
+    batches = [seen(step, [(1 + 0.1 * step, 0.0), (3.0, 1.0)], random=random) for step in range(40)]
+    tracker = Tracker(CONFIG, COVERAGE)
+    for step in range(20):
+        tracker.step(step * STEP_MS * MS, batches[step], np.arange(3))
+    saved = pickle.loads(pickle.dumps(tracker.state()))
+    twin = Tracker.restore(CONFIG, saved, COVERAGE)
+    for step in range(20, 40):
+        a, b = (one.step(step * STEP_MS * MS, batches[step], np.arange(3)) for one in (tracker, twin))
+        assert a.position.tobytes() == b.position.tobytes()
+        assert a.track_id.tolist() == b.track_id.tolist()
+
+
+def test_bad_input_is_named():
     tracker = Tracker(CONFIG)
-    tracker.step(batch(0, seen(0.0)))
-    assert ids(tracker.step(batch(100, seen(2.0)))) == [1, 2]
-    tracker = Tracker(CONFIG)
-    tracker.step(batch(0, seen(0.0)))
-    assert ids(tracker.step(batch(1000, seen(2.0)))) == [1]
-
-
-def test_labels_and_nameless_people_do_not_mix():
-    tracker = Tracker(CONFIG)
-    tracker.step(batch(0, seen(1.0, "a")))
-    assert ids(tracker.step(batch(66, seen(1.0)))) == [1, 2]
-    assert ids(tracker.step(batch(132, seen(1.0, "a"), seen(1.0)))) == [1, 2]
-
-
-def test_a_label_twice_in_a_batch_is_one_person():
-    assert ids(Tracker(CONFIG).step(batch(0, seen(1.0, "a"), seen(2.0, "a")))) == [1]
-
-
-def test_a_state_is_a_copy():
-    tracker = Tracker(CONFIG)
-    tracker.step(batch(0, seen(1, "a")))
-    state = tracker.state()
-    before = pickle.dumps(state)
-    tracker.step(batch(66, seen(2, "a"), seen(3, "b")))
-    assert pickle.dumps(state) == before
-    Tracker.restore(CONFIG, state).finish(1)
-    assert pickle.dumps(state) == before
-
-
-@pytest.mark.parametrize(("key", "value"), [("lost_after_ms", 0), ("lost_timeout_ms", 10), ("gate_distance", -1.0)])
-def test_a_wrong_setting_names_key_value_and_remedy(key, value):
-    values = {name: getattr(CONFIG, name) for name in CONFIG.__slots__} | {key: value}
-    with pytest.raises(ValueError, match=rf"{key} is {value}; give a number"):
-        TrackerConfig(**values)
-
-
-detections = st.builds(seen, st.floats(0, 6), st.sampled_from([None, None, "a", "b"]), st.floats(0, 3))
-items = st.lists(st.tuples(st.integers(1, 4000), st.one_of(st.none(), st.lists(detections, max_size=4))), max_size=20)
-
-
-def stream(steps):
-    now, made = 0, []
-    for wait, found in steps:
-        now += wait
-        made.append(tick(now) if found is None else batch(now, *found))
-    return made
-
-
-@given(items, st.integers(0, 20))
-def test_ids_are_unique_ends_are_final_and_the_state_is_everything(steps, cut):
-    tracker, other, ended = Tracker(CONFIG), Tracker(CONFIG), []
-    for number, item in enumerate(stream(steps)):
-        if number == cut:
-            other = Tracker.restore(CONFIG, pickle.loads(pickle.dumps(other.state())))
-        tracks = tracker.step(item)
-        assert tracks == other.step(item)
-        assert tracks.stamp_ns == item.stamp_ns
-        assert len(set(ids(tracks))) == len(ids(tracks))
-        assert not set(ended) & set(ids(tracks))
-        assert ids(tracks) == sorted(ids(tracks)) or any(t.state == TrackState.ENDED for t in tracks.tracks)
-        ended += [t.track_id for t in tracks.tracks if t.state == TrackState.ENDED]
-        if isinstance(item, PersonDetections):
-            nameless = sum(d.label is None for d in item.detections)
-            assert sum(t.state == TrackState.SEEN for t in tracks.tracks) >= nameless
+    tracker.step(STEP_MS * MS, nobody(), np.arange(1))
+    with pytest.raises(AisleError, match="growing stamps"):
+        tracker.step(STEP_MS * MS, nobody(), np.arange(1))
+    with pytest.raises(AisleError, match="not finite"):
+        seen(0, [(np.nan, 0.0)])

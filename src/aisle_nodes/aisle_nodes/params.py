@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from aisle_core.checkout import CheckoutConfig
 from aisle_core.fusion import FusionConfig
-from aisle_core.people import PeopleConfig
-from aisle_core.tracking import TrackerConfig
+from aisle_core.stages import PeopleStageConfig, TrackerStageConfig
 from aisle_core.weighing import WeighingConfig
 
 
@@ -24,7 +23,7 @@ class PeopleParams:
 
     autostart: bool
     site: str
-    people: PeopleConfig
+    people: PeopleStageConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class TrackerParams:
 
     autostart: bool
     site: str
-    tracker: TrackerConfig
+    tracker: TrackerStageConfig
 
 
 @dataclass(frozen=True, slots=True)

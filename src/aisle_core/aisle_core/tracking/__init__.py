@@ -1,14 +1,14 @@
 """From detections of people to people followed through the store."""
 
-from .multi_sensor import Coverage, Detections, MultiSensorConfig, MultiSensorState, MultiSensorTracker, Tracks
-from .tracker import Tracker, TrackerConfig, TrackerState
+from .labels import LabelConfig, LabelFollower, LabelState
+from .tracker import Coverage, Detections, Tracker, TrackerConfig, TrackerState, Tracks
 
 __all__ = [
     "Coverage",
     "Detections",
-    "MultiSensorConfig",
-    "MultiSensorState",
-    "MultiSensorTracker",
+    "LabelConfig",
+    "LabelFollower",
+    "LabelState",
     "Tracker",
     "TrackerConfig",
     "TrackerState",

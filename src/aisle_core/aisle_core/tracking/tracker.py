@@ -1,7 +1,9 @@
-"""Detections -> tracks, with the identities that the source of the detections gives.
+"""Detections of many overlapping sensors -> identities on the floor.
 
-A recording or a labelled source says who is who: a label is a person. Detections without a label continue the tracks
-without a label by the assignment of least total distance within a gate.
+Every detection is compared with where its person was when it was captured. One assignment over all sensors gives each
+person at most one detection of each sensor; the costs are negative log-likelihoods of place, motion and height
+(Blackman, Popoli: Design and Analysis of Modern Tracking Systems, 1999, chapter 6). Who is not seen is kept with
+growing uncertainty and is found again by the same likelihood, against that of somebody new.
 """
 
 from __future__ import annotations
@@ -11,145 +13,647 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ..checks import require
-from ..types import PersonDetection, PersonDetections, PersonTrack, PersonTracks, Tick, TrackState
+from ..errors import AisleError
+from ..store.geometry import inside
+from ..types import TrackState
+from . import motion
+from .association import assign, groups, near
+from .offsets import SensorOffsets
+from .population import Population
 
-_NOT_ALLOWED = 1e6
-"""Cost [m] of a pair outside the gate: more than all allowed pairs together."""
-_AFTER_ALL = 1 << 63
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+_HEIGHTS = 0.12**2
+"""Variance of the heights of people [m^2] (NCD Risk Factor Collaboration, eLife 5:e13410, 2016: 0.07 m among adults of
+one sex and country; children widen it)."""
+_SAME_HEIGHT = 0.02**2
+"""How much the measured height of one person varies from place to place, at least [m^2]."""
+_IMPOSSIBLE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class TrackerConfig:
-    """Tuning of the tracker.
+    """Tuning of the tracker of unlabelled detections.
 
-    lost_after_ms: a track that is not seen for longer is lost.
-    lost_timeout_ms: a track that is not seen for longer has ended.
-    gate_distance, max_speed: a detection without a label continues a track at most ``gate_distance`` [m] and the way
-        gone at ``max_speed`` [m/s] since its last sight away.
+    acceleration_noise, lost_noise: power spectral density of the acceleration of who is seen and who is not [m^2/s^3].
+    lost_damping: rate at which the velocity of who is not seen dies away [1/s].
+    birth_speed: standard deviation of each axis of the velocity of somebody new [m/s].
+    gate: largest squared Mahalanobis distance of a detection to its person. gate_distance: and largest distance [m].
+    clutter_density: detections of nobody, or of somebody new, that a sensor gives per area [1/m^2].
+    detection_probability, edge_probability: that a sensor sees who is below it, and who is at its edge.
+    tentative_cost: how much less likely a detection is of somebody not believed in yet (minus log).
+    height_stddev: of a detected height [m]. height_noise: how the height of who walks varies [m/s^0.5].
+    merge_distance: two people nearer than this may be detected as one between them [m].
+    merge_cost: how much less likely that is (minus log).
+    birth_distance: detections of several sensors nearer than this may be of one new person [m].
+    confirm_steps, confirm_detections: so many of both make somebody believed in.
+    lone_distance: who is seen by one sensor alone is believed in after going so far [m], or as somebody lost.
+    tentative_timeout_ms: who is not believed in is forgotten after not being seen for so long.
+    agreement_gain: log-likelihood ratio for a person when one more sensor sees the same.
+    agreement_bound: the ratio stays within it; at minus the bound a track is taken for a ghost.
+    blind_share: of the time in which no sensor that covers the place speaks, this share counts as absence.
+    coast_ms: who is absent for longer is found again only by who has been confirmed.
+    lost_after_ms: who is absent for longer is lost. lost_timeout_ms: who was not seen for longer has left, where births
+        are free.
+    exit_timeout_ms: who was last seen in a birth region and not for longer has left.
+    birth_density: people who appear, per area [1/m^2], against whom who is found again is weighed.
+    absence_cost: how much less likely somebody is still there for each second in which the sensors that cover the
+        place see nobody (minus log) [1/s]; only where people can leave.
+    max_speed: [m/s], nobody who is lost gets farther.
+    offset_stddev: of the calibration of each sensor, on each axis [m]. offset_samples: so many successive errors of
+        one person tell as much about it as one.
+    meeting_distance: nearer than this people can be mistaken for each other [m].
+    meeting_samples: after so many heights of each since a meeting it is decided who is who; swap_cost: they are given
+        each other's identities when that is so much likelier (log).
     """
 
+    acceleration_noise: float
+    lost_noise: float
+    lost_damping: float
+    birth_speed: float
+    gate: float
+    gate_distance: float
+    clutter_density: float
+    detection_probability: float
+    edge_probability: float
+    tentative_cost: float
+    height_stddev: float
+    height_noise: float
+    merge_distance: float
+    merge_cost: float
+    birth_distance: float
+    confirm_steps: int
+    confirm_detections: int
+    lone_distance: float
+    tentative_timeout_ms: int
+    agreement_gain: float
+    agreement_bound: float
+    blind_share: float
+    coast_ms: int
     lost_after_ms: int
     lost_timeout_ms: int
-    gate_distance: float
+    exit_timeout_ms: int
+    birth_density: float
+    absence_cost: float
     max_speed: float
+    offset_stddev: float
+    offset_samples: float
+    meeting_distance: float
+    meeting_samples: int
+    swap_cost: float
 
     def __post_init__(self) -> None:
-        require(self, ("lost_after_ms", "gate_distance"), 0, above=True)
-        require(self, ("max_speed",), 0)
+        above = (
+            *("acceleration_noise", "lost_noise", "lost_damping", "birth_speed", "gate", "gate_distance"),
+            *("clutter_density", "height_stddev", "agreement_bound", "birth_density", "max_speed", "offset_stddev"),
+        )
+        require(self, above, 0, above=True)
+        require(self, ("tentative_cost", "height_noise", "merge_distance", "merge_cost", "birth_distance"), 0)
+        require(self, ("absence_cost", "lone_distance", "meeting_distance", "swap_cost"), 0)
+        require(self, ("detection_probability", "edge_probability"), 0.01, 0.999)
+        require(self, ("confirm_steps", "confirm_detections", "offset_samples", "meeting_samples"), 1)
+        require(self, ("blind_share",), 0, 1)
+        require(self, ("agreement_gain", "tentative_timeout_ms", "coast_ms", "lost_after_ms", "exit_timeout_ms"), 0)
         require(self, ("lost_timeout_ms",), self.lost_after_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sighting:
-    """A live track as it was last seen."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """What the sensors saw of m people.
 
-    track: PersonTrack
-    seen_ns: int
+    sensor (m,) int64 from 0; stamp_ns (m,) int64, each detection's own capture; position (m, 2) [m, map] with
+    covariance (m, 2, 2) [m^2]; height (m,) [m], NaN where unknown.
+    """
+
+    sensor: NDArray[np.int64]
+    stamp_ns: NDArray[np.int64]
+    position: Array
+    covariance: Array
+    height: Array
+
+    def __post_init__(self) -> None:
+        m = len(self.sensor)
+        shapes = {"stamp_ns": (m,), "position": (m, 2), "covariance": (m, 2, 2), "height": (m,)}
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise AisleError(f"detections: {name} has shape {getattr(self, name).shape}; give {shape}")
+        if not (np.isfinite(self.position).all() and np.isfinite(self.covariance).all()):
+            raise AisleError("detections: a position or covariance is not finite; leave such detections out")
+        if m and (self.sensor.min() < 0 or (motion.determinant(self.covariance) <= 0).any()):
+            raise AisleError("detections: give sensors from 0 and positive definite covariances")
+
+    def take(self, rows: Index) -> Detections:
+        """Some of them."""
+        return Detections(
+            self.sensor[rows], self.stamp_ns[rows], self.position[rows], self.covariance[rows], self.height[rows]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """Everybody who is believed in after a step: n people in the order of their first sight.
+
+    track_id (n,) int64; state (n,) uint8, values of ``TrackState``; position, velocity (n, 2) [m, m/s, map];
+    covariance (n, 2, 2) of the position [m^2]; height (n,) [m], NaN while unknown; identity_confidence (n,).
+    owner (m,) int64: the row of whom each detection is of, -1 of nobody here. ended: ids of who has left since.
+    """
+
+    stamp_ns: int
+    track_id: NDArray[np.int64]
+    state: NDArray[np.uint8]
+    position: Array
+    velocity: Array
+    covariance: Array
+    height: Array
+    identity_confidence: Array
+    owner: NDArray[np.int64]
+    ended: tuple[int, ...]
+
+    def used(self, row: int) -> Index:
+        """The detections of the track in this row."""
+        return np.flatnonzero(self.owner == row)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coverage:
+    """Where k ceiling sensors see: position (k, 2) [m, map] and reach (k,) [m] of each."""
+
+    position: Array
+    reach: Array
+
+    def probability(self, sensor: NDArray[np.int64], point: Array, config: TrackerConfig) -> Array:
+        """(n, s) that each of s sensors sees somebody at each of (n, 2) points, 0 beyond its reach."""
+        share = ((point[:, None] - self.position[sensor]) ** 2).sum(axis=2) / self.reach[sensor] ** 2
+        drop = config.detection_probability - config.edge_probability
+        return np.where(share < 1.0, config.detection_probability - drop * share, 0.0)
 
 
 @dataclass(slots=True)
 class TrackerState:
-    """Everything the tracker knows; plain data. Live tracks by id, in the order of first sight."""
+    """Everything the tracker knows; plain data."""
 
-    sequence: int = 0
+    offsets: SensorOffsets
+    people: Population = field(default_factory=Population.empty)
+    stamp_ns: int | None = None
     born: int = 0
-    live: dict[int, _Sighting] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class _Pairing:
+    """Measurements of a step, the rows of the people they are of, and of whom else (-1: of nobody else)."""
+
+    detection: Index
+    row: Index
+    partner: Index
 
 
 class Tracker:
-    """Follows people. Items come in the order of their stamps; every item gives the state at its stamp."""
+    """Follows people over all sensors of a place."""
 
-    def __init__(self, config: TrackerConfig) -> None:
+    def __init__(
+        self,
+        config: TrackerConfig,
+        coverage: Coverage | None = None,
+        birth_regions: Sequence[Array] = (),
+    ) -> None:
+        """birth_regions: polygons, (k, 2) corners each [m, map], where people come and go; none: everywhere."""
         self._config = config
-        self._state = TrackerState()
-
-    def step(self, item: PersonDetections | Tick) -> PersonTracks:
-        """Everybody who is believed in the store after this item.
-
-        A lost track keeps its last place, without hands. A track that ends is sent once more, as ENDED.
-        """
-        ended = self._end(item.stamp_ns - self._config.lost_timeout_ms * 1_000_000)
-        if isinstance(item, PersonDetections):
-            self._take(item)
-        lost_before_ns = item.stamp_ns - self._config.lost_after_ms * 1_000_000
-        live = tuple(
-            seen.track if seen.seen_ns >= lost_before_ns else replace(seen.track, state=TrackState.LOST, hands=())
-            for seen in self._state.live.values()
-        )
-        return self._batch(item.stamp_ns, ended + live)
-
-    def finish(self, stamp_ns: int) -> PersonTracks:
-        """The end of all streams: every track ends."""
-        return self._batch(stamp_ns, self._end(_AFTER_ALL))
+        self._coverage = coverage
+        self._regions = tuple(np.asarray(region, dtype=np.float64) for region in birth_regions)
+        self._state = TrackerState(SensorOffsets.unknown(0, config.offset_stddev))
 
     def state(self) -> TrackerState:
         """A copy of everything the tracker knows."""
-        return replace(self._state, live=dict(self._state.live))
+        return replace(self._state, offsets=self._state.offsets.copy(), people=self._state.people.copy())
 
     @classmethod
-    def restore(cls, config: TrackerConfig, state: TrackerState) -> Self:
+    def restore(
+        cls,
+        config: TrackerConfig,
+        state: TrackerState,
+        coverage: Coverage | None = None,
+        birth_regions: Sequence[Array] = (),
+    ) -> Self:
         """A tracker that goes on exactly where ``state()`` was taken."""
-        tracker = cls(config)
-        tracker._state = replace(state, live=dict(state.live))
+        tracker = cls(config, coverage, birth_regions)
+        tracker._state = replace(state, offsets=state.offsets.copy(), people=state.people.copy())
         return tracker
 
-    def _batch(self, stamp_ns: int, tracks: tuple[PersonTrack, ...]) -> PersonTracks:
-        self._state.sequence += 1
-        return PersonTracks(stamp_ns, self._state.sequence - 1, tracks)
+    @property
+    def offsets(self) -> Array:
+        """(k, 2) how far each sensor's positions are off, as learned so far [m, map]."""
+        return self._state.offsets.mean.copy()
 
-    def _end(self, before_ns: int) -> tuple[PersonTrack, ...]:
-        """Take out the tracks that were last seen before an instant."""
-        live = self._state.live
-        return tuple(
-            replace(live.pop(track_id).track, state=TrackState.ENDED)
-            for track_id in [key for key, sighting in live.items() if sighting.seen_ns < before_ns]
+    def step(self, stamp_ns: int, detections: Detections, reported_sensors: NDArray[np.int64]) -> Tracks:
+        """Everybody at ``stamp_ns``, after the detections since the last step.
+
+        reported_sensors (s,): who has spoken since then, also those who saw nobody. Stamps of steps grow; detections
+        may be older than the step. The order of the detections does not matter.
+
+        Raises AisleError when time does not grow.
+        """
+        if self._state.stamp_ns is not None and stamp_ns <= self._state.stamp_ns:
+            raise AisleError(f"tracker: step at {stamp_ns} ns after {self._state.stamp_ns} ns; give growing stamps")
+        order = np.lexsort((*detections.position.T, detections.stamp_ns, detections.sensor))
+        sorted_detections = detections.take(order)
+        reported = np.unique(np.concatenate([reported_sensors.astype(np.int64), detections.sensor]))
+        self._know(reported)
+        seconds = self._predict(stamp_ns)
+        pairs = self._associate(sorted_detections, stamp_ns)
+        pairs = self._bear(sorted_detections, pairs, stamp_ns)
+        self._update(sorted_detections, pairs, stamp_ns)
+        self._count(sorted_detections, pairs, reported, seconds)
+        self._part_from_ghosts(stamp_ns)
+        self._believe(stamp_ns)
+        self._meet()
+        self._tell_apart()
+        ended = self._end(pairs, stamp_ns)
+        return self._tracks(order, pairs, ended, stamp_ns)
+
+    # --- time
+
+    def _know(self, reported: NDArray[np.int64]) -> None:
+        """Make room for sensors not heard of before."""
+        offsets = self._state.offsets
+        new = SensorOffsets.unknown(
+            max(int(reported.max(initial=-1)) + 1 - len(offsets.mean), 0), self._config.offset_stddev
+        )
+        self._state.offsets = SensorOffsets(
+            np.concatenate([offsets.mean, new.mean]), np.concatenate([offsets.variance, new.variance])
         )
 
-    def _take(self, batch: PersonDetections) -> None:
-        by_label = {sighting.track.label: track_id for track_id, sighting in self._state.live.items()}
-        unlabelled = [detection for detection in batch.detections if detection.label is None]
-        nearest = iter(self._nearest(unlabelled, batch.stamp_ns))
-        for detection in batch.detections:
-            known = next(nearest) if detection.label is None else by_label.get(detection.label, 0)
-            by_label[detection.label] = self._see(known, detection, batch.stamp_ns)
+    def _predict(self, stamp_ns: int) -> float:
+        """Bring everybody to the stamp; returns the seconds since the last step."""
+        state, config, people = self._state, self._config, self._state.people
+        before_ns = stamp_ns if state.stamp_ns is None else state.stamp_ns
+        seconds = (stamp_ns - before_ns) / 1e9
+        if len(people):
+            unseen = people.seen_ns < before_ns
+            people.mean, people.covariance = motion.predict(
+                people.mean,
+                people.covariance,
+                seconds,
+                np.where(unseen, config.lost_noise, config.acceleration_noise),
+                np.where(unseen, config.lost_damping, 1e-6),
+            )
+            people.height_variance = people.height_variance + config.height_noise**2 * seconds
+        state.stamp_ns = stamp_ns
+        return seconds
 
-    def _nearest(self, detections: Sequence[PersonDetection], stamp_ns: int) -> list[int]:
-        """Track without a label of each detection, 0 where none is within the gate."""
-        found = [0] * len(detections)
-        live = [sighting for sighting in self._state.live.values() if sighting.track.label is None]
-        if not detections or not live:
-            return found
-        here = np.array([detection.position[:2] for detection in detections])
-        there = np.array([sighting.track.position[:2] for sighting in live])
-        unseen = np.array([(stamp_ns - sighting.seen_ns) / 1e9 for sighting in live])
-        distance = np.hypot(*(here[:, None] - there[None]).transpose(2, 0, 1))
-        allowed = distance <= self._config.gate_distance + self._config.max_speed * unseen
-        for row, column in zip(*linear_sum_assignment(np.where(allowed, distance, _NOT_ALLOWED)), strict=True):
-            if allowed[row, column]:
-                found[row] = live[column].track.track_id
-        return found
+    # --- association
 
-    def _see(self, track_id: int, detection: PersonDetection, stamp_ns: int) -> int:
-        """Continue a track, or begin one if the id is 0. Returns its id."""
-        first_ns = self._state.live[track_id].track.first_ns if track_id else stamp_ns
-        if not track_id:
-            self._state.born += 1
-            track_id = self._state.born
-        self._state.live[track_id] = _Sighting(
-            PersonTrack(
-                track_id=track_id,
-                label=detection.label,
-                state=TrackState.SEEN,
-                position=detection.position,
-                position_covariance=detection.position_covariance,
-                head=detection.head,
-                hands=detection.hands,
-                identity_confidence=1.0,
-                first_ns=first_ns,
-            ),
-            stamp_ns,
+    def _associate(self, detections: Detections, stamp_ns: int) -> _Pairing:
+        config, people = self._config, self._state.people
+        position, spread = self._corrected(detections)
+        followed = np.flatnonzero(people.absence <= config.coast_ms / 1e3)
+        first, second = self._close(followed)
+        target = np.concatenate([followed, first])
+        partner = np.concatenate([np.full(len(followed), -1), second])
+        place = people.mean[target].copy()
+        place[len(followed) :] = (people.mean[first] + people.mean[second]) / 2
+        detection, column = near(position, place[:, :2], config.gate_distance)
+        covariance = people.covariance[target]
+        covariance[len(followed) :] = (people.covariance[first] + people.covariance[second]) / 4
+        lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
+        expected, uncertainty = motion.observed(place[column], covariance[column], lag)
+        distance, cost = motion.surprise(position[detection] - expected, uncertainty + spread[detection])
+        row = target[column]
+        one = partner[column] < 0
+        height = self._height_cost(detections.height[detection], np.full(len(row), config.height_stddev**2), row)
+        cost += np.where(one, height, config.merge_cost)
+        cost += np.where(people.track_id[row] == 0, config.tentative_cost, config.absence_cost * people.absence[row])
+        inside = distance <= config.gate
+        detection, column, cost = detection[inside], column[inside], cost[inside]
+        alone = np.full(len(position), -np.log(config.clutter_density))
+        chosen = assign(
+            len(position), detection, detections.sensor[detection] * max(len(target), 1) + column, cost, alone
         )
-        return track_id
+        found = np.flatnonzero(chosen >= 0)
+        column = column[chosen[found]]
+        pairs = _Pairing(found, target[column], partner[column])
+        # Who is seen alone by a sensor is not also seen by it as half of a pair.
+        key = detections.sensor[found] * max(len(people), 1)
+        singles = (key + pairs.row)[pairs.partner < 0]
+        twice = (pairs.partner >= 0) & (np.isin(key + pairs.row, singles) | np.isin(key + pairs.partner, singles))
+        return _Pairing(found[~twice], pairs.row[~twice], pairs.partner[~twice])
+
+    def _close(self, followed: Index) -> tuple[Index, Index]:
+        """Pairs of people who may be detected as one."""
+        people = self._state.people
+        believed = followed[people.track_id[followed] > 0]
+        place = people.mean[believed, :2]
+        first, second = near(place, place, self._config.merge_distance)
+        once = first < second
+        return believed[first[once]], believed[second[once]]
+
+    def _corrected(self, detections: Detections) -> tuple[Array, Array]:
+        """Positions without the learned offsets, and their covariances with what is not known of them."""
+        offsets = self._state.offsets
+        spread = detections.covariance + offsets.variance[detections.sensor, None, None] * np.eye(2)
+        return detections.position - offsets.mean[detections.sensor], spread
+
+    def _height_cost(self, height: Array, variance: Array, row: Index) -> Array:
+        """Minus log of how much likelier a height is of this person than of anybody; 0 where one is unknown."""
+        people = self._state.people
+        total = variance + people.height_variance[row]
+        error = height - people.height[row]
+        return np.nan_to_num(0.5 * error**2 / total + 0.5 * np.log(total / (total + _HEIGHTS)))
+
+    def _bear(self, detections: Detections, pairs: _Pairing, stamp_ns: int) -> _Pairing:
+        """Begin with everybody who may be new: the detections of nobody, those of several sensors together."""
+        config, state = self._config, self._state
+        free = np.setdiff1d(np.arange(len(detections.sensor)), pairs.detection)
+        if not len(free):
+            return pairs
+        position, spread = self._corrected(detections)
+        position, weight = position[free], motion.inverse(spread[free])
+        first, second = near(position, position, config.birth_distance)
+        other = detections.sensor[free[first]] != detections.sensor[free[second]]
+        group = groups(len(free), first[other], second[other])
+        order = np.lexsort((detections.sensor[free], group))
+        sensor_of_group = np.stack([group[order], detections.sensor[free[order]]], axis=1)
+        once = np.ones(len(free), dtype=bool)
+        once[1:] = (np.diff(sensor_of_group, axis=0) != 0).any(axis=1)
+        taken = order[once]
+        count = int(group.max()) + 1
+        information, pull = np.zeros((count, 2, 2)), np.zeros((count, 2))
+        np.add.at(information, group[taken], weight[taken])
+        np.add.at(pull, group[taken], (weight[taken] @ position[taken][:, :, None])[:, :, 0])
+        mean, covariance = np.zeros((count, 4)), np.zeros((count, 4, 4))
+        # The detections themselves enter with the update.
+        mean[:, :2] = (motion.inverse(information) @ pull[:, :, None])[:, :, 0]
+        covariance[:, [0, 1], [0, 1]] = 1.0
+        covariance[:, [2, 3], [2, 3]] = config.birth_speed**2
+        before = len(state.people)
+        state.people = state.people.with_(Population.born(mean, covariance, stamp_ns))
+        return _Pairing(
+            np.concatenate([pairs.detection, free[taken]]),
+            np.concatenate([pairs.row, before + group[taken]]),
+            np.concatenate([pairs.partner, np.full(len(taken), -1)]),
+        )
+
+    # --- update
+
+    def _update(self, detections: Detections, pairs: _Pairing, stamp_ns: int) -> None:
+        people = self._state.people
+        if not len(pairs.row):
+            return
+        corrected, spreads = self._corrected(detections)
+        detection, row = pairs.detection, pairs.row
+        position, spread = corrected[detection], spreads[detection]
+        lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
+        expected, uncertainty = motion.observed(people.mean[row], people.covariance[row], lag)
+        both = np.flatnonzero(pairs.partner >= 0)
+        partner = pairs.partner[both]
+        # A detection midway between a and b measures a as twice itself less b, and b likewise.
+        other, other_spread = motion.observed(people.mean[partner], people.covariance[partner], lag[both])
+        measured_other = 2 * position[both] - expected[both]
+        spread_other = 4 * spread[both] + uncertainty[both]
+        position[both] = 2 * position[both] - other
+        spread[both] = 4 * spread[both] + other_spread
+        people.mean, people.covariance = motion.update(
+            people.mean,
+            people.covariance,
+            np.concatenate([row, partner]),
+            np.concatenate([position, measured_other]),
+            np.concatenate([spread, spread_other]),
+            np.concatenate([lag, lag[both]]),
+        )
+        one = pairs.partner < 0
+        self._learn_offsets(
+            detections.sensor[detection[one]],
+            row[one],
+            position[one] - expected[one],
+            spread[one] + uncertainty[one],
+        )
+        self._learn_heights(detections.height[detection[one]], row[one])
+        people.seen_ns[row] = stamp_ns
+        people.seen_ns[partner] = stamp_ns
+
+    def _learn_offsets(self, sensor: NDArray[np.int64], row: Index, error: Array, spread: Array) -> None:
+        believed = self._state.people.track_id[row] > 0
+        variance = np.trace(spread, axis1=1, axis2=2)[believed] / 2
+        self._state.offsets.learn(sensor[believed], error[believed], variance, self._config.offset_samples)
+
+    def _learn_heights(self, height: Array, row: Index) -> None:
+        """Who has just met somebody gets a height of its own since then."""
+        people, variance = self._state.people, self._config.height_stddev**2
+        known = np.isfinite(height)
+        count = np.bincount(row[known], minlength=len(people))
+        mean = np.bincount(row[known], height[known], len(people)) / np.maximum(count, 1)
+        calm = np.flatnonzero((count > 0) & (people.met == 0))
+        people.height[calm], people.height_variance[calm] = _fused(
+            people.height[calm], people.height_variance[calm], mean[calm], variance / count[calm]
+        )
+        after = np.flatnonzero((count > 0) & (people.met != 0))
+        people.recent_height[after], people.recent_variance[after] = _fused(
+            people.recent_height[after], people.recent_variance[after], mean[after], variance / count[after]
+        )
+
+    # --- belief
+
+    def _count(self, detections: Detections, pairs: _Pairing, reported: NDArray[np.int64], seconds: float) -> None:
+        """Count what was seen of everybody, and weigh whether the sensors agree."""
+        config, people = self._config, self._state.people
+        count = np.bincount(pairs.row, minlength=len(people))
+        people.detections += count
+        people.steps += count > 0
+        people.agreement += np.where(count > 1, (count - 1) * config.agreement_gain, 0.0)
+        missed = np.zeros(len(people))
+        if self._coverage is not None and len(reported):
+            chance = self._coverage.probability(reported, people.mean[:, :2], config)
+            chance[pairs.row, np.searchsorted(reported, detections.sensor[pairs.detection])] = 0.0
+            missed = np.log1p(-chance).sum(axis=1)
+            people.agreement += np.where(count > 0, missed, 0.0)
+        overlooked = 1.0 - np.exp(missed)
+        if self._coverage is None:
+            overlooked[:] = len(reported) > 0
+        unseen = people.seen_ns < (self._state.stamp_ns or 0)
+        passed = (overlooked + (1.0 - overlooked) * config.blind_share) * seconds
+        people.absence = np.where(unseen, people.absence + passed, 0.0)
+        people.agreement = people.agreement.clip(-config.agreement_bound, config.agreement_bound)
+
+    def _part_from_ghosts(self, stamp_ns: int) -> None:
+        """A track that only one sensor sees where others should has stayed behind at a ghost: its person is lost."""
+        state, config = self._state, self._config
+        ghost = (state.people.track_id > 0) & (state.people.agreement <= -config.agreement_bound)
+        if not ghost.any():
+            return
+        left = state.people.take(ghost)
+        left.track_id[:] = 0
+        left.confidence[:] = 1.0
+        state.people.seen_ns[ghost] = stamp_ns - config.coast_ms * 1_000_000 - 1
+        state.people.absence[ghost] = config.coast_ms / 1e3 + 1e-3
+        state.people.agreement[ghost] = 0.0
+        state.people = state.people.with_(left)
+
+    def _believe(self, stamp_ns: int) -> None:
+        """Confirm who was seen often enough: as somebody lost, or as somebody new."""
+        config, people = self._config, self._state.people
+        new = np.flatnonzero(
+            (people.track_id == 0)
+            & (people.steps >= config.confirm_steps)
+            & (people.detections >= config.confirm_detections)
+            & (people.agreement >= 0.0)
+            & (people.seen_ns == stamp_ns)
+        )
+        if not len(new):
+            return
+        lost = np.flatnonzero((people.track_id > 0) & (people.seen_ns < people.first_ns[new].max()))
+        cost = self._return_cost(new, lost, stamp_ns)
+        # What one sensor alone sees, and what has stood there from the beginning, may be no person.
+        moved = np.hypot(*(people.mean[new, :2] - people.origin[new]).T) >= config.lone_distance
+        credible = moved | (people.agreement[new] > 0.0)
+        allowed = self._inside(people.mean[new, :2])
+        newcomer = np.where(allowed, -np.log(config.birth_density), _IMPOSSIBLE / 2)
+        unknown = np.full((len(new), len(new)), _IMPOSSIBLE)
+        np.fill_diagonal(unknown, newcomer)
+        rows, columns = linear_sum_assignment(np.concatenate([cost, unknown], axis=1))
+        likelihood = np.exp(-np.concatenate([cost, newcomer[:, None]], axis=1).clip(max=700.0))
+        gone = []
+        for row, column in zip(rows, columns, strict=True):
+            me = new[row]
+            choice = min(int(column), len(lost))
+            share = likelihood[row, choice] / max(likelihood[row].sum(), 1e-300)
+            if choice < len(lost):
+                before = lost[choice]
+                people.track_id[me] = people.track_id[before]
+                people.first_ns[me] = people.first_ns[before]
+                people.confidence[me] = people.confidence[before] * share
+                gone.append(before)
+            elif credible[row]:
+                self._state.born += 1
+                people.track_id[me] = self._state.born
+        people.track_id[gone] = -1
+
+    def _return_cost(self, new: Index, lost: Index, stamp_ns: int) -> Array:
+        """(new, lost) minus log-likelihood that a new one is a lost one."""
+        config, people = self._config, self._state.people
+        here, there = np.repeat(new, len(lost)), np.tile(lost, len(new))
+        error = people.mean[here] - people.mean[there]
+        total = people.covariance[here] + people.covariance[there]
+        distance = np.einsum("ni,ni->n", error, np.linalg.solve(total, error[:, :, None])[:, :, 0])
+        pace = people.mean[here, 2:]
+        _, anybody = motion.surprise(pace, people.covariance[here, 2:, 2:] + config.birth_speed**2 * np.eye(2))
+        cost = 0.5 * distance + 0.5 * np.log(np.linalg.det(total)) + 2 * np.log(2 * np.pi) - anybody
+        cost += self._height_cost(people.height[here], people.height_variance[here], there)
+        if self._regions:
+            absence = np.where(self._inside(people.mean[lost, :2]), people.absence[lost], 0.0)
+        else:
+            absence = people.absence[lost]
+        cost += config.absence_cost * np.tile(absence, len(new))
+        unseen = (stamp_ns - people.seen_ns[there]) / 1e9
+        reachable = np.hypot(*error.T[:2]) <= config.gate_distance + config.max_speed * unseen
+        before = people.seen_ns[there] < people.first_ns[here]
+        return np.where(reachable & before, cost, _IMPOSSIBLE).reshape(len(new), len(lost))
+
+    def _inside(self, points: Array) -> NDArray[np.bool_]:
+        """Whether people can come and go at (n, 2) points."""
+        if not self._regions:
+            return np.ones(len(points), dtype=bool)
+        return np.asarray(np.any([inside(points, region) for region in self._regions], axis=0))
+
+    def _meet(self) -> None:
+        """Lower the confidence of people whose places, velocities and heights are alike, and remember who met whom."""
+        people = self._state.people
+        believed = np.flatnonzero(people.track_id > 0)
+        place = people.mean[believed, :2]
+        first, second = near(place, place, self._config.meeting_distance)
+        apart = first < second
+        a, b = believed[first[apart]], believed[second[apart]]
+        if not len(a):
+            return
+        difference = people.mean[a] - people.mean[b]
+        total = people.covariance[a] + people.covariance[b]
+        distance = np.einsum("ni,ni->n", difference, np.linalg.solve(total, difference[:, :, None])[:, :, 0])
+        height = (people.height[a] - people.height[b]) ** 2 / (people.height_variance[a] + people.height_variance[b])
+        mistaken = 0.5 * np.exp(-0.5 * (distance + np.nan_to_num(height)))
+        for one, other in ((a, b), (b, a)):
+            np.minimum.at(people.confidence, one, 1.0 - mistaken)
+            people.met[one] = people.track_id[other]
+            people.recent_height[one] = people.recent_variance[one] = np.nan
+
+    def _tell_apart(self) -> None:
+        """After a meeting, give two people each other's identity if their heights say so."""
+        config, people = self._config, self._state.people
+        ready = np.flatnonzero(people.recent_variance <= config.height_stddev**2 / config.meeting_samples)
+        if not len(ready):
+            return
+        by_id = np.argsort(people.track_id, kind="stable")
+        place = np.searchsorted(people.track_id[by_id], people.met[ready]).clip(max=len(people) - 1)
+        other = by_id[place]
+        mutual = (people.track_id[other] == people.met[ready]) & (people.met[other] == people.track_id[ready])
+        waits = mutual & ~np.isin(other, ready)
+        pair = mutual & ~waits & (ready < other)
+        a, b = ready[pair], other[pair]
+        straight = _misfit(people, a, a) + _misfit(people, b, b)
+        crossed = _misfit(people, a, b) + _misfit(people, b, a)
+        swapped = straight - crossed > config.swap_cost
+        a, b = a[swapped], b[swapped]
+        for values in (people.track_id, people.height, people.height_variance, people.first_ns, people.confidence):
+            values[a], values[b] = values[b], values[a]
+        done = ready[~waits]
+        people.height[done], people.height_variance[done] = _fused(
+            people.height[done], people.height_variance[done], people.recent_height[done], people.recent_variance[done]
+        )
+        people.met[done] = 0
+        people.recent_height[done] = people.recent_variance[done] = np.nan
+
+    def _end(self, pairs: _Pairing, stamp_ns: int) -> tuple[int, ...]:
+        """Forget who has left, and who was nobody; the rows of the pairs follow."""
+        config, state, people = self._config, self._state, self._state.people
+        unseen = (stamp_ns - people.seen_ns) // 1_000_000
+        known = people.track_id > 0
+        forgotten = (people.track_id < 0) | ((people.track_id == 0) & (unseen > config.tentative_timeout_ms))
+        if self._regions:
+            ended = known & (unseen > config.exit_timeout_ms)
+            ended &= self._inside(people.mean[:, :2])
+        else:
+            ended = known & (unseen > config.lost_timeout_ms)
+        ids = tuple(int(track_id) for track_id in people.track_id[ended])
+        keep = ~(forgotten | ended)
+        place = np.where(keep, np.cumsum(keep) - 1, -1)
+        pairs.row = place[pairs.row]
+        state.people = people.take(keep)
+        return ids
+
+    def _tracks(self, order: Index, pairs: _Pairing, ended: tuple[int, ...], stamp_ns: int) -> Tracks:
+        people = self._state.people
+        believed = np.flatnonzero(people.track_id > 0)
+        believed = believed[np.argsort(people.track_id[believed])]
+        rank = np.full(len(people) + 1, -1, dtype=np.int64)
+        rank[believed] = np.arange(len(believed))
+        owner = np.full(len(order), -1, dtype=np.int64)
+        owner[order[pairs.detection]] = rank[pairs.row]
+        lost = people.absence[believed] > self._config.lost_after_ms / 1e3
+        return Tracks(
+            stamp_ns=stamp_ns,
+            track_id=people.track_id[believed],
+            state=np.where(lost, TrackState.LOST, TrackState.SEEN).astype(np.uint8),
+            position=people.mean[believed, :2],
+            velocity=people.mean[believed, 2:],
+            covariance=people.covariance[believed, :2, :2],
+            height=people.height[believed],
+            identity_confidence=people.confidence[believed],
+            owner=owner,
+            ended=ended,
+        )
+
+
+def _fused(height: Array, variance: Array, other: Array, other_variance: Array) -> tuple[Array, Array]:
+    """Mean and variance of two estimates (n,) each; NaN of the first is none."""
+    weight, other_weight = np.nan_to_num(1.0 / variance), 1.0 / other_variance
+    total = weight + other_weight
+    return (np.nan_to_num(height) * weight + other * other_weight) / total, 1.0 / total
+
+
+def _misfit(people: Population, before: Index, after: Index) -> Array:
+    """Minus log-likelihood (n,) that who was ``before`` a meeting is who came out of it as ``after``; 0 if unknown."""
+    variance = people.height_variance[before] + people.recent_variance[after] + _SAME_HEIGHT
+    error = people.height[before] - people.recent_height[after]
+    return np.nan_to_num(0.5 * error**2 / variance)
