@@ -2,10 +2,20 @@
 
 from launch import LaunchDescription
 
-from aisle_nodes.processes import common_arguments, process
+from aisle_nodes.processes import NodeParameters, common_arguments, people_argument, process
+
+SOURCE = {"people_node": "people.source", "tracker_node": "tracker.source"}
 
 
 def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
-        [*common_arguments(), process("perception", ["people_node", "tracker_node", "shelf_event_node"])]
+        [
+            *common_arguments(),
+            people_argument(),
+            process(
+                "perception",
+                [*SOURCE, "shelf_event_node"],
+                also=[NodeParameters(node, {name: "people"}) for node, name in SOURCE.items()],
+            ),
+        ]
     )

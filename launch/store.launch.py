@@ -4,7 +4,7 @@ from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
 
-from aisle_nodes.processes import common_arguments, include, shared
+from aisle_nodes.processes import common_arguments, include, people_argument, shared
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -19,8 +19,9 @@ def generate_launch_description() -> LaunchDescription:
                 description="Family of devices; sim: a simulated store, with use_sim_time:=true.",
             ),
             DeclareLaunchArgument("rviz", default_value="false", choices=["true", "false"], description="Open RViz."),
+            people_argument(),
             include("checkout", **shared()),
-            include("perception", **shared()),
+            include("perception", people=LaunchConfiguration("people"), **shared()),
             include("fusion", **shared()),
             include("viz", rviz=LaunchConfiguration("rviz"), **shared()),
             include("drivers", bag=LaunchConfiguration("bag"), backend=LaunchConfiguration("backend"), **shared()),

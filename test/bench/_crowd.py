@@ -28,6 +28,14 @@ SCENES = (
     (46, 22.0, 20.0),
 )
 """People present at a time, and the size of the floor [m]."""
+_PAIRS = 0.2
+"""Share of those who come who bring somebody along."""
+_BESIDE = (0.5, 0.7)
+"""Who belong together walk so far from each other [m]."""
+_TURN_EVERY_S = 15.0
+"""Mean time after which somebody on the way turns to another place."""
+_PAUSES_S = (4.0, 60.0)
+"""Mean lengths of a stop: of most, and of one in ten."""
 SWAY = (0.025, 0.012)
 """Amplitude of a walking head to the sides and along the way [m]: Pozzo et al., Exp. Brain Res. 82 (1990)."""
 
@@ -71,47 +79,16 @@ class _Floor:
 
 @cache
 def crowd(people: int, width: float, depth: float, seconds: float, seed: int) -> Crowd:
-    """People who come through doors in the edge, go to some places, stand there or talk to others, and leave."""
+    """People who come through doors in the edge, alone or together, go to some places, stand there, turn, and leave."""
     random = np.random.default_rng((seed, people))
-    floor = _Floor(width, depth, _OUTSIDE)
-    total = people + int(people * seconds / 25.0) + 10
-    walking = Walking(floor, total)  # type: ignore[arg-type]
-    doors = _doors(width, depth, max(2, people // 6), random)
+    total = people + int(people * seconds / 25.0) + 12
+    walking = Walking(_Floor(width, depth, _OUTSIDE), total)  # type: ignore[arg-type]
+    visitors = _Visitors(walking, (width, depth), people, random)
     position = np.full((int(seconds / STEP_S), total, 2), np.nan)
-    plan: dict[int, list[tuple[float, float, float]]] = {}
-    wait: dict[int, float] = {}
     phase, cadence = random.uniform(0, 2 * np.pi, total), random.uniform(0.85, 1.05, total)
-    speed = np.clip(random.normal(1.15, 0.25, total), 0.6, 1.7)
-    born, moving, next_step = 0, np.zeros(total), 0
+    moving = np.zeros(total)
     for step in range(len(position)):
-        while len(plan) < people and born < total and step >= next_step:
-            if step:
-                point = _through(doors, random)
-                next_step = step + 1 + int(random.exponential(20.0 / people) / STEP_S)
-            else:
-                point = (random.uniform(0.3, width - 0.3), random.uniform(0.3, depth - 0.3))
-            if not walking.add(born, point, 0.0):
-                break
-            plan[born], wait[born] = _plan(width, depth, doors, random), 0.0
-            born += 1
-        for person in sorted(plan):
-            here = walking.bodies.position[person]
-            wait[person] -= STEP_S
-            if wait[person] > 0:
-                continue
-            x, y, pause = plan[person][0]
-            if np.hypot(here[0] - x, here[1] - y) < 0.35 or walking.stuck_s(person) > 6:
-                plan[person].pop(0)
-                if not plan[person]:
-                    walking.remove(person)
-                    del plan[person], wait[person]
-                    continue
-                if pause > 0:
-                    walking.stand(person)
-                    wait[person] = pause
-                    continue
-                x, y, _ = plan[person][0]
-            walking.go(person, (x, y), float(speed[person]))
+        visitors.step(step)
         walking.step()
         bodies = walking.bodies
         pace = np.linalg.norm(bodies.velocity, axis=1)
@@ -123,8 +100,110 @@ def crowd(people: int, width: float, depth: float, seconds: float, seed: int) ->
         place = bodies.position + sway
         inside = bodies.present & (place > 0).all(axis=1) & (place < (width, depth)).all(axis=1)
         position[step] = np.where(inside[:, None], place, np.nan)
+    born = visitors.born
     height = np.where(random.random(total) < 0.12, random.normal(1.2, 0.12, total), random.normal(1.70, 0.09, total))
     return Crowd(position[:, :born], height[:born], (width, depth))
+
+
+@dataclass(slots=True)
+class _Visitor:
+    """Somebody with places to go, or who walks beside a leader."""
+
+    plan: list[tuple[float, float, float]]
+    speed: float
+    leader: int = -1
+    beside: float = 0.0
+    """So far to the side of the leader [m]."""
+    wait_s: float = 0.0
+
+
+class _Visitors:
+    """Who comes, where everybody goes, and who goes with whom."""
+
+    def __init__(self, walking: Walking, size: tuple[float, float], people: int, random: np.random.Generator) -> None:
+        self._walking, self._size, self._people, self._random = walking, size, people, random
+        self._doors = _doors(*size, max(2, people // 6), random)
+        self._here: dict[int, _Visitor] = {}
+        self._next_step = 0
+        self.born = 0
+
+    def step(self, step: int) -> None:
+        """Let people in, and tell everybody where to go."""
+        total = len(self._walking.bodies.present)
+        while len(self._here) < self._people and self.born < total and step >= self._next_step:
+            if not self._come(step):
+                break
+        for person in sorted(self._here):
+            visitor = self._here[person]
+            if visitor.leader >= 0:
+                self._accompany(person, visitor)
+            else:
+                self._visit(person, visitor)
+
+    def _come(self, step: int) -> bool:
+        """Somebody alone, or two together; False while there is no room."""
+        random, (width, depth) = self._random, self._size
+        if step:
+            point = _through(self._doors, random)
+            self._next_step = step + 1 + int(random.exponential(20.0 / self._people) / STEP_S)
+        else:
+            point = (random.uniform(0.3, width - 0.3), random.uniform(0.3, depth - 0.3))
+        room = min(self._people - len(self._here), len(self._walking.bodies.present) - self.born)
+        members = min(1 + int(random.random() < _PAIRS), room)
+        speed, leader = float(np.clip(random.normal(1.15, 0.25), 0.6, 1.7)), self.born
+        for member in range(members):
+            if not self._walking.add(self.born, point, 0.0):
+                return member > 0
+            plan = _plan(width, depth, self._doors, random)
+            self._here[self.born] = _Visitor(plan, speed, leader if member else -1, float(random.uniform(*_BESIDE)))
+            self.born += 1
+        return True
+
+    def _visit(self, person: int, visitor: _Visitor) -> None:
+        walking, random = self._walking, self._random
+        visitor.wait_s -= STEP_S
+        if visitor.wait_s > 0:
+            return
+        x, y, pause = visitor.plan[0]
+        here = walking.bodies.position[person]
+        if np.hypot(here[0] - x, here[1] - y) < 0.35 or walking.stuck_s(person) > 6:
+            visitor.plan.pop(0)
+            if not visitor.plan:
+                self._leave(person, (x, y))
+                return
+            if pause > 0:
+                walking.stand(person)
+                visitor.wait_s = pause
+                return
+        elif random.random() < STEP_S / _TURN_EVERY_S and len(visitor.plan) > 1:
+            width, depth = self._size
+            visitor.plan[0] = (random.uniform(0.5, width - 0.5), random.uniform(0.5, depth - 0.5), pause)
+        x, y, _ = visitor.plan[0]
+        walking.go(person, (x, y), visitor.speed)
+
+    def _accompany(self, person: int, visitor: _Visitor) -> None:
+        """Go on beside the leader, and stand there while the leader stands."""
+        bodies = self._walking.bodies
+        here, there = bodies.position[[person, visitor.leader]]
+        velocity, heading = bodies.velocity[visitor.leader], bodies.heading[visitor.leader]
+        left = np.array([-np.sin(heading), np.cos(heading)])
+        goal = there + visitor.beside * np.sign((here - there) @ left) * left
+        gap = np.linalg.norm(goal - here)
+        pace = float(np.linalg.norm(velocity))
+        if pace < 0.1 and gap < 0.8:
+            self._walking.stand(person)
+            return
+        x, y = goal + velocity
+        self._walking.squeeze(person, gap > 0.3)
+        self._walking.go(person, (float(x), float(y)), min(pace + 1.5 * float(gap), 1.9))
+
+    def _leave(self, person: int, door: tuple[float, float]) -> None:
+        """Go; who came along follows through the same door."""
+        self._walking.remove(person)
+        del self._here[person]
+        for other in self._here.values():
+            if other.leader == person:
+                other.leader, other.plan, other.wait_s = -1, [(*door, 0.0)], 0.0
 
 
 def _doors(width: float, depth: float, count: int, random: np.random.Generator) -> list[shapely.LineString]:
@@ -146,7 +225,7 @@ def _plan(
 ) -> list[tuple[float, float, float]]:
     stops = []
     for _ in range(random.integers(1, 4)):
-        pause = float(random.exponential(4.0)) if random.random() < 0.5 else 0.0
+        pause = float(random.exponential(_PAUSES_S[int(random.random() < 0.1)])) if random.random() < 0.5 else 0.0
         stops.append((random.uniform(0.5, width - 0.5), random.uniform(0.5, depth - 0.5), pause))
     return [*stops, (*_through(doors, random), 0.0)]
 

@@ -7,6 +7,7 @@ that notes what it would start. After an intended change write the snapshots ane
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,10 @@ def run(bag, tmp_path, monkeypatch):
             return [portable(item) for item in value]
         for path, name in names.items() if isinstance(value, str) else ():
             value = value.replace(path, name)
+        if isinstance(value, str) and value.startswith(tempfile.gettempdir()):
+            given = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
+            Path(value).unlink()
+            return given
         return value
 
     def run_file(path, arguments):

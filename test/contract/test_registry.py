@@ -296,6 +296,9 @@ def test_a_node_has_the_endpoints_of_the_registry(node, tmp_path, monkeypatch):
     pytest.importorskip("rclpy")
     pytest.importorskip("aisle_msgs")
     listened, announced = endpoints(node, tmp_path, monkeypatch)
+    if node == "people_node":
+        assert listened < set(subscribed_by(node))
+        listened |= endpoints(node, tmp_path, monkeypatch, {"people.source": "depth"})[0]
     wanted = set(subscribed_by(node)), set(published_by(node))
     if node == "bag_player_node":
         assert wanted[1] < announced
@@ -321,7 +324,7 @@ def node_class(node):
     return typing.get_type_hints(importlib.import_module(f"{package_of(node)}.{node}").make)["return"]
 
 
-def endpoints(node, tmp_path, monkeypatch):
+def endpoints(node, tmp_path, monkeypatch, overrides=None):
     """(topics it listens to, topics it announces) when the node sets itself up for the demo store, without DDS."""
     from aisle_nodes.diagnostics import Health
     from aisle_nodes.node_base import AisleNode, Output
@@ -351,6 +354,7 @@ def endpoints(node, tmp_path, monkeypatch):
 
     config = ROOT / "config"
     values = params.read_file(config / "nodes" / f"{node}.yaml") | {"site": str(config / "stores" / "corner")}
+    values |= overrides or {}
     if node == "bag_player_node":
         values["bag"] = str(tmp_path / "bag")
         with BagWriter(tmp_path / "bag", Path(values["site"])) as bag:

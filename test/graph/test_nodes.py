@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 rclpy = pytest.importorskip("rclpy")
@@ -27,6 +29,7 @@ from aisle_nodes.messages import CODEC, message_class  # noqa: E402
 from aisle_replay.truth import read_truth  # noqa: E402
 from aisle_sim.bag import write_bag  # noqa: E402
 from aisle_sim.scenarios import find_scenario  # noqa: E402
+from aisle_sim.simulation import Simulation  # noqa: E402
 
 TIMEOUT_S = 60.0
 
@@ -100,9 +103,11 @@ def run(domain: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subpro
     """Starts nodes in a process; ends it with the test."""
     started: list[subprocess.Popen] = []
 
-    def start(*nodes: str, **parameters: object) -> subprocess.Popen:
+    def start(*nodes: str, remap: Mapping[str, str] | None = None, **parameters: object) -> subprocess.Popen:
         command = [sys.executable, "-c", "import sys; from aisle_nodes.run import main; sys.exit(main())", *nodes]
         command += ["--ros-args", "-r", "__ns:=/corner"]
+        for name, other in (remap or {}).items():
+            command += ["-r", f"{name}:={other}"]
         for node in nodes:
             command += ["--params-file", str(config_folder() / "nodes" / f"{node}.yaml")]
         for name, value in {"site": "corner", **parameters}.items():
@@ -145,8 +150,8 @@ def test_a_failing_configure_says_why_and_can_be_tried_again(observer: Observer,
     ("parameters", "message"),
     [
         ({"site": "nowhere"}, "site 'nowhere'"),
-        ({"tracker.max_sped": 1.0}, "did you mean 'tracker.max_speed'?"),
-        ({"tracker.max_speed": "fast"}, "tracker.max_speed"),
+        ({"tracker.lane_radios": 1.0}, "did you mean 'tracker.lane_radius'?"),
+        ({"tracker.lane_radius": "wide"}, "tracker.lane_radius"),
     ],
 )
 def test_a_node_that_starts_by_itself_ends_with_the_reason(run, parameters: dict, message: str) -> None:
@@ -173,16 +178,68 @@ def test_a_bad_message_is_counted_and_the_next_good_one_is_used(observer: Observ
         message_class(topic.type), f"/corner/{topic.name}", qos.PUBLISHER[topic.qos]
     )
     observer.until(lambda: publisher.get_subscription_count() == 1)
-    bad = CODEC.to_message(PersonDetections(1, 0, "vision", ()))
+    source = load_store(find_site("corner")).pose_sources[0].device_id
+    bad = CODEC.to_message(PersonDetections(1, 0, source, ()))
     bad.header.frame_id = "odom"
     publisher.publish(bad)
-    publisher.publish(CODEC.to_message(PersonDetections(2, 1, "vision", ())))
-
-    def values(status) -> dict[str, str]:
-        return {pair.key: pair.value for pair in status.values}
-
+    publisher.publish(CODEC.to_message(PersonDetections(2, 1, source, ())))
     status = observer.health("tracker_node", lambda status: values(status).get(f"received {topic.name}") == "2")
     assert values(status)["rejected"] == "1" and "odom" in status.message
+
+
+def values(status) -> dict[str, str]:
+    """What a node reports."""
+    return {pair.key: pair.value for pair in status.values}
+
+
+def test_a_foreign_depth_camera_is_connected_by_remapping(observer: Observer, run) -> None:
+    """Its frame, its encoding, and its QoS are its own; what is wrong with it is told with the remedy."""
+    from aisle_core.types import CameraInfo, Image
+
+    site = find_site("corner")
+    store = load_store(site)
+    sensor = store.depth_sensors[0]
+    names = [topic.of(sensor.zone, sensor.device_id) for topic in (interfaces.DEPTH_INFO, interfaces.DEPTH_IMAGE)]
+    simulation = Simulation(site, find_scenario("long_hold", store, seed=1, shoppers=1), seed=1)
+    simulation.want({names[1]})
+    items = [arrival.item for arrival in simulation.advance(simulation.start_ns + 12_000_000_000)]
+    info, *_ = [replace(item, frame_id="camera_link") for item in items if isinstance(item, CameraInfo)]
+    images = [
+        replace(item, frame_id="camera_link", encoding="32FC1", pixels=(item.pixels * 0.001).astype(np.float32))
+        for item in items
+        if isinstance(item, Image)
+    ]
+    remap = {names[0]: "/camera/depth/camera_info", names[1]: "/camera/depth/image_rect"}
+    run("people_node", remap=remap, **{"people.source": "depth"})
+    best_effort = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+    info_publisher, publisher = (
+        observer.node.create_publisher(message_class(topic.type), remap[name], best_effort)
+        for topic, name in zip((interfaces.DEPTH_INFO, interfaces.DEPTH_IMAGE), names, strict=True)
+    )
+    observer.until(lambda: publisher.get_subscription_count() + info_publisher.get_subscription_count() == 2)
+
+    def report(count: int):
+        """Health after so many images."""
+        return observer.health("people_node", lambda status: values(status).get(f"received {names[1]}") == str(count))
+
+    heard = observer.listen(interfaces.PERSON_DETECTIONS, "/corner/person_detections")
+    bad = (
+        (replace(images[0], encoding="bgr8", pixels=np.zeros((120, 160, 3), np.uint8)), "16UC1"),
+        (replace(images[0], pixels=np.zeros_like(images[0].pixels)), "no reading"),
+        (replace(images[0], pixels=np.full_like(images[0].pixels, np.nan)), "no reading"),
+        (replace(images[0], pixels=images[0].pixels[::2, ::2]), "resolution"),
+    )
+    info_publisher.publish(CODEC.to_message(info))
+    for number, (image, remedy) in enumerate(bad):
+        publisher.publish(CODEC.to_message(replace(image, stamp_ns=images[0].stamp_ns - 10 + number)))
+        status = report(number + 1)
+        assert remedy in status.message and values(status)["rejected"] == str(number + 1)
+    for image in images:
+        publisher.publish(CODEC.to_message(image))
+        observer.executor.spin_once(timeout_sec=0.02)
+    observer.until(lambda: len(heard) >= 0.9 * len(images))
+    assert {message.source_id for message in heard} == {sensor.device_id}
+    assert any(message.detections for message in heard)
 
 
 def test_a_store_runs_from_its_drivers(aisle, observer: Observer, tmp_path: Path) -> None:

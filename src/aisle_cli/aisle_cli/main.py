@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,6 +20,10 @@ app = typer.Typer(
 topics_app = typer.Typer(no_args_is_help=True, help="Look at the topics of a running graph.")
 app.add_typer(topics_app, name="topics")
 
+People = Annotated[
+    Literal["auto", "poses", "depth"],
+    typer.Option(help="Find people in poses or in depth images; auto: in poses if the site has a pose source."),
+]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -81,11 +85,12 @@ def replay(
     run: Annotated[Path | None, typer.Option(help="Write everything that `score` needs into this new folder.")] = None,
     site: Annotated[str | None, typer.Option(help="Use this site instead of the bag's own.")] = None,
     allow_config: Annotated[bool, typer.Option(help="Accept a site other than the one recorded with.")] = False,
+    people: People = "auto",
 ) -> None:
     """Replay a bag offline: no ROS graph, the same result."""
     from aisle_cli.offline import run_replay
 
-    raise typer.Exit(run_replay(bag, out, receipts, run, site, allow_config))
+    raise typer.Exit(run_replay(bag, out, receipts, run, site, allow_config, people))
 
 
 import_app = typer.Typer(no_args_is_help=True, help="Turn a foreign recording into a bag.")
@@ -152,6 +157,20 @@ def store_check(
     from aisle_cli.store import run_check
 
     raise typer.Exit(run_check(site, picture, ceiling))
+
+
+@app.command()
+def calibrate(
+    site: Annotated[str, typer.Argument(help="Name of a folder in config/stores, or a path.")],
+    bag: Annotated[Path, typer.Option("--from", help="A bag with images of the store, best without people.")],
+    device: Annotated[list[str] | None, typer.Option(help="A depth sensor or camera; without it all.")] = None,
+    write: Annotated[bool, typer.Option(help="Write the poses into the site's sensors.yaml.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Draw residuals and corrections as PNG.")] = None,
+) -> None:
+    """Find where depth sensors and cameras hang, from known floor and fixtures or AprilTags."""
+    from aisle_cli.calibrate import run_calibrate
+
+    raise typer.Exit(run_calibrate(site, bag, device or [], write, picture))
 
 
 @app.command(context_settings=PASS_ON)

@@ -30,12 +30,19 @@ def run_import(folder: Path, out: Path, currency: str) -> int:
 
 
 def run_replay(
-    bag: Path, out: Path | None, receipts: Path | None, run: Path | None, site: str | None, allow_config: bool
+    bag: Path,
+    out: Path | None,
+    receipts: Path | None,
+    run: Path | None,
+    site: str | None,
+    allow_config: bool,
+    people: str,
 ) -> int:
     """Replay a bag and print the receipts; write the files that were asked for."""
     recorder = RunRecorder()
     start = time.perf_counter()
-    result = replay(bag, config_folder(), find_site(site) if site else None, allow_config, observe=recorder.add)
+    folder = find_site(site) if site else None
+    result = replay(bag, config_folder(), folder, allow_config, observe=recorder.add, people=people)
     elapsed_s = time.perf_counter() - start
     if out is not None:
         result.results.write_events(out)

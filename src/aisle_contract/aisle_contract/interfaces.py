@@ -138,16 +138,16 @@ DEPTH_IMAGE = Topic(
     "sensor_msgs/msg/Image",
     Qos.SENSOR,
     ("depth_node", "device"),
-    ("view",),
+    ("people_node", "view"),
     "Rectified depth along the optical axis (REP-118), only while somebody subscribes.",
 )
 DEPTH_INFO = Topic(
     _SENSORS + "depth/camera_info",
     "sensor_msgs/msg/CameraInfo",
-    Qos.STATE,
+    Qos.SENSOR,
     ("depth_node", "device"),
-    ("view",),
-    "The pinhole of the depth images.",
+    ("people_node", "view"),
+    "The pinhole of the depth images, with each of them.",
 )
 DEPTH_POINTS = Topic(
     _SENSORS + "depth/points",
@@ -168,10 +168,10 @@ COLOR_IMAGE = Topic(
 COLOR_INFO = Topic(
     _SENSORS + "color/camera_info",
     "sensor_msgs/msg/CameraInfo",
-    Qos.STATE,
+    Qos.SENSOR,
     ("camera_node", "device"),
     ("view",),
-    "The pinhole of the colour images.",
+    "The pinhole of the colour images, with each of them.",
 )
 PERSON_DETECTIONS = Topic(
     "person_detections",

@@ -1,7 +1,7 @@
 """The whole flow of the store: what ``launch/store.launch.py`` runs as a graph, without ROS.
 
 ScaleLayout, ScaleReadings --> ShelfEventStage --ShelfEvents--.
-Bodies --> PeopleStage --PersonDetections--> TrackerStage --PersonTracks--> CartFusionStage --CartEvents--.
+Bodies or images --> PeopleStage --PersonDetections--> TrackerStage --PersonTracks--> CartFusionStage --CartEvents--.
 ItemEvidence -----------------------------------------------------^                                       v
 GateEvent ---------------------------------------------------------> CheckoutStage (also PersonTracks) --> Carts,
 Tick: to the tracker, the fusion and the checkout                                       Receipt, GateCommand
@@ -27,10 +27,10 @@ from .stages import (
     TrackerStageConfig,
 )
 from .store import Store
-from .types import Bodies, GateEvent, ItemEvidence, ScaleLayout, ScaleReadings, Tick
+from .types import Bodies, CameraInfo, GateEvent, Image, ItemEvidence, ScaleLayout, ScaleReadings, Tick
 from .weighing import WeighingConfig
 
-Input = ScaleLayout | ScaleReadings | Bodies | GateEvent | ItemEvidence | Tick
+Input = ScaleLayout | ScaleReadings | Bodies | Image | CameraInfo | GateEvent | ItemEvidence | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,11 @@ class Pipeline:
             "cart_fusion_node": CartFusionStage(store, config.fusion),
             "checkout_node": CheckoutStage(store, config.checkout),
         }
+
+    @property
+    def inputs(self) -> set[type[Any]]:
+        """Types of what some stage takes; of key points and images those that people are found with."""
+        return {kind for stage in self.stages.values() for kind in stage.inputs}
 
     def push(self, item: Input) -> list[Output]:
         """Take one item, in any order of arrival within the sources' lateness, and return all that follows."""

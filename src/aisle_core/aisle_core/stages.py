@@ -13,25 +13,29 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .checkout import Checkout, CheckoutConfig, CheckoutOutput, CheckoutState
-from .depth import DepthPeopleConfig
+from .checks import require
+from .depth import DepthPeople, DepthPeopleConfig
 from .errors import AisleError
 from .fusion import Fusion, FusionConfig
 from .people import People, PeopleConfig, PeopleState
 from .store import Store
+from .store.frames import optical_frame
 from .time_align import Aligner, Released, Source, SourceStatistics
-from .tracking import LabelConfig, LabelFollower, LabelState, TrackerConfig
+from .tracking import LabelConfig, LabelFollower, LabelState, SensorsFollower, TrackerConfig
 from .types import (
     Bodies,
+    CameraInfo,
     CartEvents,
     Carts,
     GateCommand,
     GateEvent,
+    Image,
     ItemEvidence,
     PersonDetections,
     PersonTracks,
@@ -49,6 +53,7 @@ In = TypeVar("In")
 
 _PLATE_STATES_NS = 1_000_000_000
 """Period of the plate states."""
+_UNTOLD = 100
 _ONLY = ""
 """Name of the line of a stage that has one line only."""
 
@@ -85,7 +90,7 @@ class Stage(ABC, Generic[In]):
     id twice.
     """
 
-    inputs: ClassVar[tuple[type[Any], ...]]
+    inputs: tuple[type[Any], ...]
     """Types that ``push`` takes."""
 
     def __init__(self, store: Store, lines: Mapping[str, Iterable[Source]]) -> None:
@@ -93,6 +98,7 @@ class Stage(ABC, Generic[In]):
         self._lines = {name: _Line(Aligner(list(sources), jump_ns)) for name, sources in lines.items()}
         self._sequences: Counter[tuple[type[Any], str]] = Counter()
         self._rejected: Counter[str] = Counter()
+        self._untold: deque[str] = deque(maxlen=_UNTOLD)
 
     def push(self, item: In) -> list[Output]:
         """Take one item, in any order of arrival within the sources' lateness, and return what follows."""
@@ -105,6 +111,12 @@ class Stage(ABC, Generic[In]):
             outputs += self._release(name, line.aligner.flush())
             outputs += self._last_word(name)
         return self._numbered(outputs)
+
+    def take_rejections(self) -> list[str]:
+        """Why inputs were rejected since the last call; only the newest reasons, should nobody ask."""
+        reasons = list(self._untold)
+        self._untold.clear()
+        return reasons
 
     def statistics(self) -> StageStatistics:
         """What became of the inputs so far."""
@@ -130,10 +142,13 @@ class Stage(ABC, Generic[In]):
 
     def _reject(self, reason: str) -> list[Output]:
         self._rejected[reason] += 1
+        self._untold.append(reason)
         return []
 
-    def _align(self, line: str, source: str, item: Any) -> list[Output]:
-        return self._release(line, self._lines[line].aligner.push(source, item.stamp_ns, item.sequence, item))
+    def _align(self, line: str, source: str, item: Any, sequence: int | None = None) -> list[Output]:
+        """``sequence``: of an item that carries none."""
+        sequence = item.sequence if sequence is None else sequence
+        return self._release(line, self._lines[line].aligner.push(source, item.stamp_ns, sequence, item))
 
     def _release(self, name: str, released: list[Released[Any]]) -> list[Output]:
         line = self._lines[name]
@@ -160,50 +175,108 @@ class Stage(ABC, Generic[In]):
         return numbered
 
 
+SOURCES = ("auto", "poses", "depth")
+"""With what people are found: key points of bodies, depth images, or the first of them that the site has."""
+
+
+def _people_devices(store: Store, source: str) -> tuple[str, ...]:
+    """The devices that people are found with. Raises AisleError when the site has none of the kind."""
+    poses = tuple(device.device_id for device in store.pose_sources)
+    depth = tuple(device.device_id for device in store.depth_sensors)
+    devices = {"auto": poses or depth, "poses": poses, "depth": depth}[source]
+    if not devices and source != "auto":
+        kind = "pose_sources" if source == "poses" else "depth_sensors"
+        raise AisleError(f"{store.store_id}: people shall come from {source}, but the site has no {kind}; add some")
+    return devices
+
+
+def _require_source(source: str) -> None:
+    if source not in SOURCES:
+        raise ValueError(f"source is '{source}'; give one of {', '.join(SOURCES)}")
+
+
 @dataclass(frozen=True, slots=True)
 class PeopleStageConfig:
-    """Tuning of people_node. source: where people are found, "poses" or "depth"."""
+    """Tuning of people_node. source: one of ``SOURCES``."""
 
     source: str
     poses: PeopleConfig
     depth: DepthPeopleConfig
 
     def __post_init__(self) -> None:
-        if self.source not in ("poses", "depth"):
-            raise ValueError(f"source is '{self.source}'; give 'poses' or 'depth'")
+        _require_source(self.source)
 
 
-class PeopleStage(Stage[Bodies]):
-    """people_node: key points -> people, each pose source by itself."""
+class PeopleStage(Stage[Bodies | Image | CameraInfo]):
+    """people_node: key points or depth images -> people, each device by itself.
 
-    inputs = (Bodies,)
+    The images of a sensor come in order, and its newest camera_info counts. Images before the first one are passed over
+    for as long as a sensor may be silent, then they are rejected.
+    """
+
+    inputs: tuple[type[Any], ...]
 
     def __init__(self, store: Store, config: PeopleStageConfig) -> None:
-        sources = [source.device_id for source in store.pose_sources]
-        super().__init__(store, {source: [_raw(source, store)] for source in sources})
-        self._store, self._config = store, config.poses
-        self._people = {source: People(config.poses, store) for source in sources}
+        self.devices = _people_devices(store, config.source)
+        poses = {source.device_id for source in store.pose_sources}
+        self.inputs = (Bodies,) if poses & set(self.devices) else (Image, CameraInfo)
+        super().__init__(
+            store,
+            {device: [_raw(device, store) if device in poses else _in_order(device, store)] for device in self.devices},
+        )
+        self._store, self._config = store, config
+        self._sensors = {sensor.device_id: sensor for sensor in store.depth_sensors if sensor.device_id in self._lines}
+        self._device_of = {optical_frame(store.store_id, device): device for device in self._sensors}
+        self._infos: dict[str, CameraInfo] = {}
+        self._without_info_ns: dict[str, int] = {}
+        self._images = 0
+        self._depth = {name: DepthPeople(config.depth, store, sensor) for name, sensor in self._sensors.items()}
+        self._people = {
+            source.device_id: People(config.poses, store)
+            for source in store.pose_sources
+            if source.device_id in self._lines
+        }
 
-    def _place(self, item: Bodies) -> list[Output]:
-        if item.source_id not in self._lines:
-            return self._reject("bodies of a pose source that the site does not know")
-        return self._align(item.source_id, item.source_id, item)
+    def _place(self, item: Bodies | Image | CameraInfo) -> list[Output]:
+        if isinstance(item, Bodies):
+            if item.source_id not in self._people:
+                return self._reject("bodies of a pose source that the site does not know")
+            return self._align(item.source_id, item.source_id, item)
+        device = self._device_of.get(item.frame_id)
+        if device is None:
+            return self._reject(f"{type(item).__name__} in the frame of no depth sensor of the site")
+        if isinstance(item, CameraInfo):
+            self._infos[device] = item
+            return []
+        since_ns = self._without_info_ns.setdefault(device, item.stamp_ns)
+        if device not in self._infos and item.stamp_ns - since_ns < self._store.latency.sensor_timeout_ns:
+            return []
+        return self._align(device, device, item, sequence=0)
 
-    def _step(self, line: str, item: Bodies) -> Iterable[Output]:
-        return (self._people[line].step(item),)
+    def _step(self, line: str, item: Bodies | Image) -> Iterable[Output]:
+        if isinstance(item, Bodies):
+            return (self._people[line].step(item),)
+        self._images += 1
+        try:
+            return (self._depth[line].step(item, self._infos.get(line)),)
+        except AisleError as error:
+            return self._reject(str(error))
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
-        self._people[line] = People.restore(
-            self._config, self._store, PeopleState(counts=self._people[line].state().counts)
-        )
+        if line in self._people:
+            counts = self._people[line].state().counts
+            self._people[line] = People.restore(self._config.poses, self._store, PeopleState(counts=counts))
+        else:
+            self._depth[line] = DepthPeople(self._config.depth, self._store, self._sensors[line])
         return ()
 
     def _counts(self) -> dict[str, int]:
-        return {
+        counts = {
             f"{source}.{name}": count
             for source, people in self._people.items()
             for name, count in dataclasses.asdict(people.statistics()).items()
         }
+        return counts | ({"images": self._images} if self._depth else {})
 
 
 class ShelfEventStage(Stage[ScaleLayout | ScaleReadings]):
@@ -292,10 +365,19 @@ class ShelfEventStage(Stage[ScaleLayout | ScaleReadings]):
 
 @dataclass(frozen=True, slots=True)
 class TrackerStageConfig:
-    """Tuning of tracker_node: for detections with labels, and of many sensors without."""
+    """Tuning of tracker_node.
 
+    source: as that of people_node. labels: for poses. sensors, lane_radius: for depth, see ``SensorsFollower``.
+    """
+
+    source: str
+    lane_radius: float
     labels: LabelConfig
     sensors: TrackerConfig
+
+    def __post_init__(self) -> None:
+        _require_source(self.source)
+        require(self, ("lane_radius",), 0, above=True)
 
 
 class TrackerStage(Stage[PersonDetections | Tick]):
@@ -304,27 +386,36 @@ class TrackerStage(Stage[PersonDetections | Tick]):
     inputs = (PersonDetections, Tick)
 
     def __init__(self, store: Store, config: TrackerStageConfig) -> None:
-        self._names = {source.device_id: f"detections:{source.device_id}" for source in store.pose_sources}
+        self._names = {device: f"detections:{device}" for device in _people_devices(store, config.source)}
         super().__init__(store, {_ONLY: _inner([*self._names.values(), "tick"], store, hops=1)})
-        self._config = config.labels
-        self._tracker = LabelFollower(config.labels)
+        self._store, self._config = store, config
+        self._labelled = not self._names.keys() & {sensor.device_id for sensor in store.depth_sensors}
+        self._follower = self._follow(born=0)
 
     def _place(self, item: PersonDetections | Tick) -> list[Output]:
         if isinstance(item, Tick):
             return self._align(_ONLY, "tick", item)
         if item.source_id not in self._names:
-            return self._reject("detections of a pose source that the site does not know")
+            return self._reject("detections of a source that the site does not know or that tracker.source leaves out")
         return self._align(_ONLY, self._names[item.source_id], item)
 
     def _step(self, line: str, item: PersonDetections | Tick) -> Iterable[Output]:
-        return (self._tracker.step(item),)
+        told = self._follower.step(item)
+        return () if told is None else (told,)
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
-        self._tracker = LabelFollower.restore(self._config, LabelState(born=self._tracker.state().born))
+        self._follower = self._follow(self._follower.born)
         return ()
 
+    def _follow(self, born: int) -> LabelFollower | SensorsFollower:
+        """Somebody new to follow people, after ``born`` of them."""
+        config, store = self._config, self._store
+        if self._labelled:
+            return LabelFollower.restore(config.labels, LabelState(born=born))
+        return SensorsFollower(config.sensors, store, config.lane_radius, born)
+
     def _counts(self) -> dict[str, int]:
-        return {"tracks": self._tracker.state().born}
+        return {"tracks": self._follower.born}
 
 
 class CartFusionStage(Stage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
@@ -421,6 +512,10 @@ def _raw(name: str, store: Store) -> Source:
 
 def _sporadic(name: str, store: Store) -> Source:
     return Source(name, store.latency.sensor_lateness_ns, store.latency.sensor_timeout_ns, sporadic=True)
+
+
+def _in_order(name: str, store: Store) -> Source:
+    return Source(name, 0, store.latency.sensor_timeout_ns, sporadic=False)
 
 
 def _inner(names: Iterable[str], store: Store, hops: int) -> list[Source]:

@@ -35,7 +35,7 @@ def test_one_person(x, y, encoding):
     assert near(one, x, y, 0.06)
     assert math.dist(one.head, (x, y, 1.75)) < 0.06
     assert one.label is None and one.hands == ()
-    assert one.confidence > CONFIG.min_confidence
+    assert one.confidence > CONFIG.heads.min_confidence
 
 
 def test_more_pixels():
@@ -218,7 +218,16 @@ def test_state_carries_over():
         assert twin.step(image, INFO) == people.step(image, INFO)
 
 
-@pytest.mark.parametrize("change", [{"cell": 0.0}, {"min_confidence": 1.5}, {"hand_pixels": 0}, {"lean": (0.2, 0.1)}])
-def test_bad_values_are_refused(change):
+@pytest.mark.parametrize(
+    ("group", "change"),
+    [
+        (CONFIG, {"cell": 0.0}),
+        (CONFIG, {"lean": (0.2, 0.1)}),
+        (CONFIG.heads, {"min_confidence": 1.5}),
+        (CONFIG.hands, {"pixels": 0}),
+        (CONFIG.background, {"follow": 0.0}),
+    ],
+)
+def test_bad_values_are_refused(group, change):
     with pytest.raises(ValueError, match=next(iter(change))):
-        dataclasses.replace(CONFIG, **change)
+        dataclasses.replace(group, **change)

@@ -16,6 +16,7 @@ from launch_ros.substitutions import FindPackageShare
 
 from aisle_contract.params import read_file
 from aisle_contract.sites import config_folder, find_site
+from aisle_core.stages import SOURCES
 from aisle_core.store import load_store
 from aisle_replay.bag import BagReader
 
@@ -34,6 +35,16 @@ def common_arguments() -> list[LaunchDescriptionEntity]:
         ),
         include("transport"),
     ]
+
+
+def people_argument() -> DeclareLaunchArgument:
+    """With what people are found; of the launch files that run or include the perception."""
+    return DeclareLaunchArgument(
+        "people",
+        default_value="auto",
+        choices=SOURCES,
+        description="Find people in poses or in depth images; auto: in poses if the site has a pose source.",
+    )
 
 
 def include(concern: str, **arguments: Any) -> IncludeLaunchDescription:
@@ -60,17 +71,20 @@ class NodeParameters(Substitution):
     Parameters that are given as a mapping go to every node of the process, and a node refuses what it does not know.
     """
 
-    def __init__(self, node: str, names: Sequence[str]) -> None:
-        """``names`` are launch arguments and parameters of ``node`` alike; the types are those in config/nodes."""
+    def __init__(self, node: str, names: Sequence[str] | Mapping[str, str]) -> None:
+        """``names``: parameters of ``node``, and the launch argument of each; one name if they are called alike.
+
+        The types are those in config/nodes.
+        """
         super().__init__()
-        self._node, self._names = node, tuple(names)
+        self._node, self._names = node, dict(names if isinstance(names, Mapping) else zip(names, names, strict=True))
 
     def describe(self) -> str:
         return f"NodeParameters({self._node}: {', '.join(self._names)})"
 
     def perform(self, context: LaunchContext) -> str:
         defaults = read_file(config_folder() / "nodes" / f"{self._node}.yaml")
-        given = {name: LaunchConfiguration(name).perform(context) for name in self._names}
+        given = {name: LaunchConfiguration(argument).perform(context) for name, argument in self._names.items()}
         values = {n: text if isinstance(defaults[n], str) else yaml.safe_load(text) for n, text in given.items()}
         with tempfile.NamedTemporaryFile("w", prefix=f"{self._node}_", suffix=".yaml", delete=False) as file:
             yaml.safe_dump({f"/**/{self._node}": {"ros__parameters": values}}, file)

@@ -24,12 +24,17 @@ class SiteParams(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Input:
-    """One input topic. ``required``: the stream ends only after its end was announced."""
+    """One input topic.
+
+    required: the stream ends only after its end was announced. frame_id: the frame that images are taken to be in,
+    whatever they say; a foreign camera does not know our names.
+    """
 
     topic: Topic
     core_class: type[Any]
     name: str
     required: bool = True
+    frame_id: str = ""
 
 
 class StageNode(AisleNode[P]):
@@ -78,9 +83,19 @@ class StageNode(AisleNode[P]):
 
     def _pusher(self, entry: Input) -> Any:
         def push(message: Any) -> None:
-            self._emit(self._stage.push(CODEC.to_core(message, entry.core_class)))
+            item = CODEC.to_core(message, entry.core_class)
+            if entry.frame_id:
+                item = dataclasses.replace(item, frame_id=entry.frame_id)
+            self._emit(self._stage.push(item))
+            self._tell_rejections()
 
         return push
+
+    def _tell_rejections(self) -> None:
+        reasons = self._stage.take_rejections()
+        self.health.rejected += len(reasons)
+        for reason in reasons:
+            self.complain(reason)
 
     def _emit(self, items: list[Any]) -> None:
         for item in items:

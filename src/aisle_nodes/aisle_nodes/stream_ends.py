@@ -51,6 +51,6 @@ def last_sequences(last: dict[str, tuple[str, bytes]]) -> list[tuple[str, dict[s
     ends = []
     for topic, (kind, data) in last.items():
         message = deserialize_message(data, message_class(kind))
-        if hasattr(message, "sequence"):
-            ends.append((topic, {source_of(message): message.sequence}))
+        if hasattr(message, "header"):
+            ends.append((topic, {source_of(message): message.sequence} if hasattr(message, "sequence") else {}))
     return ends

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -231,14 +231,14 @@ class BagReader:
             for connection, log_time_ns, data in self._reader.messages(start=start_ns):
                 yield log_time_ns, topics[connection.topic], data
 
-    def items(self) -> Iterator[tuple[int, BagTopic, Any]]:
-        """(log time, topic, item) in order of log time, of the topics of the registry.
+    def items(self, wanted: Collection[Topic] = TOPICS) -> Iterator[tuple[int, BagTopic, Any]]:
+        """(log time, topic, item) in order of log time, of some topics of the registry.
 
         An item is a core value where the message has a core type, else the message. Raises AisleError for a message
         that cannot be read.
         """
         for log_time_ns, topic, data in self.raw():
-            if topic.entry is None:
+            if topic.entry not in wanted:
                 continue
             try:
                 item = self._types.deserialize(data, topic.type)

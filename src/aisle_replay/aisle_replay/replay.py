@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,18 +12,38 @@ from typing import Any, Literal
 import numpy as np
 
 from aisle_contract import params
+from aisle_contract.interfaces import (
+    BODY_KEYPOINTS,
+    DEPTH_IMAGE,
+    DEPTH_INFO,
+    GATE_EVENTS,
+    ITEM_EVIDENCE,
+    SCALE_LAYOUT,
+    SCALE_READINGS,
+    TICK,
+    Topic,
+)
 from aisle_core.errors import AisleError
 from aisle_core.pipeline import Pipeline, PipelineConfig
 from aisle_core.stages import Output
 from aisle_core.store import LatencyProfile, Store, load_store
-from aisle_core.types import Bodies, GateEvent, ItemEvidence, ScaleLayout, ScaleReadings, Tick
+from aisle_core.types import Bodies, CameraInfo, GateEvent, Image, ItemEvidence, ScaleLayout, ScaleReadings, Tick
 
 from .bag import BagReader
 from .results import Results
 
 Order = Literal["log", "stamp", "random"]
-INPUTS = (ScaleLayout, ScaleReadings, Bodies, GateEvent, ItemEvidence, Tick)
-"""What the pipeline is fed with; everything else in a bag was decided by an earlier run."""
+INPUTS: dict[Topic, type[Any]] = {
+    SCALE_LAYOUT: ScaleLayout,
+    SCALE_READINGS: ScaleReadings,
+    BODY_KEYPOINTS: Bodies,
+    DEPTH_INFO: CameraInfo,
+    DEPTH_IMAGE: Image,
+    GATE_EVENTS: GateEvent,
+    ITEM_EVIDENCE: ItemEvidence,
+    TICK: Tick,
+}
+"""What the pipeline may be fed with; everything else in a bag was decided by an earlier run."""
 
 NODE_OF = {
     "people": "people_node",
@@ -72,17 +92,24 @@ def replay(
     order: Order = "log",
     seed: int = 0,
     observe: Callable[[int, Output], None] = lambda log_ns, output: None,
+    people: str = "auto",
 ) -> ReplayResult:
     """Replay a bag.
 
-    ``site`` is a site folder to use in place of the recorded one; ``order`` is that of the log times, of the stamps, or
-    a random one in which every source stays within its lateness and time-out (drawn from ``seed``). ``observe`` is told
-    every output of a stage, with the log time of the message that released it; at the end, with that of the last one.
+    ``people``: with what people are found, one of ``aisle_core.stages.SOURCES``. ``site`` is a site folder to use in
+    place of the recorded one; ``order`` is that of the log times, of the stamps, or a random one in which every source
+    stays within its lateness and time-out (drawn from ``seed``). ``observe`` is told every output of a stage, with the
+    log time of the message that released it; at the end, with that of the last one.
 
     Raises AisleError when bag, site or tuning is wrong, and when the site is not the one the bag was recorded with
     unless ``allow_config``.
     """
     config = load_config(config_dir)
+    config = dataclasses.replace(
+        config,
+        people=dataclasses.replace(config.people, source=people),
+        tracker=dataclasses.replace(config.tracker, source=people),
+    )
     with BagReader(bag) as reader:
         store = reader.load_store() if site is None else load_store(site)
         if store.site_hash != reader.site_hash and not allow_config:
@@ -91,20 +118,26 @@ def replay(
                 f"{bag}: recorded with site {recorded}, replayed with {store.site_hash[:12]}... of "
                 f"{site or reader.site}; give the recorded site or --allow-config"
             )
-        items = [(log_ns, topic.name, item) for log_ns, topic, item in reader.items() if isinstance(item, INPUTS)]
-        start_ns, end_ns, truth = reader.start_ns, reader.end_ns, reader.truth_path
-    if order != "log":
-        items = _reordered(items, store.latency, None if order == "stamp" else np.random.default_rng(seed))
-    pipeline = Pipeline(config, store)
-    results = Results()
-    for log_ns, _, item in items:
-        for output in pipeline.push(item):
+        pipeline = Pipeline(config, store)
+        results = Results()
+        wanted = {topic for topic, kind in INPUTS.items() if kind in pipeline.inputs}
+        items: Iterable[tuple[int, str, Any]] = (
+            (log_ns, topic.name, item) for log_ns, topic, item in reader.items(wanted)
+        )
+        if order != "log":
+            rng = None if order == "stamp" else np.random.default_rng(seed)
+            items = _reordered(list(items), store.latency, rng)
+        messages = 0
+        for log_ns, _, item in items:
+            messages += 1
+            for output in pipeline.push(item):
+                results.add(output)
+                observe(log_ns, output)
+        for output in pipeline.finish():
             results.add(output)
-            observe(log_ns, output)
-    for output in pipeline.finish():
-        results.add(output)
-        observe(end_ns, output)
-    return ReplayResult(results, store, len(items), (end_ns - start_ns) / 1e9, truth)
+            observe(reader.end_ns, output)
+        duration_s = (reader.end_ns - reader.start_ns) / 1e9
+        return ReplayResult(results, store, messages, duration_s, reader.truth_path)
 
 
 def _reordered(

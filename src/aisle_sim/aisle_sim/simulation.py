@@ -106,8 +106,6 @@ class Simulation:
             for sensor in sensors
         ]
         self._counts = [0] * len(self._sensors)
-        for number, image in enumerate(self._images.values()):
-            self._pending.append((start_ns, -1, number, image.info()))
         self.want(set())
 
     @property

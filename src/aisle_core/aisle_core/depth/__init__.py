@@ -1,7 +1,9 @@
 """Depth images."""
 
 from .background import BackgroundConfig
-from .people import DepthPeople, DepthPeopleConfig, DepthPeopleState, HeadWeights
+from .hands import HandsConfig
+from .heads import HeadsConfig, HeadWeights
+from .people import DepthPeople, DepthPeopleConfig, DepthPeopleState
 from .points import points
 from .shelves import PlateChance, Shelves
 
@@ -10,7 +12,9 @@ __all__ = [
     "DepthPeople",
     "DepthPeopleConfig",
     "DepthPeopleState",
+    "HandsConfig",
     "HeadWeights",
+    "HeadsConfig",
     "PlateChance",
     "Shelves",
     "points",

@@ -1,6 +1,7 @@
 """From detections of people to people followed through the store."""
 
 from .labels import LabelConfig, LabelFollower, LabelState
+from .sensors import SensorsFollower, SensorsState
 from .tracker import Coverage, Detections, Tracker, TrackerConfig, TrackerState, Tracks
 
 __all__ = [
@@ -9,6 +10,8 @@ __all__ = [
     "LabelConfig",
     "LabelFollower",
     "LabelState",
+    "SensorsFollower",
+    "SensorsState",
     "Tracker",
     "TrackerConfig",
     "TrackerState",

@@ -85,6 +85,11 @@ class LabelFollower:
         """The end of all streams: every track ends."""
         return self._batch(stamp_ns, self._end(_AFTER_ALL))
 
+    @property
+    def born(self) -> int:
+        """How many people there have been so far."""
+        return self._state.born
+
     def state(self) -> LabelState:
         """A copy of everything the tracker knows."""
         return replace(self._state, live=dict(self._state.live))

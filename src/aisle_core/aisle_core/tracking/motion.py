@@ -66,6 +66,33 @@ def update(
     return mean, covariance
 
 
+def update_between(
+    mean: Array,
+    covariance: Array,
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+    position: Array,
+    spread: Array,
+    lag: Array,
+) -> tuple[Array, Array]:
+    """States after m measured positions midway between two of them each, ``first`` and ``second`` (m,).
+
+    Such a measurement says nothing of how far the two are apart; what both have in common is not kept.
+    """
+    pair, place = np.unique(np.stack([first, second], axis=1), axis=0, return_inverse=True)
+    a, b = pair.T
+    middle, total = (mean[a] + mean[b]) / 2, covariance[a] + covariance[b]
+    after, remaining = update(middle, total / 4, place.reshape(-1), position, spread, lag)
+    share = 2 * np.linalg.inv(total)
+    before = covariance
+    mean, covariance = mean.copy(), covariance.copy()
+    for one in (a, b):
+        gain = before[one] @ share
+        np.add.at(mean, one, (gain @ (after - middle)[:, :, None])[:, :, 0])
+        covariance[one] = before[one] - gain @ (total / 4 - remaining) @ gain.transpose(0, 2, 1)
+    return mean, covariance
+
+
 def inverse(matrices: Array) -> Array:
     """Of symmetric (n, 2, 2) matrices."""
     adjugate = np.empty_like(matrices)

@@ -22,7 +22,8 @@ class Population:
     covariance: Array
     """(n, 4, 4)."""
     origin: Array
-    """(n, 2) where each was seen first [m, map]."""
+    place: Array
+    """(n, 2) where each was seen first and last [m, map]."""
     height: Array
     """(n,) [m], NaN while unknown."""
     height_variance: Array
@@ -38,6 +39,10 @@ class Population:
     steps: NDArray[np.int64]
     detections: NDArray[np.int64]
     """(n,) how many steps with a detection, and how many detections there were."""
+    agility: Array
+    """(n,) how much farther measurements move each lately than a steady walk would need: mean square ratio."""
+    beside: NDArray[np.int64]
+    """(n,) in how many steps one sensor saw both this one and the believed person next to it."""
     agreement: Array
     """(n,) log-likelihood ratio of a person, whom all covering sensors see, to a ghost, which one sensor sees."""
     absence: Array
@@ -61,6 +66,7 @@ class Population:
             mean=mean,
             covariance=covariance,
             origin=mean[:, :2].copy(),
+            place=mean[:, :2].copy(),
             height=np.full(n, np.nan),
             height_variance=np.full(n, np.nan),
             met=zeros.copy(),
@@ -70,6 +76,8 @@ class Population:
             seen_ns=stamps.copy(),
             steps=zeros.copy(),
             detections=zeros.copy(),
+            agility=np.ones(n),
+            beside=zeros.copy(),
             agreement=np.zeros(n),
             absence=np.zeros(n),
             confidence=np.ones(n),

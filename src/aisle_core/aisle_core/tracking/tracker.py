@@ -20,7 +20,7 @@ from ..checks import require
 from ..errors import AisleError
 from ..store.geometry import inside
 from ..types import TrackState
-from . import motion
+from . import motion, stature
 from .association import assign, groups, near
 from .offsets import SensorOffsets
 from .population import Population
@@ -54,6 +54,9 @@ class TrackerConfig:
     confirm_steps, confirm_detections: so many of both make somebody believed in.
     lone_distance: who is seen by one sensor alone is believed in after going so far [m], or as somebody lost.
     tentative_timeout_ms: who is not believed in is forgotten after not being seen for so long.
+    twin_distance: who is nearer than this to somebody who is seen [m] is the same person seen twice, until one sensor
+        has seen both at once in ``twin_steps`` steps.
+    stray_steps: where nobody comes in, somebody new is believed in only after so many steps with a detection.
     agreement_gain: log-likelihood ratio for a person when one more sensor sees the same.
     agreement_bound: the ratio stays within it; at minus the bound a track is taken for a ghost.
     blind_share: of the time in which no sensor that covers the place speaks, this share counts as absence.
@@ -73,6 +76,10 @@ class TrackerConfig:
     """
 
     acceleration_noise: float
+    agility_share: float
+    agility_least: float
+    agility_most: float
+    turn_distance: float
     lost_noise: float
     lost_damping: float
     birth_speed: float
@@ -91,6 +98,9 @@ class TrackerConfig:
     confirm_detections: int
     lone_distance: float
     tentative_timeout_ms: int
+    twin_distance: float
+    twin_steps: int
+    stray_steps: int
     agreement_gain: float
     agreement_bound: float
     blind_share: float
@@ -114,8 +124,9 @@ class TrackerConfig:
         )
         require(self, above, 0, above=True)
         require(self, ("tentative_cost", "height_noise", "merge_distance", "merge_cost", "birth_distance"), 0)
-        require(self, ("absence_cost", "lone_distance", "meeting_distance", "swap_cost"), 0)
+        require(self, ("twin_distance", "absence_cost", "lone_distance", "meeting_distance", "swap_cost"), 0)
         require(self, ("detection_probability", "edge_probability"), 0.01, 0.999)
+        require(self, ("twin_steps", "stray_steps"), 0)
         require(self, ("confirm_steps", "confirm_detections", "offset_samples", "meeting_samples"), 1)
         require(self, ("blind_share",), 0, 1)
         require(self, ("agreement_gain", "tentative_timeout_ms", "coast_ms", "lost_after_ms", "exit_timeout_ms"), 0)
@@ -269,7 +280,8 @@ class Tracker:
         self._update(sorted_detections, pairs, stamp_ns)
         self._count(sorted_detections, pairs, reported, seconds)
         self._part_from_ghosts(stamp_ns)
-        self._believe(stamp_ns)
+        twin = self._twins(sorted_detections, pairs, stamp_ns)
+        self._believe(stamp_ns, twin)
         self._meet()
         self._tell_apart()
         ended = self._end(pairs, stamp_ns)
@@ -298,7 +310,11 @@ class Tracker:
                 people.mean,
                 people.covariance,
                 seconds,
-                np.where(unseen, config.lost_noise, config.acceleration_noise),
+                np.where(
+                    unseen,
+                    config.lost_noise,
+                    config.acceleration_noise * (people.agility**2).clip(config.agility_least, config.agility_most),
+                ),
                 np.where(unseen, config.lost_damping, 1e-6),
             )
             people.height_variance = people.height_variance + config.height_noise**2 * seconds
@@ -340,7 +356,87 @@ class Tracker:
         key = detections.sensor[found] * max(len(people), 1)
         singles = (key + pairs.row)[pairs.partner < 0]
         twice = (pairs.partner >= 0) & (np.isin(key + pairs.row, singles) | np.isin(key + pairs.partner, singles))
-        return _Pairing(found[~twice], pairs.row[~twice], pairs.partner[~twice])
+        pairs = _Pairing(found[~twice], pairs.row[~twice], pairs.partner[~twice])
+        pairs = self._seen_as_one(detections, pairs, first, second, stamp_ns)
+        return self._find_who_turned(detections, pairs, followed, stamp_ns)
+
+    def _find_who_turned(
+        self, detections: Detections, pairs: _Pairing, followed: Index, stamp_ns: int
+    ) -> _Pairing:
+        """Look for people whom nobody saw where they should be, among detections of nobody who is believed in."""
+        config, people = self._config, self._state.people
+        taken = (pairs.partner >= 0) | (people.track_id[pairs.row] > 0)
+        free = np.setdiff1d(np.arange(len(detections.sensor)), pairs.detection[taken])
+        missing = followed[people.track_id[followed] > 0]
+        missing = np.setdiff1d(missing, np.concatenate([pairs.row, pairs.partner]))
+        position, spread = self._corrected(detections)
+        there, place = near(position[free], people.mean[missing, :2], config.gate_distance)
+        if not len(there):
+            return pairs
+        detection, row = free[there], missing[place]
+        lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
+        expected, uncertainty = motion.observed(people.mean[row], people.covariance[row], lag)
+        uncertainty = uncertainty + config.turn_distance**2 * np.eye(2)
+        distance, cost = motion.surprise(position[detection] - expected, uncertainty + spread[detection])
+        cost += self._height_cost(detections.height[detection], np.full(len(row), config.height_stddev**2), row)
+        cost += config.absence_cost * people.absence[row]
+        inside = distance <= config.gate
+        detection, row, place, cost = detection[inside], row[inside], place[inside], cost[inside]
+        column = detections.sensor[detection] * max(len(missing), 1) + place
+        alone = np.full(len(position), -np.log(config.clutter_density))
+        chosen = assign(len(position), detection, column, cost, alone)
+        found = np.flatnonzero(chosen >= 0)
+        turned = np.unique(row[chosen[found]])
+        people.covariance[turned] += np.diag([config.turn_distance**2] * 2 + [config.birth_speed**2] * 2)
+        kept = ~np.isin(pairs.detection, found)
+        return _Pairing(
+            np.concatenate([pairs.detection[kept], found]),
+            np.concatenate([pairs.row[kept], row[chosen[found]]]),
+            np.concatenate([pairs.partner[kept], np.full(len(found), -1)]),
+        )
+
+    def _seen_as_one(
+        self, detections: Detections, pairs: _Pairing, first: Index, second: Index, stamp_ns: int
+    ) -> _Pairing:
+        """Where no sensor sees both of two people who are close, decide for all sensors whether they see both as one.
+
+        Sensors that each see one of them in the same place see the same thing: shared out between the two, it would
+        draw them together.
+        """
+        config, people = self._config, self._state.people
+        if not len(first) or not len(pairs.detection):
+            return pairs
+        position, spread = self._corrected(detections)
+        single = pairs.partner < 0
+        of_first = pairs.row == first[:, None]
+        of_second = pairs.row == second[:, None]
+        joint = of_first & (pairs.partner == second[:, None])
+        case, entry = np.nonzero(((of_first | of_second) & single) | joint)
+        detection = pairs.detection[entry]
+        sensor = detections.sensor[detection]
+        _, group, count = np.unique(np.stack([case, sensor]), axis=1, return_inverse=True, return_counts=True)
+        told_apart = np.bincount(case, count[group.reshape(-1)] > 1, len(first)) > 0
+        lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
+        a, b = first[case], second[case]
+        costs = []
+        for mean, covariance in (
+            (people.mean[a], people.covariance[a]),
+            (people.mean[b], people.covariance[b]),
+            ((people.mean[a] + people.mean[b]) / 2, (people.covariance[a] + people.covariance[b]) / 4),
+        ):
+            expected, uncertainty = motion.observed(mean, covariance, lag)
+            costs.append(motion.surprise(position[detection] - expected, uncertainty + spread[detection])[1])
+        alone = np.where(joint[case, entry], np.minimum(costs[0], costs[1]), np.where(of_first[case, entry], *costs[:2]))
+        overlooked = -np.log(1.0 - (config.detection_probability + config.edge_probability) / 2)
+        gain = np.bincount(case, alone + overlooked - costs[2], len(first)) - config.merge_cost
+        as_one = (gain > 0.0) & ~told_apart & (np.bincount(case, minlength=len(first)) > 1)
+        # Of several pairs that share somebody, the clearest.
+        order = np.lexsort((-gain[case], entry))
+        chosen = order[np.concatenate([[True], np.diff(entry[order]) != 0]) if len(order) else []]
+        chosen = chosen[as_one[case[chosen]]]
+        row, partner = pairs.row.copy(), pairs.partner.copy()
+        row[entry[chosen]], partner[entry[chosen]] = a[chosen], b[chosen]
+        return _Pairing(pairs.detection, row, partner)
 
     def _close(self, followed: Index) -> tuple[Index, Index]:
         """Pairs of people who may be detected as one."""
@@ -362,7 +458,7 @@ class Tracker:
         people = self._state.people
         total = variance + people.height_variance[row]
         error = height - people.height[row]
-        return np.nan_to_num(0.5 * error**2 / total + 0.5 * np.log(total / (total + _HEIGHTS)))
+        return stature.surprise(error, total) + np.nan_to_num(0.5 * np.log(total / (total + _HEIGHTS)))
 
     def _bear(self, detections: Detections, pairs: _Pairing, stamp_ns: int) -> _Pairing:
         """Begin with everybody who may be new: the detections of nobody, those of several sensors together."""
@@ -407,33 +503,33 @@ class Tracker:
         detection, row = pairs.detection, pairs.row
         position, spread = corrected[detection], spreads[detection]
         lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
-        expected, uncertainty = motion.observed(people.mean[row], people.covariance[row], lag)
-        both = np.flatnonzero(pairs.partner >= 0)
+        one, both = pairs.partner < 0, pairs.partner >= 0
+        before, before_spread = people.mean, people.covariance
+        expected, uncertainty = motion.observed(before[row[one]], before_spread[row[one]], lag[one])
+        people.mean, people.covariance = motion.update(before, before_spread, row[one], position[one], spread[one], lag[one])
         partner = pairs.partner[both]
-        # A detection midway between a and b measures a as twice itself less b, and b likewise.
-        other, other_spread = motion.observed(people.mean[partner], people.covariance[partner], lag[both])
-        measured_other = 2 * position[both] - expected[both]
-        spread_other = 4 * spread[both] + uncertainty[both]
-        position[both] = 2 * position[both] - other
-        spread[both] = 4 * spread[both] + other_spread
-        people.mean, people.covariance = motion.update(
-            people.mean,
-            people.covariance,
-            np.concatenate([row, partner]),
-            np.concatenate([position, measured_other]),
-            np.concatenate([spread, spread_other]),
-            np.concatenate([lag, lag[both]]),
+        people.mean, people.covariance = motion.update_between(
+            people.mean, people.covariance, row[both], partner, position[both], spread[both], lag[both]
         )
-        one = pairs.partner < 0
+        alone = np.setdiff1d(row[one], np.concatenate([row[both], partner]))
+        self._feel_manoeuvres(alone, before, before_spread)
         self._learn_offsets(
             detections.sensor[detection[one]],
             row[one],
-            position[one] - expected[one],
-            spread[one] + uncertainty[one],
+            position[one] - expected,
+            spread[one] + uncertainty,
         )
         self._learn_heights(detections.height[detection[one]], row[one])
-        people.seen_ns[row] = stamp_ns
-        people.seen_ns[partner] = stamp_ns
+        people.seen_ns[row] = people.seen_ns[partner] = stamp_ns
+        people.place[row], people.place[partner] = people.mean[row, :2], people.mean[partner, :2]
+
+    def _feel_manoeuvres(self, row: Index, mean: Array, covariance: Array) -> None:
+        """Compare how far measurements have moved people with how far they should."""
+        people = self._state.people
+        error = people.mean[row, :2] - mean[row, :2]
+        spread = (covariance - people.covariance)[row, :2, :2]
+        distance = np.einsum("ni,nij,nj->n", error, motion.inverse(spread), error) / 2
+        people.agility[row] += self._config.agility_share * (distance - people.agility[row])
 
     def _learn_offsets(self, sensor: NDArray[np.int64], row: Index, error: Array, spread: Array) -> None:
         believed = self._state.people.track_id[row] > 0
@@ -445,14 +541,15 @@ class Tracker:
         people, variance = self._state.people, self._config.height_stddev**2
         known = np.isfinite(height)
         count = np.bincount(row[known], minlength=len(people))
-        mean = np.bincount(row[known], height[known], len(people)) / np.maximum(count, 1)
+        highest = np.full(len(people), -np.inf)
+        np.maximum.at(highest, row[known], height[known])
         calm = np.flatnonzero((count > 0) & (people.met == 0))
-        people.height[calm], people.height_variance[calm] = _fused(
-            people.height[calm], people.height_variance[calm], mean[calm], variance / count[calm]
+        people.height[calm], people.height_variance[calm] = stature.learned(
+            people.height[calm], people.height_variance[calm], highest[calm], np.full(len(calm), variance)
         )
         after = np.flatnonzero((count > 0) & (people.met != 0))
-        people.recent_height[after], people.recent_variance[after] = _fused(
-            people.recent_height[after], people.recent_variance[after], mean[after], variance / count[after]
+        people.recent_height[after], people.recent_variance[after] = stature.learned(
+            people.recent_height[after], people.recent_variance[after], highest[after], np.full(len(after), variance)
         )
 
     # --- belief
@@ -478,6 +575,25 @@ class Tracker:
         people.absence = np.where(unseen, people.absence + passed, 0.0)
         people.agreement = people.agreement.clip(-config.agreement_bound, config.agreement_bound)
 
+    def _twins(self, detections: Detections, pairs: _Pairing, stamp_ns: int) -> NDArray[np.bool_]:
+        """Who is not believed in and may be somebody who is, seen twice: as long as no sensor told them apart."""
+        config, people = self._config, self._state.people
+        twin = np.zeros(len(people), dtype=bool)
+        seen = people.seen_ns == stamp_ns
+        new, known = np.flatnonzero(seen & (people.track_id == 0)), np.flatnonzero(seen & (people.track_id > 0))
+        first, second = near(people.mean[new, :2], people.mean[known, :2], config.twin_distance)
+        if not len(first):
+            return twin
+        one, other = new[first], known[second]
+        sensors, column = np.unique(detections.sensor[pairs.detection], return_inverse=True)
+        saw = np.zeros((len(people), len(sensors)), dtype=bool)
+        saw[pairs.row, column] = True
+        apart = np.ones(len(people), dtype=bool)
+        np.logical_and.at(apart, one, (saw[one] & saw[other]).any(axis=1))
+        twin[one] = True
+        people.beside[twin & apart] += 1
+        return twin & (people.beside < config.twin_steps)
+
     def _part_from_ghosts(self, stamp_ns: int) -> None:
         """A track that only one sensor sees where others should has stayed behind at a ghost: its person is lost."""
         state, config = self._state, self._config
@@ -492,7 +608,7 @@ class Tracker:
         state.people.agreement[ghost] = 0.0
         state.people = state.people.with_(left)
 
-    def _believe(self, stamp_ns: int) -> None:
+    def _believe(self, stamp_ns: int, twin: NDArray[np.bool_]) -> None:
         """Confirm who was seen often enough: as somebody lost, or as somebody new."""
         config, people = self._config, self._state.people
         new = np.flatnonzero(
@@ -501,15 +617,17 @@ class Tracker:
             & (people.detections >= config.confirm_detections)
             & (people.agreement >= 0.0)
             & (people.seen_ns == stamp_ns)
+            & ~twin
         )
         if not len(new):
             return
-        lost = np.flatnonzero((people.track_id > 0) & (people.seen_ns < people.first_ns[new].max()))
+        lost = np.flatnonzero((people.track_id > 0) & (people.seen_ns < stamp_ns))
         cost = self._return_cost(new, lost, stamp_ns)
         # What one sensor alone sees, and what has stood there from the beginning, may be no person.
         moved = np.hypot(*(people.mean[new, :2] - people.origin[new]).T) >= config.lone_distance
         credible = moved | (people.agreement[new] > 0.0)
         allowed = self._inside(people.mean[new, :2])
+        credible &= allowed | (people.steps[new] >= config.stray_steps)
         newcomer = np.where(allowed, -np.log(config.birth_density), _IMPOSSIBLE / 2)
         unknown = np.full((len(new), len(new)), _IMPOSSIBLE)
         np.fill_diagonal(unknown, newcomer)
@@ -549,7 +667,7 @@ class Tracker:
         cost += config.absence_cost * np.tile(absence, len(new))
         unseen = (stamp_ns - people.seen_ns[there]) / 1e9
         reachable = np.hypot(*error.T[:2]) <= config.gate_distance + config.max_speed * unseen
-        before = people.seen_ns[there] < people.first_ns[here]
+        before = people.seen_ns[there] <= people.first_ns[here]
         return np.where(reachable & before, cost, _IMPOSSIBLE).reshape(len(new), len(lost))
 
     def _inside(self, points: Array) -> NDArray[np.bool_]:
@@ -598,7 +716,7 @@ class Tracker:
         for values in (people.track_id, people.height, people.height_variance, people.first_ns, people.confidence):
             values[a], values[b] = values[b], values[a]
         done = ready[~waits]
-        people.height[done], people.height_variance[done] = _fused(
+        people.height[done], people.height_variance[done] = stature.learned(
             people.height[done], people.height_variance[done], people.recent_height[done], people.recent_variance[done]
         )
         people.met[done] = 0
@@ -612,7 +730,7 @@ class Tracker:
         forgotten = (people.track_id < 0) | ((people.track_id == 0) & (unseen > config.tentative_timeout_ms))
         if self._regions:
             ended = known & (unseen > config.exit_timeout_ms)
-            ended &= self._inside(people.mean[:, :2])
+            ended &= self._inside(people.place)
         else:
             ended = known & (unseen > config.lost_timeout_ms)
         ids = tuple(int(track_id) for track_id in people.track_id[ended])
@@ -645,15 +763,7 @@ class Tracker:
         )
 
 
-def _fused(height: Array, variance: Array, other: Array, other_variance: Array) -> tuple[Array, Array]:
-    """Mean and variance of two estimates (n,) each; NaN of the first is none."""
-    weight, other_weight = np.nan_to_num(1.0 / variance), 1.0 / other_variance
-    total = weight + other_weight
-    return (np.nan_to_num(height) * weight + other * other_weight) / total, 1.0 / total
-
-
 def _misfit(people: Population, before: Index, after: Index) -> Array:
     """Minus log-likelihood (n,) that who was ``before`` a meeting is who came out of it as ``after``; 0 if unknown."""
     variance = people.height_variance[before] + people.recent_variance[after] + _SAME_HEIGHT
-    error = people.height[before] - people.recent_height[after]
-    return np.nan_to_num(0.5 * error**2 / variance)
+    return stature.surprise(people.recent_height[after] - people.height[before], variance)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle_core.types import Bodies, GateEvent, Image, ScaleLayout, ScaleReadings
+from aisle_core.types import Bodies, CameraInfo, GateEvent, Image, ScaleLayout, ScaleReadings
 from aisle_sim.scenario import Fault
 
 from .arrivals import Arrival
@@ -70,7 +70,8 @@ class Faulty:
             item = self._frozen(item)
         if isinstance(item, ScaleReadings) and self._parts:
             item = replace(item, mass=self._with_faulty_plates(item.mass, since_s))
-        self._last = item
+        if not isinstance(item, CameraInfo):
+            self._last = item
         return [*self._announced(arrival), arrival._replace(item=self._renumbered(item))]
 
     def _frozen(self, item: Any) -> Any:

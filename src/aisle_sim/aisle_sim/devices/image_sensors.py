@@ -10,7 +10,7 @@ import numpy as np
 
 from aisle_contract.interfaces import COLOR_IMAGE, COLOR_INFO, DEPTH_IMAGE, DEPTH_INFO, Topic
 from aisle_core.store import Camera, DepthSensor, Store
-from aisle_core.types import CameraInfo, Image
+from aisle_core.types import Image
 from aisle_sim.physical import HasPeople, People, Resting
 from aisle_sim.rendering.color_image import ColorRenderer
 from aisle_sim.rendering.depth_image import DepthRenderer
@@ -42,7 +42,7 @@ class Renderer(Protocol):
 
 
 class ImageSensor:
-    """A device that takes images at an even rate; its pinhole is sent once, when the device starts.
+    """A device that takes images at an even rate, each with its pinhole.
 
     While ``enabled`` is False nothing is drawn or sent, but time, jitter and latency go on, so that an image does not
     depend on whether those before it were wanted. Goods are drawn as they rest when ``advance`` is called.
@@ -56,8 +56,7 @@ class ImageSensor:
         self.image_name, self._info_name = (topic.of(device.zone, device.device_id) for topic in (image, info))
         self.enabled = True
         self._renderer, self._clock = renderer, clock
-        start_ns = clock.device_stamp(clock.start_ns)
-        self._info: CameraInfo = replace(camera_info(store.store_id, device), stamp_ns=start_ns)
+        self._info = camera_info(store.store_id, device)
         self._captures = Captures(clock, device.model.rate_hz, clock.latency(kind, store), rng)
 
     def due(self, to_ns: int) -> list[int]:
@@ -69,15 +68,16 @@ class ImageSensor:
         taken = self._captures.until(to_ns)
         if not self.enabled:
             return []
-        return [self._image(true_ns, arrival_ns, world) for true_ns, arrival_ns in taken]
+        return [one for true_ns, arrival_ns in taken for one in self._image(true_ns, arrival_ns, world)]
 
-    def info(self) -> Arrival:
-        """The pinhole, as it is sent at the start."""
-        return Arrival(self._clock.start_ns, self._info_name, self._info)
-
-    def _image(self, true_ns: int, arrival_ns: int, world: Visible) -> Arrival:
+    def _image(self, true_ns: int, arrival_ns: int, world: Visible) -> list[Arrival]:
+        """The pinhole and the image."""
+        stamp_ns = self._clock.device_stamp(true_ns)
         image = self._renderer.render(world.people(true_ns), world.resting, world.resting_revision)
-        return Arrival(arrival_ns, self.image_name, replace(image, stamp_ns=self._clock.device_stamp(true_ns)))
+        return [
+            Arrival(arrival_ns, self._info_name, replace(self._info, stamp_ns=stamp_ns)),
+            Arrival(arrival_ns, self.image_name, replace(image, stamp_ns=stamp_ns)),
+        ]
 
 
 class DepthImageSensor(ImageSensor):
