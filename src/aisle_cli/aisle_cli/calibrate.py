@@ -90,8 +90,13 @@ def run_calibrate(site: str, bag: Path, devices: Sequence[str], write: bool, pic
     return 1 if failures else 0
 
 
+def _devices(store: Store) -> dict[str, Device]:
+    devices: tuple[Device, ...] = (*store.depth_sensors, *store.cameras)
+    return {device.device_id: device for device in devices}
+
+
 def _chosen(store: Store, names: Sequence[str]) -> list[Device]:
-    devices: dict[str, Device] = {device.device_id: device for device in (*store.depth_sensors, *store.cameras)}
+    devices = _devices(store)
     for name in names:
         if name not in devices:
             known = ", ".join(devices) or "none"
@@ -179,21 +184,21 @@ def write_poses(folder: Path, poses: Mapping[str, Mount]) -> None:
             store = load_store(trial)
         except AisleError as error:
             raise AisleError(f"not written: {str(error).replace(scratch, str(folder))}") from None
-    before = load_store(folder)
-    for old, new in zip((*before.depth_sensors, *before.cameras), (*store.depth_sensors, *store.cameras), strict=True):
-        if new.pose != rounded.get(old.device_id, old.pose):
+    placed = _devices(store)
+    for name, old in _devices(load_store(folder)).items():
+        if placed[name].pose != rounded.get(name, old.pose):
             raise AisleError(
-                f"{path}: not written: the pose of '{old.device_id}' is shared by a YAML alias; write each pose out"
+                f"{path}: not written: the pose of '{name}' is shared by a YAML alias; write each pose out"
             )
     write_atomically({path: edited})
 
 
 def edit_poses(text: str, poses: Mapping[str, Mount]) -> str:
     """The text of a ``sensors.yaml`` with the numbers of some poses replaced, and nothing else."""
-    tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    sections = _values(yaml.compose(text, Loader=yaml.SafeLoader))
     spans: list[tuple[int, int, str]] = []
     for section in ("depth_sensors", "cameras"):
-        for entry in _values(tree).get(section, yaml.SequenceNode("", [])).value:
+        for entry in sections.get(section, yaml.SequenceNode("", [])).value:
             values = _values(entry)
             if (pose := poses.get(values["device_id"].value)) is not None:
                 numbers = zip(values["pose"].value, pose, strict=True)
@@ -203,8 +208,8 @@ def edit_poses(text: str, poses: Mapping[str, Mount]) -> str:
     return text
 
 
-def _values(node: yaml.Node) -> dict[str, yaml.Node]:
-    return {key.value: value for key, value in node.value}
+def _values(node: yaml.Node | None) -> dict[str, yaml.Node]:
+    return {} if node is None else {key.value: value for key, value in node.value}
 
 
 def _rounded(pose: Mount) -> Mount:

@@ -23,7 +23,7 @@ from aisle_replay.truth import read_truth
 STOP_TIMEOUT_S = 15.0
 
 
-def run_demo(bag: Path | None, site: str, scenario: str, shoppers: int, rate: float, seed: int) -> int:
+def run_demo(bag: Path | None, site: str, scenario: str, shoppers: int, rate: float, seed: int, people: str) -> int:
     """Simulate the site, or play the bag; 0 when it ended in receipts."""
     with tempfile.TemporaryDirectory(prefix="aisle-demo-") as folder:
         truth = Path(folder) / "truth.jsonl"
@@ -37,6 +37,7 @@ def run_demo(bag: Path | None, site: str, scenario: str, shoppers: int, rate: fl
             arguments += [f"scenario:={scenario}", f"shoppers:={shoppers}", f"seed:={seed}", f"rate:={rate}"]
             arguments += [f"truth:={truth}", f"rviz:={str(_can_show_rviz()).lower()}"]
         log = Path(folder) / "launch.log"
+        arguments.append(f"people:={people}")
         with _graph(arguments, log) as launch:
             receipts = watch(store, "/" + store.store_id, until_end=True, alive=lambda: launch.poll() is None)
         if not receipts:

@@ -34,6 +34,7 @@ DIAGNOSTIC_KEYS = {
     "state": "lifecycle state: unconfigured, inactive, active or finalized",
     "rejected": "messages that were refused; the status message names the last reason",
     "failed": "callbacks in which the node's code raised; the status message names the last error",
+    "listens to": "topics it subscribes to, as the registry calls them",
     "received <topic>": "messages of this input",
     "lost <topic>": "gaps in the sequence of this input, in messages",
     "published <topic>": "messages of this output",

@@ -35,11 +35,12 @@ def demo(
     shoppers: Annotated[int, typer.Option(help="How many come, if random.", min=1)] = 12,
     rate: Annotated[float, typer.Option(help="Simulated or recorded seconds per second.", min=0.01)] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed, the same store.")] = 1,
+    people: People = "auto",
 ) -> None:
     """A living store: shoppers, sensors and gates are simulated, the ROS graph runs, and all ends in receipts."""
     from aisle_cli.demo import run_demo
 
-    raise typer.Exit(run_demo(bag, site, scenario, shoppers, rate, seed))
+    raise typer.Exit(run_demo(bag, site, scenario, shoppers, rate, seed, people))
 
 
 @app.command()

@@ -154,7 +154,7 @@ def test_readings_of_another_place_are_refused():
 
 
 @pytest.mark.parametrize(
-    "by, match", [([0, 0, 0.3, 0, 0, 0], r"0.30 m in z"), ([0.1, 0.22, 0, 0, 0, 0], r"0.2\d m in y")]
+    "by, match", [([0, 0, 0.3, 0, 0, 0], r"0.30 m in z"), ([0, 0, 0, 0.25, 0, 0], r"1\d\.\d deg in turn about x")]
 )
 def test_a_rough_pose_that_is_far_off_is_refused(by, match):
     true = moved(ROUGH, np.array(by))

@@ -31,6 +31,7 @@ from aisle_nodes.messages import message_class
 
 P = TypeVar("P")
 REPORT_PERIOD_S = 1.0
+LISTENS_TO = "listens to"
 _RCLPY_PARAMETERS = ("use_sim_time", "start_type_description_service")
 
 
@@ -58,6 +59,7 @@ class AisleNode(LifecycleNode, Generic[P]):
         self.params: P
         self.store: Store
         self.outputs: dict[str, Output] = {}
+        self._listens_to: set[str] = set()
         self._state = "unconfigured"
         self._failure = ""
         self._last_input: dict[tuple[str, str], int] = {}
@@ -100,6 +102,7 @@ class AisleNode(LifecycleNode, Generic[P]):
     def listen(self, topic: Topic, callback: Callable[[Any], None], name: str | None = None) -> None:
         """Subscribe; the callback runs only while active, and what it raises is counted and reported."""
         name = name or topic.name
+        self._listens_to.add(topic.name)
 
         def guarded(message: Any) -> None:
             if not self.active:
@@ -221,6 +224,7 @@ class AisleNode(LifecycleNode, Generic[P]):
         for output in self.outputs.values():
             self.destroy_lifecycle_publisher(output.publisher)
         self.outputs.clear()
+        self._listens_to.clear()
         for subscription in list(self.subscriptions):
             if not subscription.topic_name.startswith("/parameter_events") and subscription.topic_name != "/clock":
                 self.destroy_subscription(subscription)
@@ -247,7 +251,7 @@ class AisleNode(LifecycleNode, Generic[P]):
         matched = {
             f"matched {name}": output.publisher.get_subscription_count() for name, output in self.outputs.items()
         }
-        extra = matched | self.extra_diagnostics()
+        extra = {LISTENS_TO: " ".join(sorted(self._listens_to))} | matched | self.extra_diagnostics()
         status = self.health.status(self.get_name(), self.get_namespace(), self._state, extra)
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()

@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from diagnostic_msgs.msg import DiagnosticArray
 
 from aisle_contract.interfaces import DIAGNOSTICS, END_OF_STREAM, published_by, subscribed_by
-from aisle_nodes.node_base import Output
+from aisle_nodes.node_base import LISTENS_TO, Output
 from aisle_replay.bag import registry_topic
 
 
 class Readiness:
-    """Judged from the diagnostics: every node reports how many subscriptions its publishers are matched with."""
+    """Judged from the diagnostics: every node reports how many subscriptions its publishers are matched with.
+
+    Which topics of devices a node listens to depends on its parameters, so that it is taken from its report.
+    """
 
     def __init__(self, nodes: Sequence[str], namespace: str, outputs: Sequence[Output] = ()) -> None:
         """``nodes`` are awaited in ``namespace``, and their links to ``outputs``, the publishers of whoever waits."""
         self._namespace, self._nodes, self._outputs = namespace, tuple(nodes), outputs
         self._missing = {node: self._links(node, nodes) for node in nodes}
+        self._listens: dict[str, list[str]] = {}
 
     @property
     def reached(self) -> bool:
@@ -40,6 +44,8 @@ class Readiness:
             if links is None or status.hardware_id != self._namespace:
                 continue
             values = {pair.key: pair.value for pair in status.values}
+            if LISTENS_TO in values and values.get("state") == "active":
+                self._listens[status.name] = values[LISTENS_TO].split()
             matched = {
                 key.removeprefix("matched "): int(value) for key, value in values.items() if key.startswith("matched ")
             }
@@ -56,7 +62,10 @@ class Readiness:
         topic = registry_topic(f"{self._namespace}/{name}")
         if topic is None or not topic.per_device:
             return 0
-        return sum(topic in subscribed_by(node) for node in self._nodes)
+        return sum(topic in subscribed_by(node) and self._may_listen(node, topic.name) for node in self._nodes)
+
+    def _may_listen(self, node: str, topic: str) -> bool:
+        return node not in self._listens or topic in self._listens[node]
 
     @staticmethod
     def _links(node: str, nodes: Sequence[str]) -> dict[str, int]:

@@ -21,8 +21,8 @@ LINKS = {
 }
 
 
-def report(node, links, state="active", namespace="/demo"):
-    values = {"state": state, **{f"matched {topic}": count for topic, count in links.items()}}
+def report(node, links, state="active", namespace="/demo", listens=None):
+    values = {"state": state, **({} if listens is None else {"listens to": listens}), **{f"matched {topic}": count for topic, count in links.items()}}
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
     return DiagnosticArray(status=[DiagnosticStatus(name=node, hardware_id=namespace, values=pairs)])
 
@@ -106,3 +106,13 @@ def test_once_linked_is_enough():
 
 def test_without_nodes_nothing_is_awaited():
     assert Readiness([], "/demo").reached
+
+
+def test_a_device_that_no_node_was_told_to_listen_to_is_not_waited_for():
+    readiness = Readiness(["pose_node", "people_node"], "/demo")
+    unlinked = report("pose_node", {"shop/oracle/body_keypoints": 0})
+    readiness.take(unlinked)
+    assert readiness.missing == ["people_node", "pose_node"]
+    readiness.take(report("people_node", {"person_detections": 0}, listens="{zone}/{device}/depth/image_rect"))
+    readiness.take(unlinked)
+    assert readiness.reached

@@ -32,7 +32,7 @@ class HeadWeights:
     disc: logarithm of the area that is seen, in discs of a head's radius.
     body: logarithm of the area that is seen below, near the head, in squares of its height.
     margin: from the middle of the head to the edge of the image [m].
-    apart: from the next higher maximum [m].
+    apart: from the next higher maximum that may be a head [m].
     aside: tangent of the angle at which the sensor looks down on it.
     top: height above the floor [m] at the edge of the image, less and less away from it: the edge cuts torsos.
     """
@@ -94,6 +94,11 @@ class Heads:
             return np.zeros((0, 4), np.float32)
         centre, features = self.features(tops, reading, x, y, z)
         score = self._config.bias + features @ self._weights
+        # Only what may be a head itself, and is higher, makes others less probable: not the arms of a neighbour.
+        apart = np.hypot(*(tops[:, None, :2] - tops[None, :, :2]).transpose(2, 0, 1))
+        apart[np.triu_indices(len(tops))] = _APART
+        nearest_head = np.where(score > 0, apart, _APART).min(axis=1)
+        score -= self._config.weights.apart * (_APART - np.minimum(nearest_head, _APART))
         confidence = 1 / (1 + np.exp(-score))
         heads = np.column_stack([centre[:, :2], centre[:, 2] + self._config.radius, confidence]).astype(np.float32)
         heads = heads[confidence > self._config.min_confidence]
@@ -146,8 +151,6 @@ class Heads:
         margin = np.clip(view.margin(centre), 0.0, _INSIDE)
         deep = view.depth(centre)
         disc = np.clip(pixels * deep**2 * view.pixel_area / (np.pi * config.radius**2), *_DISC)
-        apart = np.hypot(*(tops[:, None, :2] - tops[None, :, :2]).transpose(2, 0, 1))
-        apart[np.triu_indices(count)] = _APART
         aside = np.hypot(*(tops[:, :2] - view.eye[:2]).T) / np.maximum(view.eye[2] - tops[:, 2], 0.1)
         features = np.stack(
             [
@@ -157,7 +160,7 @@ class Heads:
                 np.log(disc),
                 np.log(np.maximum(area / tops[:, 2] ** 2, _LEAST_AREA)),
                 margin,
-                apart.min(axis=1),
+                np.full(count, _APART),
                 aside,
                 tops[:, 2] * (1 - margin / _INSIDE),
             ],

@@ -178,9 +178,7 @@ class DepthPeople:
             for row, (place, head) in enumerate(zip(places, heads, strict=True))
         )
 
-    def _places(
-        self, view: View, heads: Floats, of: Indices, x: Floats, y: Floats, z: Floats
-    ) -> NDArray[np.float64]:
+    def _places(self, view: View, heads: Floats, of: Indices, x: Floats, y: Floats, z: Floats) -> NDArray[np.float64]:
         """(k, 3) points on the floor under the torsos [m], and their variance per axis [m^2].
 
         Who stands upright has the torso under the head; who stoops shows it, from behind the head to the hips.
