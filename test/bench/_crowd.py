@@ -28,6 +28,7 @@ SCENES = (
     (46, 22.0, 20.0),
 )
 """People present at a time, and the size of the floor [m]."""
+LARGE = ((100, 35.0, 35.0), (300, 59.5, 59.5))
 _PAIRS = 0.2
 """Share of those who come who bring somebody along."""
 _BESIDE = (0.5, 0.7)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -11,25 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-
-def _children(pid: int) -> list[int]:
-    """Processes below a process."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += [int(child), *_children(int(child))]
-    return found
-
-
-def _cpu_s(pid: int) -> float:
-    """CPU that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _name(pid: int) -> str:
-    arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return " ".join(a.decode() for a in arguments if a.endswith(b"_node")) or "other"
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _processes import children, cpu_s, name
 
 
 def main(argv: list[str]) -> int:
@@ -86,19 +68,19 @@ def main(argv: list[str]) -> int:
             )
             try:
                 executor.spin_until_future_complete(playing, timeout_sec=60.0)
-                pids = _children(launch.pid)
-                before, start = {pid: _cpu_s(pid) for pid in pids}, time.monotonic()
+                pids = children(launch.pid)
+                before, start = {pid: cpu_s(pid) for pid in pids}, time.monotonic()
                 executor.spin_until_future_complete(done, timeout_sec=600.0)
                 elapsed_s = time.monotonic() - start
-                used = {_name(pid): _cpu_s(pid) - before[pid] for pid in pids}
+                used = {name(pid): cpu_s(pid) - before[pid] for pid in pids}
                 executor.spin_until_future_complete(Future(), timeout_sec=2.0)
             finally:
                 launch.send_signal(signal.SIGINT)
                 launch.wait()
     rclpy.try_shutdown()
     table = Table("process", "cores", title=f"graph replay at rate {arguments.rate:g}, {elapsed_s:.1f} s")
-    for name, seconds in used.items():
-        table.add_row(name, f"{seconds / elapsed_s:.3f}")
+    for process, seconds in used.items():
+        table.add_row(process, f"{seconds / elapsed_s:.3f}")
     table.add_row("all together", f"{sum(used.values()) / elapsed_s:.3f}")
     console = Console(highlight=False)
     console.print(table)

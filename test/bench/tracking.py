@@ -1,10 +1,12 @@
 """How well people are followed over many sensors, beside published trackers, and what a step costs.
 
-    ./aisle bench tracking [--seeds 11:15] [--hard] [--heights] [--no-peers]
+    ./aisle bench tracking [--seeds 11:15] [--hard] [--heights] [--rate HZ] [--scale] [--peers sort,motpy]
 
-Eight simulated crowds of 5 to 46 people under imperfect ceiling sensors (``_crowd.py``). The peers run in an
-environment of their own with the packages of ``peers.txt``; they get one point per person and frame from a clustering
-of the detections, which counts in their time. Prints a Markdown table. Seeds 1 and 2 were used for tuning.
+Eight simulated crowds of 5 to 46 people under imperfect ceiling sensors (``_crowd.py``); with ``--scale``, 100 people
+under 100 sensors and 300 under 289. The peers run in environments of their own with the packages of ``peers.txt`` and
+``peers_norfair.txt``; they get one point per person and frame from a clustering of the detections, which counts in
+their time. Prints Markdown tables: the trackers, and how often a track of ours is still the person with whom it began,
+by its ``identity_confidence``. Seeds 1 and 2 were used for tuning.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +32,18 @@ from aisle_nodes.params import TrackerParams
 from aisle_replay.scoring import tracks as scoring
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _crowd import HARD, NORMAL, SCENES, Crowd, Frame, coverage, crowd, frames
+from _crowd import HARD, LARGE, NORMAL, SCENES, Crowd, Frame, coverage, crowd, frames
 
+PEERS = {
+    "sort": "SORT (trackers 2.6.1)",
+    "bytetrack": "ByteTrack (trackers 2.6.1)",
+    "ocsort": "OC-SORT (trackers 2.6.1)",
+    "motpy": "motpy 0.0.10",
+    "norfair": "norfair 2.3.0",
+    "stonesoup": "Stone Soup 1.9.1 GNN",
+}
+CONFIDENCE = (0.0, 0.6, 0.8, 0.95, 1.0)
+"""Edges of the bins of identity_confidence."""
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
@@ -43,12 +56,14 @@ class Followed:
     who: NDArray[np.int64]
     position: NDArray[np.float64]
     cpu_ms: float
+    confidence: NDArray[np.float64]
+    """(n,), empty of the peers."""
 
 
 def ours(config: TrackerConfig, scene: Crowd, seen: Sequence[Frame]) -> Followed:
     """What our tracker makes of the frames."""
     tracker = Tracker(config, coverage(scene.size))
-    frame, who, position = [], [], []
+    frame, who, position, confidence = [], [], [], []
     begin = time.process_time()
     for index, item in enumerate(seen):
         tracks = tracker.step(item.stamp_ns, item.detections, item.reported)
@@ -56,14 +71,16 @@ def ours(config: TrackerConfig, scene: Crowd, seen: Sequence[Frame]) -> Followed
         frame.append(np.full(int(shown.sum()), index))
         who.append(tracks.track_id[shown])
         position.append(tracks.position[shown])
-    spent = time.process_time() - begin
-    return Followed(np.concatenate(frame), np.concatenate(who), np.concatenate(position), spent / len(seen) * 1e3)
+        confidence.append(tracks.identity_confidence[shown])
+    spent = (time.process_time() - begin) / len(seen) * 1e3
+    return Followed(*map(np.concatenate, (frame, who, position)), spent, np.concatenate(confidence))
 
 
-def peer_environment() -> Path:
-    """The interpreter of the peers' environment; makes it when ``peers.txt`` is newer."""
-    folder, lock = ROOT / ".aisle" / "peers", HERE / "peers.txt"
-    python, done = folder / "bin" / "python", folder / "peers.txt"
+@cache
+def peer_environment(name: str) -> Path:
+    """The interpreter of a lock file's environment; makes it when the file has changed."""
+    folder, lock = ROOT / ".aisle" / name, HERE / f"{name}.txt"
+    python, done = folder / "bin" / "python", folder / "lock.txt"
     if not done.is_file() or done.read_text() != lock.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", lock]
@@ -76,8 +93,8 @@ def _plain_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "LD_LIBRARY_PATH")}
 
 
-def motpy(seen: Sequence[Frame], rate: float) -> Followed:
-    """What motpy 0.0.10 makes of the frames."""
+def peer(name: str, seen: Sequence[Frame], rate: float) -> Followed:
+    """What a published tracker makes of the frames."""
     with tempfile.TemporaryDirectory() as folder:
         detections, tracks = Path(folder) / "detections.npz", Path(folder) / "tracks.npz"
         np.savez(
@@ -86,10 +103,11 @@ def motpy(seen: Sequence[Frame], rate: float) -> Followed:
             ends=np.cumsum([len(item.detections.sensor) for item in seen]),
             rate=rate,
         )
-        command = [peer_environment(), HERE / "_peer_motpy.py", detections, tracks]
+        python = peer_environment("peers_norfair" if name == "norfair" else "peers")
+        command = [python, HERE / "_peers.py", name, detections, tracks]
         subprocess.run(command, check=True, env=_plain_environment())
         found = np.load(tracks)
-        return Followed(found["frame"], found["who"], found["position"], float(found["cpu_ms"]))
+        return Followed(found["frame"], found["who"], found["position"], float(found["cpu_ms"]), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -106,9 +124,9 @@ class Score:
     cpu_ms: float
 
 
-def score(seen: Sequence[Frame], followed: Followed) -> Score:
+def score(seen: Sequence[Frame], followed: Followed, rate: float) -> Score:
     """Against the truth, every frame after the first second."""
-    skip = 10
+    skip = round(rate)
     kept = followed.frame >= skip
     true = scoring.Sights(
         np.repeat(np.arange(len(seen) - skip), [len(item.true_id) for item in seen[skip:]]),
@@ -144,31 +162,65 @@ def row(name: str, scores: Sequence[Score]) -> str:
 HEADER = "| tracker | HOTA | DetA | AssA | IDF1 | MOTA | switches | error cm | CPU ms |\n" + "|---" * 9 + "|"
 
 
+def still_right(seen: Sequence[Frame], followed: Followed) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of the bins of CONFIDENCE: how many sights, and of how many the nearest person is the one of the first sight."""
+    began: dict[int, int] = {}
+    right = np.zeros(len(followed.who), dtype=bool)
+    near = np.zeros(len(followed.who), dtype=bool)
+    for row, (frame, who, position) in enumerate(zip(followed.frame, followed.who, followed.position, strict=True)):
+        truth = seen[frame]
+        if len(truth.true_id):
+            away = np.linalg.norm(truth.true_position - position, axis=1)
+            nearest = int(np.argmin(away))
+            if away[nearest] < 0.5:
+                near[row] = True
+                person = int(truth.true_id[nearest])
+                right[row] = began.setdefault(int(who), person) == person
+    inside = (np.digitize(followed.confidence, CONFIDENCE) - 1).clip(max=len(CONFIDENCE) - 2)
+    bins = len(CONFIDENCE) - 1
+    return np.bincount(inside[near], minlength=bins), np.bincount(inside[right], minlength=bins)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="./aisle bench tracking", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--seeds", default="11:15")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--hard", action="store_true")
+    parser.add_argument("--scale", action="store_true")
     parser.add_argument("--heights", action="store_true")
-    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--rate", type=float)
+    parser.add_argument("--peers", default=",".join(PEERS))
     options = parser.parse_args(arguments)
     first, end = map(int, options.seeds.split(":"))
     errors = HARD if options.hard else NORMAL
+    errors = replace(errors, rate=options.rate or errors.rate)
     config = load(TrackerParams, ROOT / "config" / "nodes" / "tracker_node.yaml").tracker.sensors
+    peers = [name for name in options.peers.split(",") if name]
+    followed: dict[str, list[Score]] = {"ours": []} | {PEERS[name]: [] for name in peers}
+    best, sights = [], np.zeros((2, len(CONFIDENCE) - 1), dtype=np.int64)
     print(HEADER)
-    followed: dict[str, list[Score]] = {"ours": []} if options.no_peers else {"ours": [], "motpy 0.0.10": []}
-    for people, width, depth in SCENES:
+    for people, width, depth in LARGE if options.scale else SCENES:
         for seed in range(first, end):
             scene = crowd(people, width, depth, options.seconds, seed)
             seen = frames(scene, errors, seed, options.heights)
-            followed["ours"].append(score(seen, ours(config, scene, seen)))
-            if not options.no_peers:
-                followed["motpy 0.0.10"].append(score(seen, motpy(seen, errors.rate)))
+            mine = ours(config, scene, seen)
+            sights += still_right(seen, mine)
+            followed["ours"].append(score(seen, mine, errors.rate))
+            for name in peers:
+                followed[PEERS[name]].append(score(seen, peer(name, seen, errors.rate), errors.rate))
         for name, scores in followed.items():
             print(row(f"{name}, {people} people", scores[first - end :]), flush=True)
+        if peers:
+            latest = [scores[first - end :] for name, scores in followed.items() if name != "ours"]
+            best.extend(max(latest, key=lambda scores: sum(item.hota for item in scores)))
     for name, scores in followed.items():
         print(row(f"**{name}, all**", scores))
+    if best:
+        print(row("**best peer of each scene**", best))
+    print("\n| identity_confidence | sights | still who it was % |\n|---|---|---|")
+    for lower, upper, count, right in zip(CONFIDENCE, CONFIDENCE[1:], *sights, strict=False):
+        print(f"| {lower:g} to {upper:g} | {count} | {100 * right / max(count, 1):.1f} |")
     return 0
 
 

@@ -171,6 +171,66 @@ def test_heights_tell_who_is_who_after_a_meeting():
     assert after_a_meeting(replace(CONFIG, swap_cost=1e6)) == pytest.approx((2.0, 3.0), abs=0.05)
 
 
+def test_doubt_after_a_meeting_goes_when_heights_settle_it():
+    def met(heights):
+        tracker = Tracker(CONFIG)
+        before = follow(tracker, range(20), lambda step: [(2.0, 0.0), (3.0, 0.0)], heights=(1.60, 1.80))[-1]
+        state = tracker.state()
+        state.people.met[:] = state.people.track_id[::-1]
+        state.people.confidence[:] = 0.6
+        tracker = Tracker.restore(CONFIG, state)
+        after = follow(tracker, range(20, 40), lambda step: [(2.0, 0.0), (3.0, 0.0)], heights=heights)[-1]
+        return before, after
+
+    before, after = met((1.60, 1.80))
+    assert before.identity_confidence.min() == 1.0
+    assert after.identity_confidence.min() > 0.95
+    _, after = met((np.nan, np.nan))
+    assert after.identity_confidence.max() <= 0.6
+
+
+def test_who_turns_back_abruptly_keeps_the_id():
+    random = np.random.default_rng(6)
+    tracker = Tracker(CONFIG, COVERAGE)
+
+    def walk(step):
+        return [(1.0 + 0.17 * min(step, 60 - step), 0.0)]
+
+    found = follow(tracker, range(60), walk, sensors=(0, 1, 2), random=random)
+    assert {tuple(tracks.track_id) for tracks in found[5:]} == {(1,)}
+
+
+@pytest.mark.parametrize("rate", [2, 5, 15, 30])
+def test_two_who_cross_keep_their_ids_at_any_rate(rate):
+    random = np.random.default_rng(7)
+    tracker = Tracker(CONFIG, COVERAGE)
+    ids = []
+    for index in range(5 * rate):
+        second = index / rate
+        at = seen(0, [(1 + 1.2 * second, 0.4), (7 - 1.2 * second, -0.4)], (0, 1, 2), random=random)
+        stamp_ns = round(second * 1e9)
+        at = replace(at, stamp_ns=np.full(len(at.sensor), stamp_ns))
+        ids.append(places(tracker.step(stamp_ns, at, np.arange(3))))
+    early, last = ids[rate + 1], ids[-1]
+    assert early.keys() == last.keys() == {1, 2}
+    assert all((early[who][0] < 4) == (last[who][0] > 4) for who in (1, 2))
+
+
+def test_the_state_does_not_grow_with_visits():
+    tracker = Tracker(CONFIG, COVERAGE)
+    sizes = []
+    for step in range(300):
+        visit, along = divmod(step, 30)
+        points = [(1.0 + 0.1 * along, 0.0)] if visit % 2 == 0 else np.empty((0, 2))
+        tracker.step(
+            step * 500 * MS,
+            replace(seen(step, points), stamp_ns=np.full(2 * len(points), step * 500 * MS)),
+            np.arange(3),
+        )
+        sizes.append(len(tracker.state().people))
+    assert max(sizes[150:]) <= max(sizes[:150]) <= 3
+
+
 def test_a_track_names_its_detections():
     tracker = Tracker(CONFIG)
 

@@ -28,6 +28,13 @@ def near(first: Array, second: Array, radius: float) -> tuple[Index, Index]:
     return found.row[order].astype(np.intp), found.col[order].astype(np.intp)
 
 
+def without(count: int, rows: Index) -> Index:
+    """All of 0 to ``count`` - 1 but these rows."""
+    left = np.ones(count, dtype=bool)
+    left[rows] = False
+    return np.flatnonzero(left)
+
+
 def assign(rows: int, row: Index, column: NDArray[np.int64], cost: Array, alone: Array) -> Index:
     """The assignment of least total cost (Jonker and Volgenant 1987, sparse).
 

@@ -79,6 +79,8 @@ def update_between(
 
     Such a measurement says nothing of how far the two are apart; what both have in common is not kept.
     """
+    if not len(first):
+        return mean, covariance
     pair, place = np.unique(np.stack([first, second], axis=1), axis=0, return_inverse=True)
     a, b = pair.T
     middle, total = (mean[a] + mean[b]) / 2, covariance[a] + covariance[b]

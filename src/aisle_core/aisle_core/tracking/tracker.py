@@ -21,7 +21,7 @@ from ..errors import AisleError
 from ..store.geometry import inside
 from ..types import TrackState
 from . import motion, stature
-from .association import assign, groups, near
+from .association import assign, groups, near, without
 from .offsets import SensorOffsets
 from .population import Population
 
@@ -33,6 +33,8 @@ _HEIGHTS = 0.12**2
 one sex and country; children widen it)."""
 _SAME_HEIGHT = 0.02**2
 """How much the measured height of one person varies from place to place, at least [m^2]."""
+_AGILITY = (0.7, 6.0)
+"""Bounds of how much more or less restless one person may be taken for than most."""
 _IMPOSSIBLE = 1e6
 
 
@@ -41,6 +43,9 @@ class TrackerConfig:
     """Tuning of the tracker of unlabelled detections.
 
     acceleration_noise, lost_noise: power spectral density of the acceleration of who is seen and who is not [m^2/s^3].
+    agility_share: how fast the acceleration noise of a person follows how far its measurements lie from a steady walk
+        (adjustable process noise: Bar-Shalom, Li, Kirubarajan 2001, section 11.2).
+    turn_distance: who is not seen where expected is looked for so much farther away, if nobody else was seen there [m].
     lost_damping: rate at which the velocity of who is not seen dies away [1/s].
     birth_speed: standard deviation of each axis of the velocity of somebody new [m/s].
     gate: largest squared Mahalanobis distance of a detection to its person. gate_distance: and largest distance [m].
@@ -77,8 +82,6 @@ class TrackerConfig:
 
     acceleration_noise: float
     agility_share: float
-    agility_least: float
-    agility_most: float
     turn_distance: float
     lost_noise: float
     lost_damping: float
@@ -128,7 +131,8 @@ class TrackerConfig:
         require(self, ("detection_probability", "edge_probability"), 0.01, 0.999)
         require(self, ("twin_steps", "stray_steps"), 0)
         require(self, ("confirm_steps", "confirm_detections", "offset_samples", "meeting_samples"), 1)
-        require(self, ("blind_share",), 0, 1)
+        require(self, ("turn_distance",), 0)
+        require(self, ("agility_share", "blind_share"), 0, 1)
         require(self, ("agreement_gain", "tentative_timeout_ms", "coast_ms", "lost_after_ms", "exit_timeout_ms"), 0)
         require(self, ("lost_timeout_ms",), self.lost_after_ms)
 
@@ -313,7 +317,7 @@ class Tracker:
                 np.where(
                     unseen,
                     config.lost_noise,
-                    config.acceleration_noise * (people.agility**2).clip(config.agility_least, config.agility_most),
+                    config.acceleration_noise * (people.agility**2).clip(*_AGILITY),
                 ),
                 np.where(unseen, config.lost_damping, 1e-6),
             )
@@ -354,21 +358,22 @@ class Tracker:
         pairs = _Pairing(found, target[column], partner[column])
         # Who is seen alone by a sensor is not also seen by it as half of a pair.
         key = detections.sensor[found] * max(len(people), 1)
-        singles = (key + pairs.row)[pairs.partner < 0]
-        twice = (pairs.partner >= 0) & (np.isin(key + pairs.row, singles) | np.isin(key + pairs.partner, singles))
+        single = np.zeros((int(detections.sensor.max(initial=0)) + 1) * max(len(people), 1), dtype=bool)
+        single[(key + pairs.row)[pairs.partner < 0]] = True
+        twice = (pairs.partner >= 0) & (single[key + pairs.row] | single[key + pairs.partner])
         pairs = _Pairing(found[~twice], pairs.row[~twice], pairs.partner[~twice])
         pairs = self._seen_as_one(detections, pairs, first, second, stamp_ns)
         return self._find_who_turned(detections, pairs, followed, stamp_ns)
 
-    def _find_who_turned(
-        self, detections: Detections, pairs: _Pairing, followed: Index, stamp_ns: int
-    ) -> _Pairing:
+    def _find_who_turned(self, detections: Detections, pairs: _Pairing, followed: Index, stamp_ns: int) -> _Pairing:
         """Look for people whom nobody saw where they should be, among detections of nobody who is believed in."""
         config, people = self._config, self._state.people
         taken = (pairs.partner >= 0) | (people.track_id[pairs.row] > 0)
-        free = np.setdiff1d(np.arange(len(detections.sensor)), pairs.detection[taken])
-        missing = followed[people.track_id[followed] > 0]
-        missing = np.setdiff1d(missing, np.concatenate([pairs.row, pairs.partner]))
+        free = without(len(detections.sensor), pairs.detection[taken])
+        unseen = np.zeros(len(people), dtype=bool)
+        unseen[followed] = people.track_id[followed] > 0
+        unseen[pairs.row] = unseen[pairs.partner[pairs.partner >= 0]] = False
+        missing = np.flatnonzero(unseen)
         position, spread = self._corrected(detections)
         there, place = near(position[free], people.mean[missing, :2], config.gate_distance)
         if not len(there):
@@ -412,10 +417,15 @@ class Tracker:
         of_second = pairs.row == second[:, None]
         joint = of_first & (pairs.partner == second[:, None])
         case, entry = np.nonzero(((of_first | of_second) & single) | joint)
+        if not len(case):
+            return pairs
         detection = pairs.detection[entry]
         sensor = detections.sensor[detection]
-        _, group, count = np.unique(np.stack([case, sensor]), axis=1, return_inverse=True, return_counts=True)
-        told_apart = np.bincount(case, count[group.reshape(-1)] > 1, len(first)) > 0
+        key = case * (int(sensor.max()) + 1) + sensor
+        told_apart = np.bincount(case, np.bincount(key)[key] > 1, len(first)) > 0
+        open_question = ~told_apart & (np.bincount(case, minlength=len(first)) > 1)
+        if not open_question.any():
+            return pairs
         lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
         a, b = first[case], second[case]
         costs = []
@@ -426,13 +436,15 @@ class Tracker:
         ):
             expected, uncertainty = motion.observed(mean, covariance, lag)
             costs.append(motion.surprise(position[detection] - expected, uncertainty + spread[detection])[1])
-        alone = np.where(joint[case, entry], np.minimum(costs[0], costs[1]), np.where(of_first[case, entry], *costs[:2]))
+        alone = np.where(
+            joint[case, entry], np.minimum(costs[0], costs[1]), np.where(of_first[case, entry], *costs[:2])
+        )
         overlooked = -np.log(1.0 - (config.detection_probability + config.edge_probability) / 2)
         gain = np.bincount(case, alone + overlooked - costs[2], len(first)) - config.merge_cost
-        as_one = (gain > 0.0) & ~told_apart & (np.bincount(case, minlength=len(first)) > 1)
+        as_one = (gain > 0.0) & open_question
         # Of several pairs that share somebody, the clearest.
         order = np.lexsort((-gain[case], entry))
-        chosen = order[np.concatenate([[True], np.diff(entry[order]) != 0]) if len(order) else []]
+        chosen = order[np.concatenate([[True], np.diff(entry[order]) != 0])]
         chosen = chosen[as_one[case[chosen]]]
         row, partner = pairs.row.copy(), pairs.partner.copy()
         row[entry[chosen]], partner[entry[chosen]] = a[chosen], b[chosen]
@@ -463,7 +475,7 @@ class Tracker:
     def _bear(self, detections: Detections, pairs: _Pairing, stamp_ns: int) -> _Pairing:
         """Begin with everybody who may be new: the detections of nobody, those of several sensors together."""
         config, state = self._config, self._state
-        free = np.setdiff1d(np.arange(len(detections.sensor)), pairs.detection)
+        free = without(len(detections.sensor), pairs.detection)
         if not len(free):
             return pairs
         position, spread = self._corrected(detections)
@@ -506,13 +518,17 @@ class Tracker:
         one, both = pairs.partner < 0, pairs.partner >= 0
         before, before_spread = people.mean, people.covariance
         expected, uncertainty = motion.observed(before[row[one]], before_spread[row[one]], lag[one])
-        people.mean, people.covariance = motion.update(before, before_spread, row[one], position[one], spread[one], lag[one])
+        people.mean, people.covariance = motion.update(
+            before, before_spread, row[one], position[one], spread[one], lag[one]
+        )
         partner = pairs.partner[both]
         people.mean, people.covariance = motion.update_between(
             people.mean, people.covariance, row[both], partner, position[both], spread[both], lag[both]
         )
-        alone = np.setdiff1d(row[one], np.concatenate([row[both], partner]))
-        self._feel_manoeuvres(alone, before, before_spread)
+        alone = np.zeros(len(people), dtype=bool)
+        alone[row[one]] = True
+        alone[row[both]] = alone[partner] = False
+        self._feel_manoeuvres(np.flatnonzero(alone), before, before_spread)
         self._learn_offsets(
             detections.sensor[detection[one]],
             row[one],
@@ -712,9 +728,15 @@ class Tracker:
         straight = _misfit(people, a, a) + _misfit(people, b, b)
         crossed = _misfit(people, a, b) + _misfit(people, b, a)
         swapped = straight - crossed > config.swap_cost
+        evidence = np.exp(-np.abs(straight - crossed))
+        settled = np.concatenate([a, b])
         a, b = a[swapped], b[swapped]
         for values in (people.track_id, people.height, people.height_variance, people.first_ns, people.confidence):
             values[a], values[b] = values[b], values[a]
+        people.confidence[a], people.confidence[b] = 1.0 - people.confidence[a], 1.0 - people.confidence[b]
+        # Bayes: a doubt remains as far as the heights do not say which way it was.
+        right = people.confidence[settled].clip(0.01, 0.99)
+        people.confidence[settled] = right / (right + (1.0 - right) * np.tile(evidence, 2))
         done = ready[~waits]
         people.height[done], people.height_variance[done] = stature.learned(
             people.height[done], people.height_variance[done], people.recent_height[done], people.recent_variance[done]
