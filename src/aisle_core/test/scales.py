@@ -136,14 +136,14 @@ class Scene:
     def pick(self, plate: int, begin_s: float, item_g: float, press: bool = True) -> Action:
         """A short press of the hand, then the item leaves."""
         if press:
-            self._press(plate, begin_s, self.rng.uniform(0.1, 0.3), self.rng.uniform(10, 60))
+            self.press(plate, begin_s, self.rng.uniform(0.1, 0.3), self.rng.uniform(10, 60))
         end_s = self._step(plate, begin_s + 0.2, -item_g)
         return self._done("pick", plate, begin_s, end_s, (-item_g,), item_g)
 
     def put(self, plate: int, begin_s: float, item_g: float) -> Action:
         """An item is set down and the hand leaves it."""
         end_s = self._step(plate, begin_s, item_g)
-        self._press(plate, begin_s + 0.05, self.rng.uniform(0.1, 0.3), self.rng.uniform(10, 80))
+        self.press(plate, begin_s + 0.05, self.rng.uniform(0.1, 0.3), self.rng.uniform(10, 80))
         return self._done("put", plate, begin_s, end_s + 0.3, (item_g,), item_g)
 
     def series(self, plate: int, begin_s: float, item_g: float, count: int, spacing_s: float) -> Action:
@@ -168,13 +168,13 @@ class Scene:
 
     def long_hold(self, plate: int, begin_s: float, item_g: float, hold_s: float) -> Action:
         """The hand rests on the item with 30 to 250 g, then takes it."""
-        self._press(plate, begin_s, hold_s, self.rng.uniform(30, 250))
+        self.press(plate, begin_s, hold_s, self.rng.uniform(30, 250))
         end_s = self._step(plate, begin_s + hold_s, -item_g)
         return self._done("long hold", plate, begin_s, end_s, (-item_g,), item_g)
 
     def lean(self, plate: int, begin_s: float, hold_s: float) -> Action:
         """Somebody leans on the plate with 120 to 230 g and lets go."""
-        self._press(plate, begin_s, hold_s, self.rng.uniform(120, 230))
+        self.press(plate, begin_s, hold_s, self.rng.uniform(120, 230))
         return self._done("lean", plate, begin_s, begin_s + hold_s + 0.1, (), 0.0)
 
     def bump(self, plate: int, begin_s: float) -> Action:
@@ -212,7 +212,7 @@ class Scene:
                 self.load[:, plate + offset] += change_g * (stays * ramp + rings * wave)
         return at_s + over_s
 
-    def _press(self, plate: int, begin_s: float, hold_s: float, force_g: float) -> None:
+    def press(self, plate: int, begin_s: float, hold_s: float, force_g: float) -> None:
         """A hand's force: rises and falls in 80 ms, wanders and trembles by about 7 % (low-passed at 4 Hz)."""
         shape = np.clip(np.minimum(self.time - begin_s, begin_s + hold_s - self.time) / 0.08, 0, 1)
         keep = math.exp(-2 * math.pi * 4 / RATE)

@@ -47,7 +47,7 @@ def feed(fusion, items):
 @settings(max_examples=40, deadline=None)
 @given(scenes())
 def test_conservation(scene):
-    """No cart is ever negative or other than what was told; every event is decided once at most, with a probability."""
+    """No cart is ever negative or other than what was told; an event has two parts at most, with a probability each."""
     carts, told = Counter(), Counter()
     known = {e.shelf_event_id: e for e in scene.events}
     fusion = Fusion(FUSION, STORE)
@@ -58,14 +58,14 @@ def test_conservation(scene):
         assert 0 <= e.confidence <= 1 + 1e-9
         assert e.confidence + sum(a.probability for a in e.alternatives) <= len(scene.events) + 1e-9
         assert (e.track_id, e.sku, e.quantity) not in [(a.track_id, a.sku, a.quantity) for a in e.alternatives]
-        assert e.review or (e.track_id and e.sku and e.quantity and e.confidence >= FUSION.decision.min_confidence)
+        assert e.review or (e.track_id and e.sku and e.quantity)
         told[e.shelf_event_id] += 1
         if e.track_id and e.sku:
             carts[e.track_id, e.sku] += e.quantity
             assert carts[e.track_id, e.sku] >= 0
-    assert max(told.values(), default=1) == 1
+    assert max(told.values(), default=1) <= 2
     here = [track_id for track_id, (*_, to_s) in scene.people.items() if to_s > 99]
-    kept = fusion.state().memory.ledger.carts
+    kept = fusion.state().memory.thoughts[0].ledger.carts
     held = {(who, sku): kept[who][sku].quantity for who in here for sku in kept.get(who, {}) if sku}
     assert held == {key: number for key, number in carts.items() if number and key[0] in here}
 
@@ -189,7 +189,7 @@ def test_an_event_waits_for_the_tracks_behind_it():
 
 def test_an_event_waits_for_a_change_that_has_not_settled_but_not_for_ever():
     fusion = Fusion(FUSION, STORE)
-    fusion.step(shelf(5.5, event(1, "p0", 5.0, -0.3)))
+    fusion.step(shelf(5.5, event(1, "p0", 5.0, -0.62)))
     fusion.step(shelf(5.5, gateway="s2", open_since_s=5.1))
     assert not any(b.events for b in ticks(fusion, 5.6, 6.5))
     (late,) = [b for b in ticks(fusion, 6.5, 7.0) if b.events]

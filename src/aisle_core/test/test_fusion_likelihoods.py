@@ -25,9 +25,35 @@ PERSON, WEIGHT, PLACE = FUSION.person, FUSION.weight, FUSION.place
 # --- weight
 
 
+def weight(mass, hidden=1e-12):
+    config = replace(WEIGHT, hidden=hidden)
+    return likelihoods.weight(mass, 0.003**2, np.array(2.0), np.array(0.62), np.array(0.01), config)
+
+
 def test_weight_is_a_density_with_all_deviations():
     expected = stats.norm.logpdf(1.25, 2 * 0.62, math.hypot(0.003, 2 * 0.01))
-    assert likelihoods.weight(1.25, 0.003**2, np.array(2.0), np.array(0.62), np.array(0.01)) == pytest.approx(expected)
+    assert weight(1.25) == pytest.approx(expected)
+    total, _ = integrate.quad(lambda mass: math.exp(weight(mass, 0.3)), 1.0, 1.5, points=[1.2, 1.24])
+    assert total == pytest.approx(1)
+
+
+def test_a_part_of_a_piece_may_be_hidden_on_the_plate_beside():
+    near = replace(WEIGHT, hidden=0.03)
+    light = [
+        likelihoods.weight(m, 1e-6, np.array(1.0), np.array(0.3), np.array(0.001), near) for m in (0.285, 0.3, 0.315)
+    ]
+    assert light[2] < light[0] < light[1]
+
+
+def test_a_plate_feels_a_change_beside_it():
+    assert likelihoods.felt(-0.02, 1e-6, 1.0, WEIGHT, PLACE) > likelihoods.nothing(-0.02, 1e-6, 1, WEIGHT, PLACE)
+    assert likelihoods.felt(-0.1, 1e-6, 1.0, WEIGHT, PLACE) < likelihoods.felt(-0.02, 1e-6, 1.0, WEIGHT, PLACE)
+
+
+def test_a_hand_lets_go_of_what_it_pressed():
+    away = [likelihoods.released(left, 1e-6, WEIGHT, PLACE) for left in (0.0, 0.005, 0.02)]
+    assert away == sorted(away, reverse=True)
+    assert likelihoods.pressed(0.0, WEIGHT, PLACE) > likelihoods.pressed(0.1, WEIGHT, PLACE)
 
 
 def test_a_weight_that_is_not_known_is_as_good_as_any_other():

@@ -18,7 +18,7 @@ def path(*parts: tuple[float, int]) -> np.ndarray:
 def spans(
     samples: np.ndarray, before: float, after: float, sigma: float = 0.001, least: float = 0.015
 ) -> list[tuple[int, int]]:
-    return [(step.start, step.end) for step in find_steps(samples, before, after, sigma, least, 9)]
+    return [(step.start, step.end) for step in find_steps(samples, before, after, sigma, least, 9, 40)]
 
 
 def test_a_step_lies_between_its_levels() -> None:
@@ -35,7 +35,7 @@ def test_a_change_undone_before_it_counts_from_its_last_beginning() -> None:
 
 def test_a_staircase_is_several_steps_that_join() -> None:
     samples = path((2.0, 10), (1.8, 12), (1.6, 12), (1.4, 20))
-    steps = find_steps(samples, 2.0, 1.4, 0.001, 0.015, 9)
+    steps = find_steps(samples, 2.0, 1.4, 0.001, 0.015, 9, 40)
     assert [(step.start, step.end) for step in steps] == [(9, 10), (21, 22), (33, 34)]
     assert [step.after for step in steps] == pytest.approx([1.8, 1.6, 1.4])
 
@@ -47,6 +47,27 @@ def test_a_landing_too_short_or_too_near_makes_no_step() -> None:
 
 def test_a_path_that_also_goes_back_is_one_step() -> None:
     assert len(spans(path((2.0, 10), (1.2, 12), (1.6, 20)), 2.0, 1.6)) == 1
+
+
+def test_a_press_between_steps_is_no_step() -> None:
+    assert spans(path((2.0, 10), (1.8, 12), (1.95, 12), (1.6, 20)), 2.0, 1.6) == [(9, 10), (33, 34)]
+
+
+def test_a_press_on_what_is_set_down_is_no_step() -> None:
+    assert spans(path((2.0, 10), (2.15, 12), (2.1, 12), (2.2, 20)), 2.0, 2.2) == [(9, 22), (33, 34)]
+    assert len(spans(path((2.0, 10), (2.3, 12), (2.2, 20)), 2.0, 2.2)) == 1
+
+
+def test_where_the_reading_stayed_without_settling_was_a_hand() -> None:
+    assert spans(path((2.0, 10), (1.8, 30), (1.6, 20)), 2.0, 1.6) == [(9, 10), (39, 40)]
+    assert len(spans(path((2.0, 10), (1.8, 60), (1.6, 20)), 2.0, 1.6)) == 1
+
+
+def test_ringing_after_a_change_does_not_move_it() -> None:
+    ringing = 0.03 * np.sin(np.arange(40) * 0.9) * np.exp(-np.arange(40) / 15)
+    samples = path((2.0, 10), (1.97, 40), (1.97, 60))
+    samples[50:90] += ringing
+    assert spans(samples, 2.0, 1.97) == [(9, 10)]
 
 
 def test_a_change_hidden_in_noise_is_found_by_the_best_fit() -> None:
@@ -65,7 +86,7 @@ def test_steps_are_in_order_and_join_whatever_the_samples(
 ) -> None:
     after = 2.0 + sign * size
     samples = np.concatenate([[2.0], 2.0 + np.linspace(0.0, sign * size, len(noise)) + noise])
-    steps = find_steps(samples, 2.0, after, sigma, 0.015, 9)
+    steps = find_steps(samples, 2.0, after, sigma, 0.015, 9, 40)
     assert steps[0].before == 2.0
     assert steps[-1].after == after
     assert [step.after for step in steps[:-1]] == [step.before for step in steps[1:]]

@@ -16,6 +16,8 @@ class TimeConfig:
     after_ms: tracks are known this long after the event before it is decided.
     join_ms, join_distance: events less than this time and this distance [m] apart are decided together.
     hold_ms: longest wait for changes that began with the event on other plates and have not settled.
+    doubt_ms: a doubtful decision waits this long for what may explain it: a hand that lets go, the next thing put back.
+    in_hand_ms: a thing that was taken within this time is still in the hand.
     history_ms: how long tracks are remembered; a shelf event that lasted longer is judged by its end.
     """
 
@@ -23,10 +25,12 @@ class TimeConfig:
     join_ms: int
     join_distance: float
     hold_ms: int
+    doubt_ms: int
+    in_hand_ms: int
     history_ms: int
 
     def __post_init__(self) -> None:
-        require(self, ("after_ms", "join_ms", "join_distance", "hold_ms"), 0)
+        require(self, ("after_ms", "join_ms", "join_distance", "hold_ms", "doubt_ms", "in_hand_ms"), 0)
         require(self, ("history_ms",), self.after_ms + self.hold_ms, above=True)
 
 
@@ -36,7 +40,11 @@ class WeightConfig:
 
     deviation: standard deviation between pieces as a share of the mean, where the catalogue gives none.
     least_stddev: no product is known better than this [kg].
+    stale, stale_deviation: the catalogue's mass is wrong, and by so much (standard deviation, as a share of it).
     nothing_stddev: settled changes that no product caused: drift, a bump, something leaning on the shelf [kg].
+    coupling: standard deviation of what a plate feels of a change beside it, as a share of that change.
+    press_stddev, most_press: how far a pressing hand's mass wanders until it lets go, and the most of it [kg].
+    hidden, most_hidden: a piece also stands on the plate beside, with at most so little that it is not felt there [kg].
     most: heaviest thing that is taken or put at once [kg].
     most_units: units of one product that are taken or put at once.
     repeat: each further unit is this probable.
@@ -44,15 +52,27 @@ class WeightConfig:
 
     deviation: float
     least_stddev: float
+    stale: float
+    stale_deviation: float
     nothing_stddev: float
+    coupling: float
+    press_stddev: float
+    most_press: float
+    hidden: float
+    most_hidden: float
     most: float
     most_units: int
     repeat: float
 
     def __post_init__(self) -> None:
-        require(self, ("deviation", "least_stddev", "nothing_stddev", "most"), 0, above=True)
+        require(
+            self,
+            tuple(name for name in self.__slots__ if name not in ("most_units", "repeat", "hidden", "stale")),
+            0,
+            above=True,
+        )
         require(self, ("most_units",), 1)
-        require(self, ("repeat",), 0, 0.99, above=True)
+        require(self, ("repeat", "hidden", "stale"), 0, 0.99, above=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +82,18 @@ class PlaceConfig:
     neighbour, misplaced: share of takes of a product that belongs on the plate beside it, or anywhere else.
     foreign: share of takes of an item that was seen being put on a plate where it does not belong.
     nothing, unknown: the change is no product at all, or a thing that is not in the catalogue.
-    elsewhere: a person puts an item of the own cart where it does not belong.
+    felt: a change beside a greater one is only felt.
+    press: a gain is a hand that presses; press_changes: a change on such a plate is that hand pressing otherwise.
+    release: odds that the next change on such a plate is the hand that lets go, against anything else.
+    two_products: one change is two things taken or put at once.
+    elsewhere: a person puts an item of the own cart where it does not belong, but near the place it came from;
+    far: odds of a place farther away than what one person can reach. in_bag: odds of a thing that is not in the hand
+    any more.
     not_owned: something is put on a shelf that is in nobody's cart.
     other_hand: an item is put back by another person than the one who took it.
     shared_facing, shared_neighbour: one item weighs on two plates of one facing, or on two adjacent plates else;
-    most_shared: and on this many plates at most.
+    split: a plate felt one move as two changes in a row.
+    most_shared: a move is at most so many changes.
     """
 
     neighbour: float
@@ -74,16 +101,25 @@ class PlaceConfig:
     foreign: float
     nothing: float
     unknown: float
+    felt: float
+    press: float
+    press_changes: float
+    release: float
+    two_products: float
     elsewhere: float
+    far: float
+    in_bag: float
     not_owned: float
     other_hand: float
     shared_facing: float
     shared_neighbour: float
+    split: float
     most_shared: int
 
     def __post_init__(self) -> None:
-        names = [name for name in self.__slots__ if name != "most_shared"]
+        names = [name for name in self.__slots__ if name not in ("most_shared", "release")]
         require(self, tuple(names), 0, 0.99, above=True)
+        require(self, ("release",), 0, above=True)
         require(self, ("most_shared",), 1)
         if self.neighbour + self.misplaced >= 1:
             raise ValueError(f"neighbour + misplaced is {self.neighbour + self.misplaced}; give less than 1 together")
@@ -104,6 +140,7 @@ class PersonConfig:
     walk_speed: how fast a person's place becomes uncertain [m/s].
     memory_ms: a person who was not seen for longer is not considered.
     nobody: probability of a hand that no sensor saw.
+    together: odds that of two hands at one plate both take in one step, against one that takes alone.
     travel_ms, same_hand: moves less than this apart were made by one and the same hand with this probability.
     """
 
@@ -119,11 +156,12 @@ class PersonConfig:
     walk_speed: float
     memory_ms: int
     nobody: float
+    together: float
     travel_ms: int
     same_hand: float
 
     def __post_init__(self) -> None:
-        require(self, ("hand_reach", "arm", "arm_stddev"), 0, above=True)
+        require(self, ("hand_reach", "arm", "arm_stddev", "together"), 0, above=True)
         require(self, ("aside_ms", "hand_speed", "span_ms", "stay", "walk_speed", "memory_ms", "travel_ms"), 0)
         require(self, ("missed", "unseen", "nobody", "same_hand"), 0, 0.99, above=True)
 

@@ -20,7 +20,7 @@ from .config import FusionConfig
 from .history import History, HistoryState
 from .hypotheses import Explainer
 from .ledger import Ledger
-from .resolve import Decision, Resolver, clusters
+from .resolve import Cluster, Decision, Resolver, Thought, clusters
 from .shelf_map import ShelfMap
 
 
@@ -38,8 +38,9 @@ class FusionStatistics:
 class _Memory:
     """What the fusion knows besides the tracks.
 
-    waiting: shelf events not decided yet, with the stamp of the batch that brought them. open_since_ns: by gateway.
-    evidence: by shelf event. ended_ns: when the tracks ended that ended lately.
+    waiting: shelf events not explained yet, with the stamp of the batch that brought them. open_since_ns: by gateway.
+    evidence: by shelf event. ended_ns: when the tracks ended that ended lately. thoughts, opened: joint explanations,
+    best first, of what is where and of the clusters of events that are explained but not told.
     """
 
     sequence: int = 0
@@ -51,7 +52,8 @@ class _Memory:
     open_since_ns: dict[str, int] = field(default_factory=dict)
     evidence: dict[str, tuple[ItemEvidence, ...]] = field(default_factory=dict)
     ended_ns: dict[int, int] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Ledger)
+    thoughts: tuple[Thought, ...] = (Thought(0.0, Ledger()),)
+    opened: tuple[Cluster, ...] = ()
 
     def copy(self) -> _Memory:
         return replace(
@@ -74,8 +76,9 @@ class FusionState:
 class Fusion:
     """Decides shelf events. Items come in the aligner's total order; decisions are made on ticks.
 
-    A shelf event is decided when the tracks up to ``after_ms`` behind it are known and no change that began with it on
-    another plate is unsettled, at the latest ``hold_ms`` after it came.
+    A shelf event is explained when the tracks up to ``after_ms`` behind it are known and no change that began with it
+    on another plate is unsettled, at the latest ``hold_ms`` after it came, and ``doubt_ms`` if it is doubtful. What is
+    sure is told at once; what is doubtful waits for what may explain it, at the latest ``doubt_ms`` after it came.
     """
 
     def __init__(self, config: FusionConfig, store: Store) -> None:
@@ -104,17 +107,21 @@ class Fusion:
                 reports = memory.evidence.get(item.shelf_event_id, ())
                 memory.evidence[item.shelf_event_id] = (*reports, item)
             case Tick():
-                return self._tell(item.stamp_ns, self._settled(item.stamp_ns))
+                self._explain(item.stamp_ns)
+                return self._tell(item.stamp_ns, item.stamp_ns - self._config.time.doubt_ms * 1_000_000)
         return None
 
     def finish(self, stamp_ns: int) -> CartEvents:
         """The end of all streams: everything that waits is decided."""
-        return self._tell(stamp_ns, clusters(list(self._memory.waiting), self._map, self._config))
+        for events in clusters(list(self._memory.waiting), self._map, self._config):
+            self._open(*self._extended(events))
+        return self._tell(stamp_ns, stamp_ns)
 
     def statistics(self) -> FusionStatistics:
         """Counters since the start."""
         memory = self._memory
-        return FusionStatistics(memory.shelf_events, memory.on_unlisted_plates, len(memory.waiting), memory.decided)
+        waiting = len(memory.waiting) + sum(len(cluster.events) for cluster in memory.opened)
+        return FusionStatistics(memory.shelf_events, memory.on_unlisted_plates, waiting, memory.decided)
 
     def state(self) -> FusionState:
         """A copy of everything the fusion knows."""
@@ -139,48 +146,60 @@ class Fusion:
             else:
                 memory.on_unlisted_plates += 1
 
-    def _settled(self, now_ns: int) -> list[tuple[ShelfEvent, ...]]:
-        """Clusters that can be decided now."""
+    def _explain(self, now_ns: int) -> None:
+        """Open the clusters of events that can be explained now."""
         memory, time = self._memory, self._config.time
         if not memory.waiting:
-            return []
+            return
         open_since_ns = min(memory.open_since_ns.values(), default=None)
-        settled = []
-        for cluster in clusters(list(memory.waiting), self._map, self._config):
-            end_ns = max(event.end_ns for event in cluster)
-            came_ns = min(memory.waiting[event] for event in cluster)
-            tracks_known = now_ns >= end_ns + time.after_ms * 1_000_000
+        for events in clusters(list(memory.waiting), self._map, self._config):
+            end_ns = max(event.end_ns for event in events)
+            if now_ns < end_ns + time.after_ms * 1_000_000:
+                continue
             alone = open_since_ns is None or open_since_ns > end_ns + time.join_ms * 1_000_000
-            if tracks_known and (alone or now_ns >= came_ns + time.hold_ms * 1_000_000):
-                settled.append(cluster)
-        return settled
+            waited_ns = now_ns - min(memory.waiting[event] for event in events)
+            if not alone and waited_ns < time.hold_ms * 1_000_000:
+                continue
+            thoughts, cluster = self._extended(events)
+            opened = (*memory.opened, cluster)
+            if (
+                alone
+                or waited_ns >= time.doubt_ms * 1_000_000
+                or self._resolver.is_sure(thoughts, opened, len(opened) - 1)
+            ):
+                self._open(thoughts, cluster)
 
-    def _tell(self, now_ns: int, settled: list[tuple[ShelfEvent, ...]]) -> CartEvents:
+    def _extended(self, events: tuple[ShelfEvent, ...]) -> tuple[tuple[Thought, ...], Cluster]:
         memory = self._memory
-        told: list[CartEvent] = []
-        for cluster in settled:
-            start_ns = min(event.start_ns for event in cluster)
-            self._forget_carts(start_ns)
-            decisions, memory.ledger = self._resolver.resolve(cluster, memory.ledger)
-            told += [self._cart_event(decision) for decision in decisions]
-            for event in cluster:
-                del memory.waiting[event]
-                memory.evidence.pop(event.shelf_event_id, None)
+        cluster = Cluster(events, min(memory.waiting[event] for event in events))
+        return self._resolver.extend(memory.thoughts, events), cluster
+
+    def _open(self, thoughts: tuple[Thought, ...], cluster: Cluster) -> None:
+        memory = self._memory
+        memory.thoughts, memory.opened = thoughts, (*memory.opened, cluster)
+        for event in cluster.events:
+            del memory.waiting[event]
+            memory.evidence.pop(event.shelf_event_id, None)
+
+    def _tell(self, now_ns: int, due_ns: int) -> CartEvents:
+        memory = self._memory
+        decisions, memory.thoughts, memory.opened = self._resolver.tell(memory.thoughts, memory.opened, due_ns)
+        told = tuple(self._cart_event(decision) for decision in decisions)
         self._forget(now_ns - self._config.time.history_ms * 1_000_000)
         memory.told_ns = self._progress(now_ns)
         memory.sequence += 1
-        return CartEvents(memory.told_ns, memory.sequence - 1, tuple(told))
+        return CartEvents(memory.told_ns, memory.sequence - 1, told)
 
     def _cart_event(self, decision: Decision) -> CartEvent:
         self._memory.decided += 1
         track_id, sku, quantity = decision.booking
-        principal = decision.change.principal
+        principal = decision.principal
         return CartEvent(
             cart_event_id=f"c{self._memory.decided}",
             shelf_event_id=principal.shelf_event_id,
             plate_id=principal.plate_id,
-            start_ns=decision.change.start_ns,
-            end_ns=decision.change.end_ns,
+            start_ns=decision.start_ns,
+            end_ns=decision.end_ns,
             track_id=track_id,
             sku=sku,
             quantity=quantity,
@@ -193,22 +212,17 @@ class Fusion:
     def _progress(self, now_ns: int) -> int:
         """Everything that came in a batch up to this instant is decided."""
         memory = self._memory
-        if memory.waiting:
-            now_ns = min(now_ns, min(memory.waiting.values()) - 1)
+        came_ns = [*memory.waiting.values(), *(cluster.came_ns for cluster in memory.opened)]
+        now_ns = min(now_ns, min(came_ns, default=now_ns + 1) - 1)
         return now_ns if memory.told_ns is None else max(now_ns, memory.told_ns)
 
-    def _forget_carts(self, before_ns: int) -> None:
-        """Carts of people who had left before an instant cannot be put back from."""
-        memory = self._memory
-        for track_id, ended_ns in memory.ended_ns.items():
-            if ended_ns < before_ns and track_id in memory.ledger.carts:
-                memory.ledger = memory.ledger.without_cart(track_id)
-
     def _forget(self, before_ns: int) -> None:
-        """Drop what can matter no more."""
-        self._forget_carts(before_ns)
+        """Drop what can matter no more; what somebody took who has left can be put back by others of the group."""
         memory = self._memory
         for track_id in [key for key, ended_ns in memory.ended_ns.items() if ended_ns < before_ns]:
             del memory.ended_ns[track_id]
+            memory.thoughts = tuple(
+                replace(thought, ledger=thought.ledger.without_cart(track_id)) for thought in memory.thoughts
+            )
         for key in [key for key, reports in memory.evidence.items() if reports[-1].stamp_ns < before_ns]:
             del memory.evidence[key]

@@ -1,31 +1,39 @@
-"""What could explain a change on the shelves: whose hand, which product, how many units, into or out of which cart."""
+"""What could explain a change on the shelves: whose hands, which products, how many units, into or out of which cart.
+
+An explanation is a signed multiset of products with the hands that moved them. It has one part, or two where two people
+took from a plate in one step, or where two products moved in one step. Without parts it is drift, a bump, or a hand
+that presses on the plate or lets go of it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..types import ItemEvidence, ShelfEvent
 from . import likelihoods
-from .config import FusionConfig
-from .history import HANDS, History
-from .ledger import Ledger, Lot
+from .config import FusionConfig, PersonConfig
+from .history import HANDS, History, Samples
+from .ledger import Ledger, Lot, Press
 from .shelf_map import ShelfMap
 
 Floats = NDArray[np.float64]
+Booking = tuple[int, str, int]
+"""(track_id, sku, quantity)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """One explanation of a change.
+class Part:
+    """Units of one product that one hand moved.
 
     track_id: whose cart changes, 0 nobody's. sku: "" no product of the catalogue. quantity: positive into the cart,
-    negative out of it, 0 nothing moved. mover, hand: track and slot of the hand that did it, 0 and -1 if nobody's.
-    score: log likelihood with all priors.
+    negative out of it. mover, hand: track and slot of the hand that did it, 0 and -1 if nobody's. unit_mass,
+    unit_stddev: what was expected of one unit [kg].
     """
 
     track_id: int
@@ -33,12 +41,26 @@ class Hypothesis:
     quantity: int
     mover: int
     hand: int
-    score: float
+    unit_mass: float
+    unit_stddev: float
 
     @property
-    def booking(self) -> tuple[int, str, int]:
+    def booking(self) -> Booking:
         """What is told: (track_id, sku, quantity)."""
         return self.track_id, self.sku, self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One explanation of a change.
+
+    press: how a hand presses on the plate from now on, None: no hand pressed or let go.
+    score: log likelihood with all priors.
+    """
+
+    parts: tuple[Part, ...]
+    press: Press | None
+    score: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +68,9 @@ class Change:
     """One or several shelf events explained as one move, and what does not depend on who holds what.
 
     mass: signed sum [kg]. plate_ids: heaviest change first. shares: (P,) prior of each product by the planogram.
-    movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's. score: prior of the union.
+    movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's. first_scores, last_scores:
+    (C,) of the begin alone and of the end alone. press_scores: (C,) that they were there or above the plates beside.
+    felt: greatest change on a plate beside at the same time [kg]. score: prior of the union.
     """
 
     events: tuple[ShelfEvent, ...]
@@ -59,6 +83,10 @@ class Change:
     movers: NDArray[np.int64]
     hands: NDArray[np.int64]
     mover_scores: Floats
+    first_scores: Floats
+    last_scores: Floats
+    press_scores: Floats
+    felt: float
     score: float
 
     @property
@@ -69,12 +97,51 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A product and a quantity; owner: whose cart it must come from, None: the mover's cart, if any."""
+    """A product and a quantity; owner: whose cart it must come from, None: the mover's cart, if any.
+
+    prior: the part of the score that is not the weight's.
+    """
 
     sku: str
     quantity: int
     owner: int | None
+    unit_mass: float
+    unit_stddev: float
+    prior: float
     score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hands:
+    """The hands that were seen around a change. tracks (people,), gone (people,) who had left, rows (n,) of samples."""
+
+    config: PersonConfig
+    shelf_map: ShelfMap
+    samples: Samples
+    tracks: NDArray[np.int64]
+    rows: NDArray[np.intp]
+    gone: NDArray[np.bool_]
+
+    @property
+    def movers(self) -> NDArray[np.int64]:
+        """(C,) track of every hand, the last one nobody's."""
+        return np.append(np.repeat(self.tracks, HANDS), 0)
+
+    @property
+    def hands(self) -> NDArray[np.int64]:
+        """(C,) slot of every hand."""
+        return np.append(np.tile(np.arange(HANDS), len(self.tracks)), -1)
+
+    def scores(self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int) -> Floats:
+        """(C,) log likelihood that the hand was at any of the plates from the one instant to the other."""
+        samples, people = self.samples, len(self.tracks)
+        at_plate = self.shelf_map.distance(samples.hands, plate_ids)
+        at_arm = self.shelf_map.floor_distance(samples.body, plate_ids)
+        found = likelihoods.hands(samples, self.rows, people, start_ns, end_ns, at_plate, self.config)
+        found += likelihoods.reach(samples, self.rows, people, start_ns, end_ns, at_arm, self.config)[:, None]
+        found -= math.log(HANDS)
+        found[self.gone] = likelihoods.NOWHERE
+        return np.append(found.ravel(), math.log(self.config.nobody))
 
 
 class Explainer:
@@ -97,15 +164,17 @@ class Explainer:
         self._evidence = evidence
         self._ended_ns = ended_ns
 
-    def change(self, events: tuple[ShelfEvent, ...]) -> Change:
-        """Look at some shelf events as one move."""
+    def change(self, events: tuple[ShelfEvent, ...], others: Sequence[ShelfEvent]) -> Change:
+        """Look at some shelf events as one move; ``others`` happened at the same time."""
         by_mass = sorted(events, key=lambda event: -abs(event.mass_change))
         plate_ids = tuple(event.plate_id for event in by_mass)
         masses = [event.mass_change for event in by_mass]
         span = sum(abs(mass) for mass in masses)
         shares = [self._map.product_shares(plate_id) for plate_id in plate_ids]
         start_ns, end_ns = min(event.start_ns for event in events), max(event.end_ns for event in events)
-        movers, hands, scores = self._movers(plate_ids, start_ns, end_ns)
+        hands = self._hands(start_ns, end_ns)
+        scores = hands.scores(plate_ids, start_ns, end_ns)
+        by_two = start_ns + _BY_TWO_NS <= end_ns
         return Change(
             events=events,
             mass=sum(masses),
@@ -114,98 +183,164 @@ class Explainer:
             end_ns=end_ns,
             plate_ids=plate_ids,
             shares=np.average(shares, axis=0, weights=[abs(mass) if span else 1.0 for mass in masses]),
-            movers=movers,
-            hands=hands,
+            movers=hands.movers,
+            hands=hands.hands,
             mover_scores=scores,
+            first_scores=hands.scores(plate_ids, start_ns, start_ns) if by_two else scores,
+            last_scores=hands.scores(plate_ids, end_ns, end_ns) if by_two else scores,
+            press_scores=hands.scores(self._map.with_beside(plate_ids), start_ns, end_ns),
+            felt=max(
+                (
+                    abs(other.mass_change)
+                    for other in others
+                    if any(self._map.are_adjacent(other.plate_id, plate_id) for plate_id in plate_ids)
+                ),
+                default=0.0,
+            ),
             score=likelihoods.shared(masses, plate_ids, self._map, self._config.place),
         )
+
+    def basis(self, change: Change, ledger: Ledger) -> tuple[object, ...]:
+        """What the explanations of the change depend on: ledgers that live with the same basis have the same."""
+        held = [ledger.carts] if change.mass >= 0 else [ledger.foreign.get(plate_id) for plate_id in change.plate_ids]
+        return tuple(map(id, held)), ledger.presses.get(change.plate_ids[0])
 
     def explain(self, change: Change, ledger: Ledger) -> list[Hypothesis]:
         """Explanations within ``prune`` of the best one, at most ``beam`` of them."""
         config = self._config
-        still = likelihoods.nothing(change.mass, change.variance, len(change.events), config.weight, config.place)
-        hypotheses = [Hypothesis(0, "", 0, 0, -1, change.score + still)]
         moves = self._takes(change, ledger) if change.mass < 0 else self._puts(change, ledger)
+        still = self._without_parts(change, ledger)
         table = np.array([move.score for move in moves])[:, None] + change.mover_scores
         for row, move in enumerate(moves):
             if move.owner:
                 table[row, change.movers != move.owner] += math.log(config.place.other_hand)
-        order = np.argsort(-table, axis=None, kind="stable")[: config.decision.beam]
-        for row, column in zip(*np.unravel_index(order, table.shape), strict=True):
-            move, mover = moves[row], int(change.movers[column])
-            owner = mover if move.owner is None else move.owner
-            score = change.score + float(table[row, column])
-            hypotheses.append(Hypothesis(owner, move.sku, move.quantity, mover, int(change.hands[column]), score))
-        hypotheses.sort(key=lambda hypothesis: -hypothesis.score)
-        return [h for h in hypotheses if h.score >= hypotheses[0].score - config.decision.prune]
+        best = max(float(table.max()), *(score for _, score in still))
+        least = best - config.decision.prune
+        found = [Hypothesis((), press, change.score + score) for press, score in still if score >= least]
+        for row, column in np.argwhere(table >= least).tolist():
+            part = _part(change, moves[row], column)
+            found.append(Hypothesis((part,), None, change.score + float(table[row, column])))
+        found += self._pairs(change, ledger, least)
+        found += self._together(change, moves, least)
+        found.sort(key=lambda hypothesis: -hypothesis.score)
+        return [h for h in found[: config.decision.beam] if h.score >= found[0].score - config.decision.prune]
 
     def book(self, ledger: Ledger, change: Change, hypothesis: Hypothesis) -> Ledger:
         """The ledger if the explanation is true."""
-        track_id, sku, quantity = hypothesis.booking
-        if quantity == 0:
-            return ledger
-        units = abs(quantity)
-        lot = Lot(units, abs(change.mass) / units, math.sqrt(change.variance) / units)
-        if quantity > 0:
-            for plate_id in change.plate_ids:
-                lies_there = ledger.foreign.get(plate_id, {}).get(sku)
-                if lies_there is not None and units:
-                    taken = min(units, lies_there.quantity)
-                    ledger = ledger.off_plate(plate_id, sku, taken)
-                    units -= taken
-            return ledger.into_cart(track_id, sku, lot) if track_id else ledger
-        if sku in ledger.carts.get(track_id, {}):
-            ledger = ledger.out_of_cart(track_id, sku, units)
-        return ledger if self.belongs(sku, change) else ledger.onto_plate(change.plate_ids[0], sku, lot)
+        if hypothesis.press is not None:
+            ledger = ledger.pressed(change.plate_ids[0], hypothesis.press)
+        for part in sorted(hypothesis.parts, key=lambda part: part.quantity):
+            units, unit_mass, unit_stddev = abs(part.quantity), part.unit_mass, part.unit_stddev
+            if len(hypothesis.parts) == 1:
+                unit_mass, unit_stddev = abs(change.mass) / units, math.sqrt(change.variance) / units
+            lot = Lot(units, unit_mass, unit_stddev, change.plate_ids[0], change.end_ns)
+            ledger = self._book_part(ledger, change, part, lot)
+        return ledger
 
     def belongs(self, sku: str, change: Change) -> bool:
         """Whether the product has a facing on any of the plates."""
         return any(self._map.belongs(sku, plate_id) for plate_id in change.plate_ids)
 
-    def _movers(
-        self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-        config = self._config.person
+    def _book_part(self, ledger: Ledger, change: Change, part: Part, lot: Lot) -> Ledger:
+        units = lot.quantity
+        if part.quantity > 0:
+            for plate_id in change.plate_ids:
+                lies_there = ledger.foreign.get(plate_id, {}).get(part.sku)
+                if lies_there is not None and units:
+                    taken = min(units, lies_there.quantity)
+                    ledger = ledger.off_plate(plate_id, part.sku, taken)
+                    units -= taken
+            return ledger.into_cart(part.track_id, part.sku, lot) if part.track_id else ledger
+        if part.sku in ledger.carts.get(part.track_id, {}):
+            ledger = ledger.out_of_cart(part.track_id, part.sku, units)
+        return ledger if self.belongs(part.sku, change) else ledger.onto_plate(change.plate_ids[0], part.sku, lot)
+
+    def _hands(self, start_ns: int, end_ns: int) -> _Hands:
         samples = self._history.between(
-            start_ns - config.memory_ms * 1_000_000, end_ns + self._config.time.after_ms * 1_000_000
+            start_ns - self._config.person.memory_ms * 1_000_000, end_ns + self._config.time.after_ms * 1_000_000
         )
         tracks, rows = np.unique(samples.track_id, return_inverse=True)
-        people = len(tracks)
-        at_plate = self._map.distance(samples.hands, plate_ids)
-        at_arm = self._map.floor_distance(samples.body, plate_ids)
-        scores = likelihoods.hands(samples, rows, people, start_ns, end_ns, at_plate, config)
-        scores += likelihoods.reach(samples, rows, people, start_ns, end_ns, at_arm, config)[:, None]
-        scores -= math.log(HANDS)
         gone = [self._ended_ns.get(track_id, start_ns) < start_ns for track_id in tracks.tolist()]
-        scores[gone] = likelihoods.NOWHERE
-        return (
-            np.append(np.repeat(tracks, HANDS), 0),
-            np.append(np.tile(np.arange(HANDS), people), -1),
-            np.append(scores.ravel(), math.log(config.nobody)),
-        )
+        return _Hands(self._config.person, self._map, samples, tracks, rows, np.array(gone, dtype=np.bool_))
+
+    # --- without products
+
+    def _without_parts(self, change: Change, ledger: Ledger) -> list[tuple[Press | None, float]]:
+        """Drift and bumps, and a hand that begins to press, presses otherwise, or lets go: (press, score)."""
+        weight, place = self._config.weight, self._config.place
+        still = likelihoods.nothing(change.mass, change.variance, len(change.events), weight, place)
+        found: list[tuple[Press | None, float]] = [(None, still)]
+        if len(change.events) > 1:
+            return found
+        if change.felt > abs(change.mass):
+            found.append((None, likelihoods.felt(change.mass, change.variance, change.felt, weight, place)))
+        before = ledger.presses.get(change.plate_ids[0], Press(0, 0.0))
+        after = before.mass + change.mass
+        if before.mass and abs(after) <= likelihoods.RELEASED * weight.press_stddev:
+            after, score = 0.0, likelihoods.released(after, change.variance, weight, place)
+        elif 0 < after <= weight.most_press:
+            score = likelihoods.pressed(before.mass, weight, place)
+        else:
+            return found
+        for track_id, column in _best_hands(change.movers, change.press_scores).items():
+            if not before.mass or track_id == before.track_id:
+                found.append((Press(track_id, after), score + float(change.press_scores[column])))
+        return found
+
+    # --- one product
 
     def _takes(self, change: Change, ledger: Ledger) -> list[_Move]:
         place = self._config.place
-        stocks = [ledger.foreign[plate_id] for plate_id in change.plate_ids if plate_id in ledger.foreign]
-        lots = [(sku, lot) for stock in stocks for sku, lot in stock.items()]
+        lots = self._lying(change, ledger)
         moves = self._catalogue(change, 1, None, math.log1p(-place.foreign) if lots else 0.0)
         for sku, lot in lots:
             moves += self._of_lot(change, 1, None, sku, lot, math.log(place.foreign / len(lots)))
-        return [*moves, self._unknown(1)]
+        return [*moves, self._unknown(change, 1)]
 
     def _puts(self, change: Change, ledger: Ledger) -> list[_Move]:
         place = self._config.place
         moves = self._catalogue(change, -1, 0, math.log(place.not_owned))
-        for track_id, stock in ledger.carts.items():
-            for sku, lot in stock.items():
-                home = self.belongs(sku, change)
-                prior = math.log1p(-place.elsewhere) if home else math.log(place.elsewhere)
-                moves += self._of_lot(change, -1, track_id, sku, lot, prior)
-        return [*moves, self._unknown(-1)]
+        for track_id, sku, lot, prior in self._owned(change, ledger):
+            moves += self._of_lot(change, -1, track_id, sku, lot, prior)
+        return [*moves, self._unknown(change, -1)]
 
-    def _unknown(self, sign: int) -> _Move:
-        score = math.log(self._config.place.unknown) - math.log(2 * self._config.weight.most)
-        return _Move("", sign, None, score)
+    def _likely(self, change: Change) -> list[tuple[int, float]]:
+        """Products that belong on or beside the plates, with the log of their share."""
+        likely = np.flatnonzero(self._map.has_weight & (change.shares >= self._config.place.neighbour / 4))
+        return [(product, math.log(change.shares[product])) for product in likely.tolist()]
+
+    def _lying(self, change: Change, ledger: Ledger) -> list[tuple[str, Lot]]:
+        """What lies there and does not belong there."""
+        stocks = [ledger.foreign[plate_id] for plate_id in change.plate_ids if plate_id in ledger.foreign]
+        return [(sku, lot) for stock in stocks for sku, lot in stock.items()]
+
+    def _owned(self, change: Change, ledger: Ledger) -> Iterable[tuple[int, str, Lot, float]]:
+        """What may be put back: owner, sku, lot and the log of its share among the owner's things.
+
+        A thing goes to its own place, else rather near the plate it came from; and who has just taken it has it in the
+        hand.
+        """
+        place, time = self._config.place, self._config.time
+        for track_id, stock in ledger.carts.items():
+            shares: dict[str, float] = {}
+            total = 0.0
+            for sku, lot in stock.items():
+                if lot.since_ns > change.end_ns:
+                    continue
+                share = 1 - place.elsewhere
+                if not self.belongs(sku, change):
+                    near = any(self._map.apart(lot.plate_id, p) <= time.join_distance for p in change.plate_ids)
+                    share = place.elsewhere * (1.0 if near else place.far)
+                total += share
+                in_hand = change.start_ns - lot.since_ns <= time.in_hand_ms * 1_000_000
+                shares[sku] = share * (1.0 if in_hand else place.in_bag)
+            for sku, share in shares.items():
+                yield track_id, sku, stock[sku], math.log(share / total)
+
+    def _unknown(self, change: Change, sign: int) -> _Move:
+        prior = math.log(self._config.place.unknown)
+        score = prior - math.log(2 * self._config.weight.most)
+        return _Move("", sign, None, abs(change.mass), math.sqrt(change.variance), prior, score)
 
     def _catalogue(self, change: Change, sign: int, owner: int | None, prior: float) -> list[_Move]:
         """Products of the catalogue, with the two quantities next to the mass."""
@@ -214,13 +349,14 @@ class Explainer:
         quantity = np.stack([np.floor(mass / unit_mass), np.floor(mass / unit_mass) + 1])
         quantity = np.where(self._map.has_weight, quantity, [[1.0], [np.nan]])
         allowed = (quantity >= 1) & (quantity <= config.weight.most_units)
-        score = np.where(
-            self._map.has_weight,
-            likelihoods.weight(mass, change.variance, quantity, unit_mass, unit_stddev),
-            likelihoods.unknown_weight(mass, config.weight),
-        )
-        with np.errstate(divide="ignore"):
-            score = score + np.log(change.shares) + likelihoods.units(quantity, config.weight)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            by_weight = np.logaddexp(
+                likelihoods.weight(mass, change.variance, quantity, unit_mass, unit_stddev, config.weight),
+                likelihoods.stale_weight(mass, change.variance, quantity, unit_mass, config.weight),
+            )
+            share = np.log(change.shares)
+        score = np.where(self._map.has_weight, by_weight, likelihoods.unknown_weight(mass, config.weight))
+        score = score + share + likelihoods.units(quantity, config.weight)
         score = np.where(allowed, score, likelihoods.NOWHERE)
         least = score.max(initial=likelihoods.NOWHERE / 2) - config.decision.prune - config.decision.evidence_range
         return [
@@ -229,6 +365,9 @@ class Explainer:
                 self._map.skus[product],
                 sign * int(quantity[row, product]),
                 owner,
+                float(unit_mass[product]) if self._map.has_weight[product] else mass,
+                float(unit_stddev[product]) if self._map.has_weight[product] else math.sqrt(change.variance),
+                prior + float(share[product]),
                 prior + float(score[row, product]),
             )
             for row, product in np.argwhere(score >= least)
@@ -238,18 +377,131 @@ class Explainer:
         """Units of a lot whose mass the plates have measured."""
         config = self._config.weight
         quantity = np.arange(1.0, min(lot.quantity, config.most_units) + 1)
-        stddev = np.full_like(quantity, math.hypot(lot.unit_stddev, config.least_stddev))
+        unit_stddev = math.hypot(lot.unit_stddev, config.least_stddev)
+        stddev = np.full_like(quantity, unit_stddev)
         score = likelihoods.weight(
-            abs(change.mass), change.variance, quantity, np.full_like(quantity, lot.unit_mass), stddev
+            abs(change.mass), change.variance, quantity, np.full_like(quantity, lot.unit_mass), stddev, config
         )
         score += likelihoods.units(quantity, config)
         return [
-            self._move(change, sku, sign * int(units), owner, prior + float(value))
+            self._move(change, sku, sign * int(units), owner, lot.unit_mass, unit_stddev, prior, prior + float(value))
             for units, value in zip(quantity, score, strict=True)
         ]
 
-    def _move(self, change: Change, sku: str, quantity: int, owner: int | None, score: float) -> _Move:
+    def _move(
+        self,
+        change: Change,
+        sku: str,
+        quantity: int,
+        owner: int | None,
+        unit_mass: float,
+        unit_stddev: float,
+        prior: float,
+        score: float,
+    ) -> _Move:
+        seen = self._seen(change, sku)
+        return _Move(sku, quantity, owner, unit_mass, unit_stddev, prior + seen, score + seen)
+
+    def _seen(self, change: Change, sku: str) -> float:
+        """What recognisers say of the product."""
         reports = [report for event in change.events for report in self._evidence.get(event.shelf_event_id, ())]
-        return _Move(
-            sku, quantity, owner, score + likelihoods.evidence(sku, reports, self._config.decision.evidence_range)
+        return likelihoods.evidence(sku, reports, self._config.decision.evidence_range)
+
+    # --- two parts
+
+    def _together(self, change: Change, moves: Sequence[_Move], least: float) -> list[Hypothesis]:
+        """Two people who take units of one product in one step."""
+        config = self._config
+        first = _best_hands(change.movers, change.first_scores)
+        last = _best_hands(change.movers, change.last_scores)
+        pairs = [
+            (one, other, float(change.first_scores[one] + change.last_scores[other]))
+            for a, one in islice(first.items(), _PEOPLE_TOGETHER)
+            for b, other in islice(last.items(), _PEOPLE_TOGETHER)
+            if a != b
+        ]
+        prior = math.log(config.person.together) + math.log1p(-config.weight.repeat) - math.log(config.weight.repeat)
+        found = []
+        for move in moves:
+            if move.quantity < 2 or not move.sku:
+                continue
+            for one, other, hands in pairs:
+                score = move.score + prior + hands
+                if score < least:
+                    continue
+                for units in range(1, move.quantity):
+                    parts = (_part(change, move, one, units), _part(change, move, other, move.quantity - units))
+                    found.append(Hypothesis(parts, None, change.score + score - math.log(move.quantity - 1)))
+        return found
+
+    def _pairs(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
+        """Two things that one hand moved in one step: two products taken, or two put back."""
+        config, place = self._config, self._config.place
+        hand = float(change.mover_scores.max())
+        near = {int(track) for track in change.movers[change.mover_scores >= hand - config.decision.prune]}
+        kinds: list[tuple[str, int | None, float, float, float]] = []
+        lots: list[tuple[int | None, str, Lot, float]] = []
+        if change.mass < 0:
+            kinds += [
+                (self._map.skus[p], None, float(self._map.unit_mass[p]), float(self._map.unit_stddev[p]), log_share)
+                for p, log_share in self._likely(change)
+            ]
+            lots += [(None, sku, lot, math.log(place.foreign)) for sku, lot in self._lying(change, ledger)]
+        else:
+            lots += [entry for entry in self._owned(change, ledger) if entry[0] in near]
+        least_stddev = config.weight.least_stddev
+        kinds += [
+            (sku, owner, lot.unit_mass, math.hypot(lot.unit_stddev, least_stddev), log_share)
+            for owner, sku, lot, log_share in lots
+        ]
+        sign = 1 if change.mass < 0 else -1
+        things = [
+            _Move(sku, sign, owner, mass, stddev, log_share + self._seen(change, sku) / 2, 0.0)
+            for sku, owner, mass, stddev, log_share in kinds
+        ]
+        if len(things) < 2:
+            return []
+        mass = np.array([thing.unit_mass for thing in things])
+        variance = np.array([thing.unit_stddev**2 for thing in things])
+        prior = np.array([thing.prior for thing in things])
+        first, second = np.triu_indices(len(things), 1)
+        score = likelihoods.normal(
+            abs(change.mass) - mass[first] - mass[second],
+            np.sqrt(change.variance + variance[first] + variance[second]),
         )
+        score += prior[first] + prior[second] + math.log(place.two_products)
+        found = []
+        for index in np.flatnonzero(score + hand >= least).tolist():
+            one, other = things[first[index]], things[second[index]]
+            owners = {thing.owner for thing in (one, other) if thing.owner is not None}
+            if len(owners) > 1:
+                continue
+            for column in np.flatnonzero(score[index] + change.mover_scores >= least).tolist():
+                if owners and int(change.movers[column]) not in owners:
+                    continue
+                parts = (_part(change, one, column), _part(change, other, column))
+                found.append(Hypothesis(parts, None, change.score + float(score[index] + change.mover_scores[column])))
+        return found
+
+
+_PEOPLE_TOGETHER = 4
+"""Of so many people with the best hands two may have taken in one step."""
+_BY_TWO_NS = 100_000_000
+"""In a shorter change the one hand and the other were there at one time."""
+
+
+def _best_hands(movers: NDArray[np.int64], scores: Floats) -> dict[int, int]:
+    """Person -> column of the better hand, the best person first."""
+    found: dict[int, int] = {}
+    for column in np.argsort(-scores, kind="stable").tolist():
+        if movers[column]:
+            found.setdefault(int(movers[column]), column)
+    return found
+
+
+def _part(change: Change, move: _Move, column: int, units: int = 0) -> Part:
+    """The move by the hand of that column; ``units``: only so many of them."""
+    mover = int(change.movers[column])
+    owner = mover if move.owner is None else move.owner
+    quantity = units or move.quantity
+    return Part(owner, move.sku, quantity, mover, int(change.hands[column]), move.unit_mass, move.unit_stddev)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from ..types import ItemEvidence
 from .config import PersonConfig, PlaceConfig, WeightConfig
@@ -21,6 +22,8 @@ Floats = NDArray[np.float64]
 
 NOWHERE = -1e4
 """Log likelihood of what cannot be; finite, so that sums stay numbers."""
+RELEASED = 4.0
+"""A hand has let go when what is left is less than this many standard deviations."""
 _LEAST_REACH = 1e-4
 """A head is anywhere else than it seems this rarely."""
 
@@ -30,12 +33,28 @@ def normal(residual: Floats, stddev: Floats) -> Floats:
     return -0.5 * (residual / stddev) ** 2 - np.log(stddev * math.sqrt(2 * math.pi))
 
 
-def weight(mass: float, variance: float, quantity: Floats, unit_mass: Floats, unit_stddev: Floats) -> Floats:
+def weight(
+    mass: float, variance: float, quantity: Floats, unit_mass: Floats, unit_stddev: Floats, config: WeightConfig
+) -> Floats:
     """That ``quantity`` units of a product make a mass difference (both positive).
 
     All pieces of a product deviate alike (a wrong catalogue, another batch), so the deviation grows with the quantity.
+    A piece may stand on the plate beside with a part too light to be felt there: any part up to the most is missing.
     """
-    return normal(mass - quantity * unit_mass, np.sqrt(variance + (quantity * unit_stddev) ** 2))
+    stddev = np.sqrt(variance + (quantity * unit_stddev) ** 2)
+    missing = quantity * unit_mass - mass
+    hidden = (ndtr(missing / stddev) - ndtr((missing - config.most_hidden) / stddev)) / config.most_hidden
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.logaddexp(
+            math.log1p(-config.hidden) + normal(missing, stddev), math.log(config.hidden) + np.log(hidden)
+        )
+    return found
+
+
+def stale_weight(mass: float, variance: float, quantity: Floats, unit_mass: Floats, config: WeightConfig) -> Floats:
+    """The same when the catalogue is wrong about the product."""
+    stddev = np.sqrt(variance + (quantity * unit_mass * config.stale_deviation) ** 2)
+    return math.log(config.stale) + normal(mass - quantity * unit_mass, stddev)
 
 
 def unknown_weight(mass: float, config: WeightConfig) -> float:
@@ -54,18 +73,37 @@ def nothing(mass: float, variance: float, events: int, weight: WeightConfig, pla
     return math.log(place.nothing) + float(normal(np.array(mass), np.array(stddev)))
 
 
+def felt(mass: float, variance: float, beside: float, weight: WeightConfig, place: PlaceConfig) -> float:
+    """That a plate only felt the greater change ``beside`` it [kg]."""
+    stddev = math.hypot(math.sqrt(variance), weight.coupling * beside)
+    return math.log(place.felt) + float(normal(np.array(mass), np.array(stddev)))
+
+
+def pressed(before: float, weight: WeightConfig, place: PlaceConfig) -> float:
+    """That a hand begins to press (``before`` is 0) or presses otherwise: any mass up to the most."""
+    return math.log(place.press_changes if before else place.press) - math.log(weight.most_press)
+
+
+def released(left: float, variance: float, weight: WeightConfig, place: PlaceConfig) -> float:
+    """That a hand lets go and leaves this mass (signed) on the plate."""
+    stddev = math.hypot(math.sqrt(variance), weight.press_stddev)
+    return math.log(place.release) + float(normal(np.array(left), np.array(stddev)))
+
+
 def shared(masses: Sequence[float], plate_ids: Sequence[str], shelf_map: ShelfMap, place: PlaceConfig) -> float:
-    """That one thing changed all these plates: a prior, and any split of the mass is as good as any other.
+    """That one thing changed all these plates, or one of them in several steps: a prior; all splits are alike.
 
     Without it the split's missing density would make one joint event look better or worse than several.
     """
     further = len(masses) - 1
     if not further:
         return 0.0
-    one_facing = all(shelf_map.share_facing(plate_ids[0], other) for other in plate_ids[1:])
-    prior = math.log(place.shared_facing if one_facing else place.shared_neighbour)
+    beside = list(dict.fromkeys(plate_ids))[1:]
+    one_facing = all(shelf_map.share_facing(plate_ids[0], other) for other in beside)
+    prior = len(beside) * math.log(place.shared_facing if one_facing else place.shared_neighbour)
+    prior += (further - len(beside)) * math.log(place.split)
     span = sum(abs(mass) for mass in masses)
-    return further * (prior - math.log(span)) + math.lgamma(further + 1)
+    return prior - further * math.log(span) + math.lgamma(further + 1)
 
 
 def hands(

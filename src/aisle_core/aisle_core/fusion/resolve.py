@@ -1,50 +1,62 @@
-"""Several shelf events at one time and place, explained together.
+"""Shelf events explained together, and told when they are sure.
 
 Every shelf event belongs to one move; a move has one or, where an item weighs on adjacent plates, several events. The
-lines of thought are followed event by event with their own ledgers (a beam search over joint explanations), so that an
-item can be returned by the move after the one that took it, and one hand is not believed at two plates at one time.
+lines of thought, each with its own ledger, are followed event by event (a beam search over joint explanations), so that
+an item can be returned by the move after the one that took it, and one hand is not believed at two plates at one time.
+What is sure is told at once and binds all thoughts. What is doubtful stays open for a while: later changes may explain
+it, and what the open changes did to a cart together may be sure although each of them is not.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from ..types import Alternative, Reason, ShelfEvent
 from .config import FusionConfig
-from .hypotheses import Change, Explainer, Hypothesis
+from .hypotheses import Booking, Change, Explainer, Hypothesis
 from .ledger import Ledger
 from .shelf_map import ShelfMap
 
-Booking = tuple[int, str, int]
-"""(track_id, sku, quantity)."""
+_NOTHING: Booking = (0, "", 0)
+_RELEVANT = 0.01
+"""Less probable bookings do not tie open clusters together."""
+_LASTING = 0.03
+"""A hand that presses goes on for longer than ``doubt_ms`` this rarely."""
 
 
 class Told(NamedTuple):
-    """One move without its score: ids of its events, and whether the owner's own hand made it."""
+    """One move without its score.
+
+    events: ids. own_hand: the owner's own hand made it. pressing: a hand begins to press or presses otherwise.
+    """
 
     events: tuple[str, ...]
-    booking: Booking
+    bookings: tuple[Booking, ...]
     own_hand: bool
+    pressing: bool
 
 
 Telling = tuple[Told, ...]
-"""A joint explanation."""
-
-_NOTHING: Booking = (0, "", 0)
+"""A joint explanation of a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is told of one move. Quantity 0: no product was moved, but that is not sure enough to be silent."""
+    """What is told of one thing that moved.
 
-    change: Change
+    Quantity 0: no product was moved, but that is not sure enough to be silent.
+    """
+
+    principal: ShelfEvent
+    start_ns: int
+    end_ns: int
     booking: Booking
     confidence: float
     reason: Reason
@@ -53,23 +65,50 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class _Thought:
-    """A joint explanation of some of the events; left: those not explained yet, in order."""
+class Cluster:
+    """Events that are told together. came_ns: stamp of the batch with the first of them."""
 
+    events: tuple[ShelfEvent, ...]
+    came_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A joint explanation: what is where by it, and of every open cluster what happened."""
+
+    score: float
+    ledger: Ledger
+    open: tuple[Telling, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A thought that is being extended by a cluster; left: its events not explained yet, in order."""
+
+    thought: Thought
     score: float
     ledger: Ledger
     moves: tuple[tuple[Change, Hypothesis], ...]
     left: tuple[ShelfEvent, ...]
 
-    def telling(self) -> Telling:
-        return tuple(
-            Told(tuple(e.shelf_event_id for e in change.events), move.booking, move.mover == move.track_id)
-            for change, move in self.moves
+    def finished(self) -> Thought:
+        telling = tuple(
+            Told(
+                tuple(event.shelf_event_id for event in change.events),
+                tuple(part.booking for part in hypothesis.parts),
+                all(part.mover == part.track_id for part in hypothesis.parts),
+                hypothesis.press is not None and hypothesis.press.mass > 0,
+            )
+            for change, hypothesis in self.moves
         )
+        return Thought(self.score, self.ledger, (*self.thought.open, telling))
 
 
-_Step = tuple[float, _Thought, Change, Hypothesis]
-"""Score with the next move, thought before it, the move."""
+_Step = tuple[float, _Line, Change, Hypothesis]
+"""Score with the next move, line before it, the move."""
+_Tellings = tuple[Telling, ...]
+_Net = tuple[tuple[tuple[int, str], int], ...]
+_T = TypeVar("_T")
 
 
 def order(event: ShelfEvent) -> tuple[int, str, str]:
@@ -97,69 +136,120 @@ def _are_joined(one: ShelfEvent, other: ShelfEvent, shelf_map: ShelfMap, config:
     return in_time and shelf_map.apart(one.plate_id, other.plate_id) <= config.time.join_distance
 
 
-def _booked(telling: Telling, chosen: Told, best: Telling) -> list[Told]:
-    """Moves of a joint explanation that touch the events of the chosen move and move something.
+def _touching(telling: Telling, chosen: Told, best: Telling) -> list[tuple[Booking, bool]]:
+    """Bookings of a joint explanation for the events of the chosen move, each with whether the own hand made it.
 
-    Where the chosen move is nothing, a move that the best explanation books too, for other events, adds nothing.
+    Where the chosen move is nothing, what the best explanation books too, for other events, adds nothing.
     """
-    touched = [t for t in telling if t.booking != _NOTHING and any(event in chosen.events for event in t.events)]
-    if chosen.booking == _NOTHING:
-        more = Counter(told.booking for told in telling) - Counter(told.booking for told in best)
-        return [told for told in touched if told.booking in more]
+    touched = [
+        (booking, told.own_hand)
+        for told in telling
+        if any(event in chosen.events for event in told.events)
+        for booking in told.bookings
+    ]
+    if not chosen.bookings:
+        more = Counter(b for told in telling for b in told.bookings) - Counter(b for t in best for b in t.bookings)
+        return [(booking, own) for booking, own in touched if booking in more]
     return touched
 
 
+def _net(tellings: Iterable[Telling]) -> _Net:
+    """What these did to carts, by track and product; what went out of nobody's cart changes none."""
+    net: Counter[tuple[int, str]] = Counter()
+    for telling in tellings:
+        for told in telling:
+            for track_id, sku, quantity in told.bookings:
+                if track_id or quantity > 0:
+                    net[track_id, sku] += quantity
+    return tuple(sorted(item for item in net.items() if item[1]))
+
+
 class Resolver:
-    """Decides clusters of shelf events."""
+    """Explains clusters of shelf events and says what is told of them."""
 
     def __init__(self, config: FusionConfig, shelf_map: ShelfMap, explainer: Explainer) -> None:
         self._config = config
         self._map = shelf_map
         self._explainer = explainer
 
-    def resolve(self, events: tuple[ShelfEvent, ...], ledger: Ledger) -> tuple[list[Decision], Ledger]:
-        """Decide the events of a cluster, given in order; the decisions in their order, and the ledger after them."""
-        thoughts = self._think(events, ledger)
-        weights = np.exp(np.array([thought.score for thought in thoughts]) - thoughts[0].score)
-        posterior: dict[Telling, float] = {}
-        spoken: dict[Telling, _Thought] = {}
-        for thought, probability in zip(thoughts, (weights / weights.sum()).tolist(), strict=True):
-            telling = thought.telling()
-            posterior[telling] = posterior.get(telling, 0.0) + probability
-            spoken.setdefault(telling, thought)
-        best = max(posterior, key=lambda telling: posterior[telling])
-        changes = [change for change, _ in spoken[best].moves]
-        decisions = (self._decide(change, told, best, posterior) for change, told in zip(changes, best, strict=True))
-        return [decision for decision in decisions if decision is not None], spoken[best].ledger
-
-    def _think(self, events: tuple[ShelfEvent, ...], ledger: Ledger) -> list[_Thought]:
-        """Joint explanations of all events, best first."""
+    def extend(self, thoughts: tuple[Thought, ...], events: tuple[ShelfEvent, ...]) -> tuple[Thought, ...]:
+        """The thoughts with a further open cluster, best first; ``events`` in order."""
         changes: dict[tuple[ShelfEvent, ...], Change] = {}
         steps: list[list[_Step]] = [[] for _ in range(len(events) + 1)]
-        thoughts = [_Thought(0.0, ledger, (), events)]
+        lines = [_Line(thought, thought.score, thought.ledger, (), events) for thought in thoughts]
         for explained in range(len(events)):
             if explained:
-                thoughts = self._follow(steps[explained])
-            for thought in thoughts:
-                for union in self._unions(thought.left):
-                    change = changes.get(union) or changes.setdefault(union, self._explainer.change(union))
-                    for hypothesis in self._explainer.explain(change, thought.ledger):
-                        score = thought.score + hypothesis.score + self._coupling(thought, change, hypothesis)
-                        steps[explained + len(union)].append((score, thought, change, hypothesis))
-        return self._follow(steps[-1])
+                lines = self._follow(steps[explained])
+            found: dict[tuple[object, ...], list[Hypothesis]] = {}
+            for line in lines:
+                for union in self._unions(line.left):
+                    if union not in changes:
+                        others = [event for event in events if event not in union]
+                        changes[union] = self._explainer.change(union, others)
+                    change = changes[union]
+                    basis = union, self._explainer.basis(change, line.ledger)
+                    if basis not in found:
+                        found[basis] = self._explainer.explain(change, line.ledger)
+                    for hypothesis in found[basis]:
+                        score = line.score + hypothesis.score + self._coupling(line, change, hypothesis)
+                        steps[explained + len(union)].append((score, line, change, hypothesis))
+        return self._merged(line.finished() for line in self._follow(steps[-1]))
 
-    def _follow(self, steps: list[_Step]) -> list[_Thought]:
+    def is_sure(self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], number: int) -> bool:
+        """Whether waiting adds nothing to that open cluster."""
+        posterior = _posterior(thoughts, (number,))
+        (best,) = _best(posterior)
+        return not any(
+            decision.confidence < self._config.decision.min_confidence or not decision.booking[1]
+            for decision in self._decisions(opened[number], best, posterior)
+        ) and not self._is_pressed(thoughts, opened, (number,), (best,))
+
+    def tell(
+        self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], due_ns: int
+    ) -> tuple[list[Decision], tuple[Thought, ...], tuple[Cluster, ...]]:
+        """Decisions of clusters that are sure or came up to ``due_ns``; thoughts and clusters that are still open.
+
+        What may come out of a doubtful take is not told before it.
+        """
+        decisions: list[Decision] = []
+        doubtful: set[tuple[int, str]] = set()
+        number = 0
+        while number < len(opened):
+            due = opened[number].came_ns <= due_ns
+            if due:
+                thoughts = self._without_lasting_presses(thoughts, opened, number)
+            posterior = _posterior(thoughts, (number,))
+            (best,) = _best(posterior)
+            returned = {(track, sku) for told in best for track, sku, quantity in told.bookings if quantity < 0}
+            if not due and (returned & doubtful or not self.is_sure(thoughts, opened, number)):
+                doubtful |= {booking[:2] for booking in _relevant(posterior)}
+                number += 1
+                continue
+            decisions += self._decisions(opened[number], best, posterior)
+            thoughts, opened = self._close(thoughts, opened, (number,), _net([best]))
+        while (group := self._settled_group(thoughts, opened)) is not None:
+            chosen = _best(_posterior(thoughts, group))
+            for index, best in zip(group, chosen, strict=True):
+                posterior = _posterior(thoughts, (index,))
+                decisions += self._decisions(opened[index], best, posterior, settled=True)
+            thoughts, opened = self._close(thoughts, opened, group, _net(chosen))
+        return decisions, thoughts, opened
+
+    # --- lines of thought
+
+    def _follow(self, steps: list[_Step]) -> list[_Line]:
         """Take the most promising steps."""
         config = self._config.decision
         steps.sort(key=lambda step: -step[0])
         return [
-            _Thought(
+            _Line(
+                line.thought,
                 score,
-                self._explainer.book(thought.ledger, change, hypothesis),
-                (*thought.moves, (change, hypothesis)),
-                tuple(event for event in thought.left if event not in change.events),
+                self._explainer.book(line.ledger, change, hypothesis),
+                (*line.moves, (change, hypothesis)),
+                tuple(event for event in line.left if event not in change.events),
             )
-            for score, thought, change, hypothesis in steps[: config.beam]
+            for score, line, change, hypothesis in steps[: config.beam]
             if score >= steps[0][0] - config.prune
         ]
 
@@ -175,8 +265,11 @@ class Resolver:
         ]
 
     def _are_adjacent(self, events: tuple[ShelfEvent, ...]) -> bool:
-        """Whether the plates differ and hang together."""
-        plates = [event.plate_id for event in events]
+        """Whether the plates hang together; changes of one plate must have the same sign."""
+        for one, other in combinations(events, 2):
+            if one.plate_id == other.plate_id and one.mass_change * other.mass_change < 0:
+                return False
+        plates = list(dict.fromkeys(event.plate_id for event in events))
         together, rest = plates[:1], plates[1:]
         while rest:
             reached = [p for p in rest if p not in together and any(self._map.are_adjacent(p, q) for q in together)]
@@ -186,50 +279,157 @@ class Resolver:
             rest.remove(reached[0])
         return True
 
-    def _coupling(self, thought: _Thought, change: Change, hypothesis: Hypothesis) -> float:
-        """That the hand which made this move made others of the thought too: it can hardly be at two plates at once."""
+    def _coupling(self, line: _Line, change: Change, hypothesis: Hypothesis) -> float:
+        """That the hands which made this move made others of the line too: one can hardly be at two plates at once."""
         config = self._config.person
-        hand = (hypothesis.mover, hypothesis.hand)
+        hands = {(part.mover, part.hand) for part in hypothesis.parts if part.mover}
+        if not hands:
+            return 0.0
         clashes = sum(
-            max(change.start_ns, other.start_ns) - min(change.end_ns, other.end_ns) < config.travel_ms * 1_000_000
-            for other, made in thought.moves
-            if hypothesis.mover and (made.mover, made.hand) == hand and not set(change.plate_ids) & set(other.plate_ids)
+            len(hands & {(part.mover, part.hand) for part in made.parts})
+            for other, made in line.moves
+            if max(change.start_ns, other.start_ns) - min(change.end_ns, other.end_ns) < config.travel_ms * 1_000_000
+            and not set(change.plate_ids) & set(other.plate_ids)
         )
         return clashes * math.log(config.same_hand)
 
+    def _close(
+        self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], group: tuple[int, ...], net: _Net
+    ) -> tuple[tuple[Thought, ...], tuple[Cluster, ...]]:
+        """Clusters that were told are open no more; thoughts by which carts hold something else are dropped."""
+
+        def rest(values: tuple[_T, ...]) -> tuple[_T, ...]:
+            return tuple(value for index, value in enumerate(values) if index not in group)
+
+        agreed = (thought for thought in thoughts if _net(thought.open[index] for index in group) == net)
+        return self._merged(replace(thought, open=rest(thought.open)) for thought in agreed), rest(opened)
+
+    def _merged(self, thoughts: Iterable[Thought]) -> tuple[Thought, ...]:
+        """Thoughts that differ in nothing but masses as one, best first, the best with score 0."""
+        found: dict[object, Thought] = {}
+        for thought in sorted(thoughts, key=lambda thought: -thought.score):
+            key = thought.open, thought.ledger.contents()
+            known = found.get(key)
+            score = thought.score if known is None else float(np.logaddexp(known.score, thought.score))
+            found[key] = replace(known or thought, score=score)
+        ordered = sorted(found.values(), key=lambda thought: -thought.score)[: self._config.decision.beam]
+        best = ordered[0].score
+        return tuple(
+            replace(thought, score=thought.score - best)
+            for thought in ordered
+            if thought.score >= best - self._config.decision.prune
+        )
+
+    # --- what is open
+
+    def _is_pressed(
+        self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], group: tuple[int, ...], chosen: _Tellings
+    ) -> bool:
+        """Whether in these open clusters, as chosen, a hand has begun to press that has not let go."""
+        thought = next(t for t in thoughts if tuple(t.open[index] for index in group) == chosen)
+        return any(self._lasting(thought, opened[index], index) for index in group)
+
+    def _lasting(self, thought: Thought, cluster: Cluster, number: int) -> bool:
+        plates = {event.shelf_event_id: event.plate_id for event in cluster.events}
+        return any(
+            told.pressing and plates[event] in thought.ledger.presses
+            for told in thought.open[number]
+            for event in told.events
+        )
+
+    def _without_lasting_presses(
+        self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], number: int
+    ) -> tuple[Thought, ...]:
+        """A hand that still presses is less probable by now."""
+        return self._merged(
+            replace(thought, score=thought.score + math.log(_LASTING))
+            if self._lasting(thought, opened[number], number)
+            else thought
+            for thought in thoughts
+        )
+
+    def _settled_group(self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...]) -> tuple[int, ...] | None:
+        """Open clusters that have to do with each other and together did something sure to carts."""
+        for group in self._groups(thoughts, opened):
+            posterior = _posterior(thoughts, group)
+            chosen = _best(posterior)
+            if any(not booking[1] for telling in chosen for told in telling for booking in told.bookings):
+                continue
+            sure = sum(probability for tellings, probability in posterior.items() if _net(tellings) == _net(chosen))
+            pressed = self._is_pressed(thoughts, opened, group, chosen)
+            if sure >= (1 - _RELEVANT if pressed else self._config.decision.min_confidence):
+                return group
+        return None
+
+    def _groups(self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...]) -> list[tuple[int, ...]]:
+        """Open clusters connected by a plate or by a person who may have made moves of them."""
+        groups: list[tuple[set[int], set[str | int]]] = []
+        for number, cluster in enumerate(opened):
+            links: set[str | int] = {event.plate_id for event in cluster.events}
+            links |= {booking[0] for booking in _relevant(_posterior(thoughts, (number,))) if booking[0]}
+            members = {number}
+            for group in [group for group in groups if group[1] & links]:
+                groups.remove(group)
+                members, links = members | group[0], links | group[1]
+            groups.append((members, links))
+        return [tuple(sorted(members)) for members, _ in groups]
+
+    # --- decisions
+
+    def _decisions(
+        self, cluster: Cluster, best: Telling, posterior: Mapping[_Tellings, float], settled: bool = False
+    ) -> list[Decision]:
+        """What is told of a cluster; ``settled``: it is sure what it did to the carts, together with others."""
+        events = {event.shelf_event_id: event for event in cluster.events}
+        found = []
+        for told in best:
+            for booking in told.bookings or ((_NOTHING,) if not settled else ()):
+                decision = self._decide([events[key] for key in told.events], told, booking, best, posterior, settled)
+                found += [] if decision is None else [decision]
+        return found
+
     def _decide(
-        self, change: Change, chosen: Told, best: Telling, posterior: Mapping[Telling, float]
+        self,
+        events: Sequence[ShelfEvent],
+        chosen: Told,
+        booking: Booking,
+        best: Telling,
+        posterior: Mapping[_Tellings, float],
+        settled: bool,
     ) -> Decision | None:
-        """Judge one move by what all joint explanations book for its events."""
+        """Judge one booking by what all joint explanations book for its events."""
         config = self._config.decision
-        booked = () if chosen.booking == _NOTHING else (chosen.booking,)
+        track_id, sku, quantity = booking
         confidence = by_own_hand = product = person = 0.0
         others: dict[Booking, float] = {}
-        for telling, probability in posterior.items():
-            touched = _booked(telling, chosen, best)
-            bookings = tuple(told.booking for told in touched)
-            product += probability * ([b[1:] for b in bookings] == [b[1:] for b in booked])
-            person += probability * ([b[0] for b in bookings] == [b[0] for b in booked])
-            if bookings == booked:
+        for (telling,), probability in posterior.items():
+            touched = _touching(telling, chosen, best)
+            bookings = [made for made, _ in touched] or [_NOTHING]
+            product += probability * any(made[1:] == booking[1:] for made in bookings)
+            person += probability * any(made[0] == track_id for made in bookings)
+            if booking in bookings:
                 confidence += probability
-                by_own_hand += probability * all(told.own_hand for told in touched)
+                by_own_hand += probability * all(own for made, own in touched if made == booking)
                 continue
-            for other in bookings or (_NOTHING,):
-                if other != chosen.booking:
+            for other in dict.fromkeys(bookings):
+                if other not in chosen.bookings:
                     others[other] = others.get(other, 0.0) + probability
 
         sure = confidence >= config.min_confidence
-        if sure and not booked:
+        if sure and not quantity:
             return None
-        track_id, sku, quantity = chosen.booking
         by_place_alone = quantity > 0 and not self._map.knows_weight(sku)
+        own_hand = by_own_hand >= config.min_confidence * (confidence if settled else 1.0)
         ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+        plate_ids = tuple(event.plate_id for event in events)
         return Decision(
-            change=change,
-            booking=chosen.booking,
+            principal=max(events, key=lambda event: abs(event.mass_change)),
+            start_ns=min(event.start_ns for event in events),
+            end_ns=max(event.end_ns for event in events),
+            booking=booking,
             confidence=confidence,
-            reason=self._reason(change, chosen.booking, sure, by_place_alone, product <= person),
-            review=not track_id or not sku or by_place_alone or by_own_hand < config.min_confidence,
+            reason=self._reason(plate_ids, booking, sure, by_place_alone, product <= person),
+            review=not track_id or not sku or by_place_alone or not own_hand,
             alternatives=tuple(
                 Alternative(*other, probability)
                 for other, probability in ranked[: config.alternatives]
@@ -238,7 +438,7 @@ class Resolver:
         )
 
     def _reason(
-        self, change: Change, booking: Booking, sure: bool, by_place_alone: bool, product_is_weaker: bool
+        self, plate_ids: tuple[str, ...], booking: Booking, sure: bool, by_place_alone: bool, product_is_weaker: bool
     ) -> Reason:
         track_id, sku, quantity = booking
         if quantity and (not sku or by_place_alone):
@@ -249,4 +449,31 @@ class Resolver:
             return Reason.AMBIGUOUS_PRODUCT if product_is_weaker else Reason.AMBIGUOUS_PERSON
         if quantity < 0:
             return Reason.OWN_CART
-        return Reason.WEIGHT_AND_PLACE if self._explainer.belongs(sku, change) else Reason.MISPLACED
+        belongs = any(self._map.belongs(sku, plate_id) for plate_id in plate_ids)
+        return Reason.WEIGHT_AND_PLACE if belongs else Reason.MISPLACED
+
+
+def _posterior(thoughts: Sequence[Thought], group: tuple[int, ...]) -> dict[_Tellings, float]:
+    """Probability of what happened in these open clusters together."""
+    weights = np.exp(np.array([thought.score for thought in thoughts]) - thoughts[0].score)
+    posterior: dict[_Tellings, float] = {}
+    for thought, probability in zip(thoughts, (weights / weights.sum()).tolist(), strict=True):
+        tellings = tuple(thought.open[index] for index in group)
+        posterior[tellings] = posterior.get(tellings, 0.0) + probability
+    return posterior
+
+
+def _relevant(posterior: Mapping[_Tellings, float]) -> set[Booking]:
+    """Bookings that are not quite improbable."""
+    return {
+        booking
+        for tellings, probability in posterior.items()
+        if probability >= _RELEVANT
+        for telling in tellings
+        for told in telling
+        for booking in told.bookings
+    }
+
+
+def _best(posterior: Mapping[_Tellings, float]) -> _Tellings:
+    return max(posterior, key=lambda tellings: posterior[tellings])

@@ -80,6 +80,10 @@ class ShelfMap:
         """Distance between the middles of two plates [m]."""
         return float(np.linalg.norm(self._centre[self._plate_index[one]] - self._centre[self._plate_index[other]]))
 
+    def with_beside(self, plate_ids: tuple[str, ...]) -> tuple[str, ...]:
+        """These plates and those beside them on their shelves."""
+        return (*plate_ids, *(other for plate_id in plate_ids for other in self._beside.get(plate_id, ())))
+
     def product_shares(self, plate_id: str) -> Floats:
         """(P,) prior probability of each product in a take from the plate, by the planogram alone; the sum is 1."""
         known = self._shares.get(plate_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -12,8 +14,14 @@ Floats = NDArray[np.float64]
 
 _ON_LEVEL = 0.02
 """Part of a change within which a sample counts as on the old or the new level."""
+_FLAT = 0.01
+"""Part of a change that a landing may ring with."""
 _ENTRY = 5
 """Samples in a row on the new level that make its beginning."""
+_SWING = 6
+"""Samples of such a mean at least: nearly a period of a ringing plate."""
+_CLEAR = 8.0
+"""A mean has so few samples that a change is this many of its standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,64 +37,77 @@ class Step:
     end: int
 
 
-def find_steps(samples: Floats, before: float, after: float, sigma: float, min_step: float, rest: int) -> list[Step]:
+def find_steps(
+    samples: Floats, before: float, after: float, sigma: float, min_step: float, rest: int, settle: int
+) -> list[Step]:
     """Steps that lead from the level ``before`` to the level ``after``.
 
     ``samples`` (n,) [kg] begins on or near the old level and ends on the new one; ``sigma`` is the standard
     deviation of one quiet sample [kg]. The path is one step, or a staircase when between the two levels the mass
-    rested for ``rest`` samples on others, each at least ``min_step`` further in the direction of the change. A path
-    that also goes back (lifted and returned in part) is one step: its net.
+    rested for ``rest`` samples on others, each at least ``min_step`` further in the direction of the change. Where the
+    reading stayed for more than ``settle`` samples and the change was not closed, a hand was on the goods: no step. A
+    path that also goes back (lifted and returned in part) is one step: its net.
     """
     landings = _landings(samples, before, after, sigma, min_step, rest)
-    levels = [before, *(level for level, _, _ in landings), after]
-    begins = [0, *(begin for _, begin, _ in landings)]
-    ends = [*(end for _, _, end in landings), len(samples)]
-    steps = []
-    for low, high, begin, end in zip(levels, levels[1:], begins, ends, strict=False):
-        start, stop = _locate(samples[begin:end], low, high, sigma)
-        steps.append(Step(low, high, begin + start, begin + stop))
-    return steps
+    while True:
+        levels = [before, *(level for level, _, _ in landings), after]
+        begins = [0, *(begin for _, begin, _ in landings)]
+        ends = [*(end for _, _, end in landings), len(samples)]
+        steps = []
+        for low, high, begin, end in zip(levels, levels[1:], begins, ends, strict=False):
+            start, stop = _locate(samples[begin:end], low, high, sigma)
+            steps.append(Step(low, high, begin + start, begin + stop))
+        held = [index for index, (one, two) in enumerate(pairwise(steps)) if two.start - one.end > settle]
+        if not held:
+            return steps
+        del landings[held[0]]
 
 
 def _landings(
     samples: Floats, before: float, after: float, sigma: float, min_step: float, rest: int
 ) -> list[tuple[float, int, int]]:
-    """Levels of a staircase between ``before`` and ``after``: (level, first sample, last sample + 1)."""
+    """Levels of a staircase between ``before`` and ``after``: (level, first sample, last sample + 1).
+
+    A hand only adds to what lies on the plate. So while mass leaves, a level above an earlier one is a press, and while
+    mass comes, a level above a later one. A level beyond ``after`` was taken back.
+    """
     if len(samples) < rest:
         return []
     windows = sliding_window_view(samples, rest)
-    resting = windows.max(axis=1) - windows.min(axis=1) <= max(6.0 * sigma, _ON_LEVEL * abs(after - before))
+    resting = windows.max(axis=1) - windows.min(axis=1) <= max(6.0 * sigma, _FLAT * abs(after - before))
     edges = np.flatnonzero(np.diff(resting, prepend=False, append=False))
+    sign = math.copysign(1.0, after - before)
     found: list[tuple[float, int, int]] = []
     for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         begin, end = first, last + rest - 1
         level = float(np.median(samples[begin:end]))
-        if abs(level - (found[-1][0] if found else before)) < min_step:
-            if found:
-                found[-1] = (found[-1][0], found[-1][1], end)
-        else:
+        while sign > 0 and found and found[-1][0] > level + min_step:
+            found.pop()
+        reached = found[-1][0] if found else before
+        if abs(level - reached) < min_step and found:
+            found[-1] = (reached, found[-1][1], end)
+        elif sign * (level - reached) >= min_step and sign * (after - level) >= min_step:
             found.append((level, begin, end))
-    if found and abs(found[-1][0] - after) < min_step:
-        found.pop()
-    levels = np.array([before, *(level for level, _, _ in found), after])
-    towards = np.diff(levels) * np.sign(after - before)
-    return found if bool((towards >= min_step).all()) else []
+    return found
 
 
 def _locate(samples: Floats, before: float, after: float, sigma: float) -> tuple[int, int]:
     """Last sample on the old level and first sample on the new one.
 
-    A sample beyond the old level, away from the new one, is a hand that presses or pulls: still the old level. When
-    noise hides the levels, it is the single step of the best fit (cumulative sum; E. S. Page 1954).
+    The mass leaves when the reading passes the middle of the two levels for the last time, as a mean of so many samples
+    that noise and ringing do not pass it; among these it is the single step of the best fit (cumulative sum; E. S. Page
+    1954).
+    A sample beyond the old level, away from the new one, is a hand that presses or pulls: still the old level.
     """
-    change = after - before
-    near = min(max(4.0 * sigma, _ON_LEVEL * abs(change)), 0.5 * abs(change))
-    gone = (samples - before) * np.sign(change)
-    on_new = np.abs(samples - after) <= near
-    entries = np.flatnonzero(sliding_window_view(on_new, min(_ENTRY, len(samples))).all(axis=1))
-    leaves = np.flatnonzero(gone[: entries[-1]] <= near) if entries.size else entries
-    if not leaves.size:
-        start = int(np.argmin(np.cumsum(gone - 0.5 * abs(change))[:-1]))
-        return start, start + 1
-    start = int(leaves[-1])
-    return start, int(entries[entries > start][0])
+    change = abs(after - before)
+    gone = (samples - before) * np.sign(after - before) - 0.5 * change
+    count = min(max(math.ceil((_CLEAR * sigma / change) ** 2), _SWING), len(samples) - 1)
+    short_of = np.flatnonzero(sliding_window_view(gone, count).mean(axis=1) < 0.0)
+    first = min(int(short_of[-1]), len(samples) - 2) if short_of.size else 0
+    middle = first + int(np.argmin(np.cumsum(gone[first : first + count][:-1]))) if count > 1 else first
+
+    near = min(max(4.0 * sigma, _ON_LEVEL * change), 0.5 * change)
+    old = np.flatnonzero(gone[: middle + 1] + 0.5 * change <= near)
+    on_new = np.abs(samples[middle + 1 :] - after) <= near
+    entries = np.flatnonzero(sliding_window_view(on_new, min(_ENTRY, len(on_new))).all(axis=1))
+    return int(old[-1]) if old.size else middle, middle + 1 + (int(entries[0]) if entries.size else 0)

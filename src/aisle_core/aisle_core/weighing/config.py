@@ -17,8 +17,10 @@ class WeighingConfig:
     """Length of a frame, the step in which samples are judged [s]; at least four samples are taken."""
     confirm_s: float
     """How long a plate must rest before its new mass counts [s]."""
-    confirm_gain_s: float
-    """The same for a plate that gained mass: a hand can press for long [s]."""
+    hold_s: float
+    """A plate that gained mass and still may be pressed by a steady hand has settled after so long [s]."""
+    hold_loss_s: float
+    """The same for a plate that was pressed and then lost mass [s]."""
     history_s: float
     """How far back the samples of a change are kept to find its instants [s]."""
     baseline_s: float
@@ -34,9 +36,17 @@ class WeighingConfig:
     leave_sigmas: float
     """The same in standard deviations of a frame's mean."""
     flat: float
-    """Spread of the frame means that a resting plate may always show [kg]."""
+    """Scatter of the frame means that a resting plate may always show [kg]."""
     flat_sigmas: float
     """The same in standard deviations of a frame's mean."""
+    tremor: float
+    """Part of its force by which a hand that presses scatters from frame to frame."""
+    creep: float
+    """Part of a change by which goods that were put down may scatter."""
+    log_odds: float
+    """How much likelier rest has to be than a hand before a plate that gained mass has settled [nat]."""
+    log_odds_loss: float
+    """The same for a plate that was pressed and then lost mass [nat]."""
     calm_sigmas: float
     """Noise that a resting plate may show, in standard deviations of a quiet sample, more while the gateway shakes."""
     min_change: float
@@ -44,15 +54,19 @@ class WeighingConfig:
     significance: float
     """Least change that is an event, in its own standard deviations."""
     drift: float
-    """Standard deviation of the drift of a resting plate after one second; grows with the root of time [kg/sqrt(s)]."""
+    """First guess of the drift of a resting plate in one second, which grows with the root of time [kg/sqrt(s)]."""
+    drift_s: float
+    """Memory of the drift that is learned from a resting plate [s]."""
+    slow_s: float
+    """Memory of the slow mean that shows the drift [s]; more than ``baseline_s``."""
     gain_stddev: float
     """Standard deviation of the scale factor of a plate: part of a change that may be wrong."""
     split_s: float
     """How long the mass must rest between two changes in a row for them to be told apart [s]."""
     coupling: float
-    """Part of a change that the neighbouring plates may show."""
+    """Part of a change that the neighbouring plates may show: three standard deviations."""
     coupling_s: float
-    """Two changes nearer in time than this may be one felt by both plates [s]."""
+    """A plate may begin to feel the change of a neighbour by so much later [s]."""
     coupling_columns: int
     """How many columns to each side count as neighbours."""
     silent_s: float
@@ -60,7 +74,7 @@ class WeighingConfig:
     stuck_s: float
     """Memory of the judgement whether a plate's reading moves at all [s]."""
     noisy_stddev: float
-    """A plate whose samples scatter more cannot feel a light product [kg]."""
+    """A plate whose samples scatter more, or that drifts more within ``slow_s``, cannot feel a light product [kg]."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -71,9 +85,15 @@ class WeighingConfig:
             raise ValueError(f"min_change is {self.min_change}, less than leave {self.leave}; give at least as much")
         if self.confirm_s < 2 * self.frame_s:
             raise ValueError(f"confirm_s is {self.confirm_s}; give at least two frames of {self.frame_s} s")
-        if self.confirm_gain_s < self.confirm_s:
-            raise ValueError(f"confirm_gain_s is {self.confirm_gain_s}; give at least confirm_s, {self.confirm_s} s")
-        if self.history_s < 2 * self.confirm_gain_s:
-            raise ValueError(f"history_s is {self.history_s}; give at least {2 * self.confirm_gain_s} s")
+        if self.hold_s < 2 * self.confirm_s:
+            raise ValueError(f"hold_s is {self.hold_s}; give at least {2 * self.confirm_s} s")
+        if not self.confirm_s <= self.hold_loss_s <= self.hold_s:
+            raise ValueError(
+                f"hold_loss_s is {self.hold_loss_s}; give {self.confirm_s} to {self.hold_s} s, confirm_s to hold_s"
+            )
+        if self.history_s < 2 * self.hold_s:
+            raise ValueError(f"history_s is {self.history_s}; give at least {2 * self.hold_s} s")
+        if self.slow_s <= self.baseline_s:
+            raise ValueError(f"slow_s is {self.slow_s}; give more than baseline_s, {self.baseline_s} s")
         if self.coupling >= 1:
             raise ValueError(f"coupling is {self.coupling}; give a part below 1")

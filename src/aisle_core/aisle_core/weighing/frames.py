@@ -90,31 +90,39 @@ class Recent:
     """The last frames of one gateway."""
 
     means: Floats
-    """(rows, plates): ring of frame means [kg], NaN where there was none."""
+    """(2 rows, plates): frame means [kg], NaN where there was none, each at two places ``rows`` apart: any number of
+    the last ones lies in one piece."""
     spreads: Floats
-    """(rows, plates): ring of standard deviations within a frame [kg]."""
+    """(2 rows, plates): standard deviations within a frame [kg], in the same way."""
     history: deque[tuple[Ints, Floats]]
     """Stamps (samples,) and masses (samples, plates) of the last frames."""
     count: int = 0
     """Frames so far."""
 
     @classmethod
-    def empty(cls, rows: int, history: int, plates: int) -> Recent:
-        """No frames yet; room for ``rows`` frames, and for the samples of ``history`` frames."""
-        return cls(np.full((rows, plates), np.nan), np.full((rows, plates), np.nan), deque(maxlen=history))
+    def empty(cls, rows: int, plates: int, count: int = 0) -> Recent:
+        """No frames after the first ``count``; room for ``rows`` frames."""
+        return cls(np.full((2 * rows, plates), np.nan), np.full((2 * rows, plates), np.nan), deque(maxlen=rows), count)
+
+    @property
+    def rows(self) -> int:
+        """How many frames are kept."""
+        return len(self.means) // 2
 
     def add(self, frames: Frames, index: int) -> None:
         """Take one frame."""
-        row = self.count % len(self.means)
-        self.means[row], self.spreads[row] = frames.mean[index], frames.spread[index]
+        for row in (self.count % self.rows, self.count % self.rows + self.rows):
+            self.means[row], self.spreads[row] = frames.mean[index], frames.spread[index]
         self.history.append((frames.stamps[index], frames.samples[index]))
         self.count += 1
 
     def last(self, ring: Floats, count: int) -> Floats:
         """The last rows of ``means`` or ``spreads``, newest first."""
-        return ring[(self.count - 1 - np.arange(count)) % len(ring)]
+        newest = (self.count - 1) % self.rows + self.rows
+        return ring[newest - count + 1 : newest + 1][::-1]
 
     def since(self, plate: int, stamp_ns: int) -> tuple[Ints, Floats]:
-        """Stamps and masses of one plate after that stamp, as far as kept; whole frames."""
-        frames = [(stamps, masses[:, plate]) for stamps, masses in self.history if stamps[-1] > stamp_ns]
-        return np.concatenate([stamps for stamps, _ in frames]), np.concatenate([masses for _, masses in frames])
+        """Stamps and masses of one plate after that stamp, as far as kept: whole frames in which the reading moved."""
+        kept = [(stamps, masses[:, plate]) for stamps, masses in self.history if stamps[-1] > stamp_ns]
+        alive = [(stamps, masses) for stamps, masses in kept if masses.min() < masses.max()]
+        return np.concatenate([stamps for stamps, _ in alive]), np.concatenate([masses for _, masses in alive])

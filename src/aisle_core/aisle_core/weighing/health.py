@@ -20,8 +20,9 @@ def plate_health(
     """Health of every plate.
 
     ``spreads`` (frames, plates) are the standard deviations within the last frames [kg], newest first, NaN without a
-    reading: silent is who has none in the first ``silent_rows``. ``baseline`` and ``noise`` (plates,) [kg] are what
-    has been learned, ``copied`` (plates,) marks exact copies of another plate, ``noisy`` is the limit [kg].
+    reading: silent is who has none in the first ``silent_rows``. An overloaded plate reads the end of its range and is
+    stuck. ``baseline`` and ``noise`` (plates,) [kg], of a sample or the drift of some seconds, are what has been
+    learned, ``copied`` (plates,) marks exact copies of another plate, ``noisy`` is the limit [kg].
     """
     read = np.isfinite(spreads).sum(axis=0)
     still = (2 * read >= len(spreads)) & ((spreads > 0).sum(axis=0) < _MOVING * read)

@@ -25,7 +25,8 @@ from aisle_core.weighing.changes import find_steps
 from aisle_core.weighing.config import WeighingConfig
 from aisle_core.weighing.frames import Framer, Frames, Recent
 from aisle_core.weighing.health import plate_health
-from aisle_core.weighing.noise import Noise, evidence
+from aisle_core.weighing.noise import Drift, Noise, evidence, plateau_evidence
+from aisle_core.weighing.rest import Rest, judge_rest
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -44,6 +45,7 @@ class WeighingState:
     framer: Framer
     recent: Recent
     noise: Noise
+    drift: Drift
     baseline: Floats
     """Settled mass, NaN before the first plateau."""
     weight: Floats
@@ -54,10 +56,10 @@ class WeighingState:
     """Last sample of the last resting frame."""
     left: Ints
     """Number of the frame that left the baseline."""
-    change: Floats
-    """Net change of the last event or staircase, and its span."""
-    change_start_ns: Ints
-    change_end_ns: Ints
+    settled: Ints
+    """Number of the frame after the one that settled last."""
+    pressed: Floats
+    """Most that the open change was above the baseline for longer than ``confirm_s``: a hand that may stay."""
     copied: Bools
     """The last change was an exact copy of another plate's."""
     evaluated_ns: int
@@ -88,16 +90,16 @@ class Weighing:
         plates = len(self._columns)
         self._state = WeighingState(
             framer=Framer.empty(_LEAST_SAMPLES, plates),
-            recent=Recent.empty(1, 1, plates),
+            recent=Recent.empty(1, plates),
             noise=Noise.unknown(plates, config.noise_floor),
+            drift=Drift.assumed(plates, config.drift, 1.0),
             baseline=np.full(plates, np.nan),
             weight=np.ones(plates),
             resting=np.zeros(plates, np.bool_),
             rested_ns=np.full(plates, _NEVER),
             left=np.zeros(plates, np.int64),
-            change=np.zeros(plates),
-            change_start_ns=np.full(plates, _NEVER),
-            change_end_ns=np.full(plates, _NEVER),
+            settled=np.zeros(plates, np.int64),
+            pressed=np.zeros(plates),
             copied=np.zeros(plates, np.bool_),
             evaluated_ns=layout.stamp_ns,
         )
@@ -145,25 +147,23 @@ class Weighing:
             return self._batch([])
         events = self._evaluate(state.framer.drain(max(_LEAST_SAMPLES, state.framer.size // 2)))
         state.evaluated_ns = state.last_ns
-        present = np.isfinite(state.recent.last(state.recent.means, 2)).all(axis=0)
-        plates = np.flatnonzero(self._open() & present & (state.recent.count - state.left >= 2))
-        windows = np.full(plates.size, 2)
-        for count in range(3, self._frames(self._config.confirm_s) + 1):
-            windows[self._still(plates, count)] = count
-        return self._batch(events + self._close(plates, windows))
+        moved = (state.recent.last(state.recent.spreads, 2) > 0).all(axis=0)
+        plates = np.flatnonzero(self._open() & moved & (state.recent.count - state.left >= 2))
+        rest, _ = self._rest(plates)
+        return self._batch(events + self._close(plates, np.maximum(rest.frames, 2)))
 
     def plate_states(self) -> PlateStates:
         """Health, last plateau and noise of every plate."""
         state, recent = self._state, self._state.recent
         health = plate_health(
-            recent.last(recent.spreads, len(recent.spreads)),
+            recent.last(recent.spreads, self._frames(self._config.stuck_s)),
             self._frames(self._config.silent_s),
             state.baseline,
-            state.noise.sample,
+            np.maximum(state.noise.sample, np.sqrt(self._config.slow_s * state.drift.variance)),
             state.copied,
             self._config.noisy_stddev,
         )
-        noise = np.where(state.noise.count > 0, state.noise.sample, np.nan)
+        noise = np.where(state.noise.count[0] > 0, state.noise.sample, np.nan)
         plates = [PlateState(name, PlateHealth.UNLISTED, math.nan, math.nan) for name in self._layout.plate_ids]
         for plate, column in enumerate(self._columns.tolist()):
             mass, stddev = float(state.baseline[plate]), float(noise[plate])
@@ -193,9 +193,9 @@ class Weighing:
         plates = len(self._columns)
         state.period_ns = period_ns
         state.framer = Framer.empty(max(_LEAST_SAMPLES, round(config.frame_s * _NANO / period_ns)), plates)
-        rows = self._frames(max(config.confirm_gain_s, config.silent_s, config.stuck_s))
-        history = self._frames(config.history_s)
-        state.recent = replace(Recent.empty(rows, history, plates), count=state.recent.count)
+        rows = self._frames(max(config.history_s, config.silent_s, config.stuck_s))
+        state.recent = Recent.empty(rows, plates, state.recent.count)
+        state.drift = Drift.assumed(plates, config.drift, config.drift_s / 5.0 / config.confirm_s)
 
     def _frames(self, seconds: float) -> int:
         """Frames in that time, at least two."""
@@ -220,18 +220,27 @@ class Weighing:
         """Evaluate full frames one after the other."""
         config, state, recent = self._config, self._state, self._state.recent
         count, size = frames.stamps.shape
-        duration = size * state.period_ns / _NANO
-        shown = evidence(frames.mean, frames.spread, recent.last(recent.means, 1)[0], size)
+        duration, short = self._frame_s(), self._frames(config.confirm_s)
+        shown = np.full((count, 3, frames.mean.shape[1]), np.nan)
+        shown[:, :2] = evidence(frames.mean, frames.spread, recent.last(recent.means, 1)[0], size)
         moved = frames.spread > 0
         events: list[ShelfEvent] = []
         for index in range(count):
             state.evaluated_ns = int(frames.stamps[index, -1])
             recent.add(frames, index)
             off = frames.mean[index] - state.baseline
-            follows = state.resting & (np.abs(off) <= self._limit())
+            follows = state.resting & moved[index] & (np.abs(off) <= self._limit())
             state.weight = np.minimum(state.weight + follows, max(config.baseline_s / duration, 1.0))
             state.baseline += np.where(follows, off, 0.0) / state.weight
             np.copyto(state.rested_ns, state.evaluated_ns, where=follows)
+
+            if recent.count % short == 0:
+                plateaus = plateau_evidence(recent.last(recent.means, 2 * short))
+                rested = follows & (recent.count - state.settled >= 2 * short)
+                shown[index, 2] = np.where(rested, plateaus, np.nan)
+                state.drift.update(
+                    state.baseline, rested, short * duration, config.baseline_s, config.slow_s, config.drift_s
+                )
             memory_s = np.where(state.resting, config.noise_s, config.open_noise_s)
             state.noise.update(shown[index], duration / memory_s, config.noise_floor)
 
@@ -240,8 +249,14 @@ class Weighing:
                 leaves = restless[state.resting[restless]]
                 state.resting[leaves] = False
                 state.left[leaves] = recent.count - 1
-                events += self._close(*self._settled(restless))
+                state.pressed[leaves] = 0.0
+                if (recent.count - state.left[restless]).max() >= short:
+                    events += self._close(*self._settled(restless))
         return events
+
+    def _frame_s(self) -> float:
+        """Length of a frame [s]."""
+        return self._state.framer.size * self._state.period_ns / _NANO
 
     def _limit(self) -> Floats:
         """Distance from the baseline within which a frame's mean is on it [kg], (plates,)."""
@@ -254,40 +269,66 @@ class Weighing:
     def _settled(self, plates: Ints) -> tuple[Ints, Ints]:
         """Which of these plates have settled, and over how many frames each.
 
-        A plate that lost mass or is back on its baseline has settled after ``confirm_s``; one that gained mass, or
-        has no baseline yet, after ``confirm_gain_s``: a hand can press for long, but not pull.
+        A hand presses on several plates at once: while one trembles, a gain beside it that began with it is held too.
         """
-        state, recent = self._state, self._state.recent
-        short, long = self._frames(self._config.confirm_s), self._frames(self._config.confirm_gain_s)
-        plates = plates[self._still(plates, short)]
-        if not plates.size:
-            return plates, plates
-        change = recent.last(recent.means, short)[:, plates].mean(axis=0) - state.baseline[plates]
-        gained = ~(change <= self._limit()[plates])
-        settled = ~gained | self._still(plates, long)
-        return plates[settled], np.where(gained, long, short)[settled]
+        config, state = self._config, self._state
+        rest, gained = self._rest(plates)
+        known = ~np.isnan(state.baseline[plates]) | (rest.frames >= 2 * self._frames(config.confirm_s))
+        settled = (rest.frames > 0) & known
+        trembling = plates[gained & rest.trembles & ~settled]
+        if trembling.size:
+            beside = np.abs(plates[:, np.newaxis] - trembling) <= config.coupling_columns
+            began = state.left[plates][:, np.newaxis] - state.left[trembling]
+            together = beside & (np.abs(began) <= self._frames(config.coupling_s))
+            settled &= ~(gained & together.any(axis=1))
+        return plates[settled], rest.frames[settled]
 
-    def _still(self, plates: Ints, count: int) -> Bools:
-        """Which of these plates were flat, calm and alive over the last frames, all since they left.
+    def _rest(self, plates: Ints) -> tuple[Rest, Bools]:
+        """Whether these plates rest, and which of them gained mass.
 
-        Flat: the frame means agree. Calm: the samples scatter like the plate's own noise. Alive: a reading that does
-        not move is a frozen copy. A hand that presses is neither flat nor calm. When the plates at rest shake, as
-        under a footfall, every plate may scatter that much more.
+        A hand that is still there presses with no more than the plate gained, or with what it had pressed with before
+        the plate lost mass. When the plates at rest shake, as under a footfall, every plate may scatter that much more.
         """
         config, state, recent = self._config, self._state, self._state.recent
-        since: Bools = recent.count - state.left[plates] >= count
-        if not since.any():
-            return since
-        spreads = recent.last(recent.spreads, count)
-        ratios = (spreads / state.noise.sample)[(spreads > 0) & state.resting]
-        shaking = max(float(np.partition(ratios, ratios.size // 2)[ratios.size // 2]), 1.0) if ratios.size else 1.0
-        means = recent.last(recent.means, count)[:, plates]
-        flat_limit = np.maximum(config.flat_sigmas * shaking * state.noise.frame[plates], config.flat)
-        flat = means.max(axis=0) - means.min(axis=0) <= flat_limit
-        middle = np.sort(spreads[:, plates], axis=0)[count // 2]
-        calm = middle <= config.calm_sigmas * shaking * state.noise.sample[plates]
-        still: Bools = since & flat & calm & (middle > 0)
-        return still
+        least, most = self._frames(config.confirm_s), self._frames(config.hold_s)
+        spreads, means = recent.last(recent.spreads, least), recent.last(recent.means, most)[:, plates]
+        shaking, swaying = self._shaking(spreads, recent.last(recent.means, least))
+        noise = np.hypot(swaying * state.noise.frame[plates], state.noise.level[2, plates])
+
+        since, baseline = recent.count - state.left[plates], state.baseline[plates]
+        stays = np.where(since > least, means[: least + 1].min(axis=0) - baseline, 0.0)
+        state.pressed[plates] = np.fmax(state.pressed[plates], stays)
+        change = means[:least].mean(axis=0) - baseline
+        limit = self._limit()[plates]
+        own = np.abs(change) > config.coupling * self._felt(plates)
+        gained: Bools = (change > limit) & own
+        pressed = np.where(state.pressed[plates] > limit, state.pressed[plates], 0.0)
+        rest = judge_rest(
+            means,
+            since,
+            least,
+            np.where(change < 0, self._frames(config.hold_loss_s), most),
+            noise,
+            np.where(gained, change, np.where((change < -limit) & own, pressed, 0.0)),
+            config.flat,
+            config.flat_sigmas,
+            config.tremor,
+            config.creep,
+            np.where(change < 0, config.log_odds_loss, config.log_odds),
+        )
+        middle = np.sort(spreads[:, plates], axis=0)[least // 2]
+        calm = (middle > 0) & (middle <= config.calm_sigmas * shaking * state.noise.sample[plates])
+        return Rest(np.where(calm, rest.frames, 0), rest.trembles), gained
+
+    def _shaking(self, spreads: Floats, means: Floats) -> tuple[float, float]:
+        """How much more the plates at rest scatter than usual, as a factor: their samples, and their frame means."""
+        state = self._state
+        factors = []
+        for shown, usual in ((spreads, state.noise.sample), (means.std(axis=0, ddof=1), state.noise.frame)):
+            ratios = (shown / usual)[(shown > 0) & state.resting]
+            middle = ratios.size // 2
+            factors.append(max(float(np.partition(ratios, middle)[middle]), 1.0) if ratios.size else 1.0)
+        return factors[0], factors[1]
 
     # --- changes
 
@@ -298,16 +339,16 @@ class Weighing:
         events: list[ShelfEvent] = []
         contents: dict[bytes, int] = {}
         for plate, window in zip(plates.tolist(), windows.tolist(), strict=True):
-            means = recent.last(recent.means[:, plate], window)
-            level = float(means.mean())
-            stddev = max(float(means.std()), float(state.noise.frame[plate])) / math.sqrt(window)
+            level = float(recent.last(recent.means[:, plate], window).mean())
             change = level - float(state.baseline[plate])
             if abs(change) > limit[plate]:
-                events += self._events(plate, level, stddev, contents)
+                events += self._events(plate, level, window, contents)
+                state.drift.slow[plate] += change
             if not abs(change) <= limit[plate]:
                 state.baseline[plate] = level
                 state.weight[plate] = window
             state.resting[plate] = True
+            state.settled[plate] = recent.count
             state.rested_ns[plate] = state.evaluated_ns
         numbered = []
         for event in sorted(events, key=lambda event: (event.end_ns, event.plate_id)):
@@ -315,20 +356,21 @@ class Weighing:
             numbered.append(replace(event, shelf_event_id=f"{self._layout.gateway_id}/{state.events}"))
         return numbered
 
-    def _events(self, plate: int, level: float, level_stddev: float, contents: dict[bytes, int]) -> list[ShelfEvent]:
+    def _events(self, plate: int, level: float, window: int, contents: dict[bytes, int]) -> list[ShelfEvent]:
         """The events of one plate that settled on a new level: none, one, or the steps of a staircase.
 
-        ``contents`` has the samples of the plates that closed in the same frame, to find copies.
+        ``window`` counts the frames of the level, ``contents`` has the samples of the plates that closed in the same
+        frame, to find copies.
         """
         config, state = self._config, self._state
         before, rested = float(state.baseline[plate]), int(state.rested_ns[plate])
         change = level - before
-        noise = float(state.noise.frame[plate])
-        before_stddev = noise / math.sqrt(float(state.weight[plate]))
-        least = max(
-            config.min_change,
-            config.significance * self._stddev(plate, change, before_stddev, level_stddev, state.evaluated_ns - rested),
+        short = self._frames(config.confirm_s)
+        begins, ends, landing = (
+            state.noise.plateau(plate, short, frames) for frames in (float(state.weight[plate]), window, 1)
         )
+        open_ns = state.evaluated_ns - rested
+        least = max(config.min_change, config.significance * self._stddev(plate, change, begins, ends, open_ns, 0.0))
         if abs(change) < least:
             return []
 
@@ -337,40 +379,44 @@ class Weighing:
         given = np.isfinite(samples)
         stamps = np.concatenate([[rested], stamps[given]])
         samples = np.concatenate([[before], samples[given]])
-        rest = max(round(config.split_s * _NANO / state.period_ns), _LEAST_SAMPLES)
-        steps = find_steps(samples, before, level, float(state.noise.sample[plate]), least, rest)
-        end = int(stamps[steps[-1].end])
-        if state.copied[plate] or self._coupled(plate, change, rested, end):
+        rest_s = config.split_s if change < 0 else config.confirm_s
+        rest = max(round(rest_s * _NANO / state.period_ns), _LEAST_SAMPLES)
+        settle = (short + 2 if state.pressed[plate] > self._limit()[plate] else 2 * short) * state.framer.size
+        steps = find_steps(samples, before, level, float(state.noise.sample[plate]), least, rest, settle)
+        felt = float(self._felt(np.array([plate]))[0])
+        if state.copied[plate] or abs(change) < config.coupling * felt:
             return []
 
-        state.change[plate] = change
-        state.change_start_ns[plate], state.change_end_ns[plate] = stamps[steps[0].start], end
-        stddevs = [before_stddev, *[noise] * (len(steps) - 1), level_stddev]
+        stddevs = [begins, *[landing] * (len(steps) - 1), ends]
         events = []
         for step, (old, new) in zip(steps, itertools.pairwise(stddevs), strict=True):
             mass_change, start_ns, end_ns = step.after - step.before, int(stamps[step.start]), int(stamps[step.end])
-            stddev = self._stddev(plate, mass_change, old, new, end_ns - start_ns)
+            stddev = self._stddev(plate, mass_change, old, new, end_ns - start_ns, felt)
             plate_id = self._layout.plate_ids[int(self._columns[plate])]
             events.append(ShelfEvent("", plate_id, start_ns, end_ns, mass_change, stddev, step.after))
         return events
 
-    def _stddev(self, plate: int, change: float, old: float, new: float, span_ns: int) -> float:
+    def _stddev(self, plate: int, change: float, old: float, new: float, span_ns: int, felt: float) -> float:
         """Standard deviation [kg] of a change between two levels that have the standard deviations old and new.
 
         The levels are means over time, so drift counts from the middle of the old one to the end of the new one.
+        ``felt`` [kg] is what the neighbours changed by at the same time; the limit of its part is three standard
+        deviations.
         """
         config, state = self._config, self._state
-        frame_s = state.framer.size * state.period_ns / _NANO
-        seconds = span_ns / _NANO + config.confirm_s + float(state.weight[plate]) * frame_s / 2.0
-        return math.hypot(old, new, config.drift * math.sqrt(seconds), config.gain_stddev * change)
+        seconds = span_ns / _NANO + config.confirm_s + float(state.weight[plate]) * self._frame_s() / 2.0
+        drift = math.sqrt(float(state.drift.variance[plate]) * seconds)
+        return math.hypot(old, new, drift, config.gain_stddev * change, config.coupling / 3.0 * felt)
 
-    def _coupled(self, plate: int, change: float, open_ns: int, end_ns: int) -> bool:
-        """Whether a neighbour changed so much more at the same time that this plate only felt it."""
+    def _felt(self, plates: Ints) -> Floats:
+        """What the neighbours of these plates have changed by since a little before they left their baselines [kg]."""
         config, state, recent = self._config, self._state, self._state.recent
-        near = slice(max(plate - config.coupling_columns, 0), plate + config.coupling_columns + 1)
-        margin = round(config.coupling_s * _NANO)
-        off = recent.last(recent.means, 1)[0, near] - state.baseline[near]
-        underway = self._open()[near] & (end_ns + margin >= state.rested_ns[near])
-        settled = (open_ns - margin <= state.change_end_ns[near]) & (end_ns + margin >= state.change_start_ns[near])
-        felt = np.fmax(np.where(underway, np.abs(off), 0.0), np.where(settled, np.abs(state.change[near]), 0.0))
-        return abs(change) < config.coupling * float(felt.max())
+        since = recent.count - state.left[plates] + self._frames(config.coupling_s)
+        then = (recent.count - 1 - np.minimum(since, recent.rows - 1)) % recent.rows
+        reach = np.arange(-config.coupling_columns, config.coupling_columns + 1)[:, np.newaxis]
+        beside = plates + reach
+        inside = (reach != 0) & (beside >= 0) & (beside < len(state.left))
+        beside = np.where(inside, beside, plates)
+        changed = np.abs(recent.last(recent.means, 1)[0, beside] - recent.means[then, beside])
+        felt: Floats = np.where(inside & (changed > 0), changed, 0.0).sum(axis=0)
+        return felt

@@ -1,0 +1,114 @@
+"""Whether a plate rests or a hand is on it, and what is learned of noise and drift."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aisle_core.weighing.noise import Drift, Noise, plateau_evidence
+from aisle_core.weighing.rest import Rest, judge_rest
+
+LEAST, MOST = 4, 40
+NOISE = 0.0005
+
+
+def judge(means: np.ndarray, force: float, usable: int = MOST, noise: float = NOISE) -> Rest:
+    """Of plates with the same force; ``means`` (frames, plates), oldest first."""
+    plates = means.shape[1]
+    return judge_rest(
+        means[::-1],
+        np.full(plates, usable),
+        LEAST,
+        np.full(plates, MOST),
+        np.full(plates, noise),
+        np.full(plates, force),
+        flat=0.0015,
+        flat_sigmas=2.0,
+        tremor=0.02,
+        creep=0.002,
+        log_odds=np.full(plates, 6.9),
+    )
+
+
+def resting(plates: int, noise: float = NOISE) -> np.ndarray:
+    return np.random.default_rng(1).normal(1.0, noise, (MOST, plates))
+
+
+def trembling(plates: int, force: float, noise: float = NOISE) -> np.ndarray:
+    return resting(plates, noise) + force * np.random.default_rng(2).normal(0.0, 0.02, (MOST, plates))
+
+
+def test_goods_rest_at_once_where_a_hand_would_be_seen() -> None:
+    rest = judge(resting(1000), 0.2, usable=LEAST + 4)
+    assert (rest.frames > 0).mean() > 0.9
+    assert rest.trembles.mean() < 0.02
+
+
+def test_a_hand_does_not_rest() -> None:
+    rest = judge(trembling(1000, 0.2), 0.2)
+    assert (rest.frames > 0).mean() < 0.002
+    assert rest.trembles.mean() > 0.99
+
+
+@pytest.mark.parametrize("usable", [5, 10, 20])
+def test_where_the_noise_hides_a_hand_rest_has_to_last(usable: int) -> None:
+    assert (judge(resting(1000, 0.004), 0.1, usable, 0.004).frames == 0).all()
+
+
+def test_a_long_plateau_that_speaks_for_neither_is_rest() -> None:
+    assert (judge(resting(1000, 0.004), 0.1, MOST, 0.004).frames > 0).mean() > 0.8
+
+
+def test_without_a_hand_the_longest_flat_plateau_counts() -> None:
+    means = resting(1000)
+    means[:30] += 0.1
+    frames = judge(means, 0.0).frames
+    assert frames.max() == 10
+    assert np.median(frames) == 10
+
+
+def test_a_plateau_that_the_newest_frames_have_left_is_over() -> None:
+    means = resting(1000, 0.004)
+    means[-2:] -= 0.025
+    assert (judge(means, 0.0, noise=0.004).frames > 0).mean() < 0.1
+
+
+def test_frames_from_before_the_change_and_missing_ones_do_not_count() -> None:
+    means = resting(3)
+    means[-6, 1] = np.nan
+    rest = judge(means, 0.0, usable=8)
+    assert rest.frames.tolist() == [8, 5, 8]
+
+
+@pytest.mark.parametrize("walk", [0.0003, 0.001, 0.004])
+def test_the_drift_of_a_random_walk_is_learned(walk: float) -> None:
+    plates, seconds, look_s = 400, 200.0, 0.4
+    rng = np.random.default_rng(3)
+    drift = Drift.assumed(plates, 0.0005, 50.0)
+    mass = np.full(plates, 2.0)
+    fast = mass.copy()
+    for _ in range(round(seconds / look_s)):
+        mass = mass + rng.normal(0.0, walk * np.sqrt(look_s), plates)
+        fast += (mass - fast) * (1.0 - np.exp(-look_s))
+        drift.update(fast, np.ones(plates, np.bool_), look_s, 1.0, 10.0, 100.0)
+    assert np.sqrt(np.median(drift.variance)) == pytest.approx(walk, rel=0.3)
+
+
+def test_a_plate_that_does_not_rest_teaches_no_drift() -> None:
+    drift = Drift.assumed(2, 0.0005, 50.0)
+    for mass in (1.0, 1.5, 0.7):
+        drift.update(np.array([mass, 1.0]), np.array([False, True]), 0.4, 1.0, 10.0, 100.0)
+    assert drift.variance[0] == 0.0005**2
+    assert drift.slow[0] == 1.0
+
+
+def test_slow_swaying_does_not_average_out_of_a_plateau() -> None:
+    rng = np.random.default_rng(4)
+    noise = Noise.unknown(1, 0.0001)
+    sway = np.repeat(rng.normal(0.0, 0.001, (500, 200)), LEAST, axis=0)
+    for index in range(0, len(sway) - 2 * LEAST, LEAST):
+        shown = np.full((3, 200), np.nan)
+        shown[2] = plateau_evidence(sway[index : index + 2 * LEAST])
+        noise = noise if index else Noise.unknown(200, 0.0001)
+        noise.update(shown, 0.01, 0.0001)
+    assert np.median([noise.plateau(plate, LEAST, LEAST) for plate in range(200)]) == pytest.approx(0.001, rel=0.15)
