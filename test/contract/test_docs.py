@@ -79,7 +79,9 @@ def test_the_diagnostic_keys_are_those_of_the_nodes():
     health = Health()
     for counter in (health.received, health.lost, health.published):
         counter["<topic>"] += 1
-    keys = {pair.key for pair in health.status("node", "/store", "active", {"listens to": "", "matched <topic>": 1}).values}
+    keys = {
+        pair.key for pair in health.status("node", "/store", "active", {"listens to": "", "matched <topic>": 1}).values
+    }
     assert keys == set(docs.DIAGNOSTIC_KEYS)
 
 

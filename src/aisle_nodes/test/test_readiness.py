@@ -22,7 +22,9 @@ LINKS = {
 
 
 def report(node, links, state="active", namespace="/demo", listens=None):
-    values = {"state": state, **({} if listens is None else {"listens to": listens}), **{f"matched {topic}": count for topic, count in links.items()}}
+    values = {"state": state} | {f"matched {topic}": count for topic, count in links.items()}
+    if listens is not None:
+        values["listens to"] = listens
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
     return DiagnosticArray(status=[DiagnosticStatus(name=node, hardware_id=namespace, values=pairs)])
 

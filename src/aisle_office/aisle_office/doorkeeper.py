@@ -1,0 +1,174 @@
+"""Who may come in: money is held at the provider before the lane opens, and let go when nobody went in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from .events import (
+    AuthorisationReleased,
+    EntryDecided,
+    EntryEvent,
+    EntryRequested,
+    EntryUsed,
+    Event,
+    TaskFailed,
+    TaskRerun,
+    VisitSettled,
+)
+from .journal import Entry, Journal
+from .money import Money
+from .payment import DeclinedError, PaymentError, PaymentProvider, RejectedError
+from .settings import Office
+from .tasks import Tasks, dead_letters
+from .visit import Visit
+from .wallet import Wallet
+from .worker import Worker
+
+_AGAIN_NS = 200_000_000
+"""A provider that does not answer is asked again after this, while the shopper waits."""
+
+
+@dataclass(slots=True)
+class _Request:
+    """One request to come in, as the journal tells it."""
+
+    request_id: str
+    requested: EntryRequested | None = None
+    requested_ns: int = 0
+    decided: EntryDecided | None = None
+    decided_ns: int = 0
+    used: EntryUsed | None = None
+    released: bool = False
+    tasks: Tasks = field(default_factory=Tasks)
+
+    def take(self, entry: Entry) -> None:
+        self.tasks.take(entry)
+        match entry.event:
+            case EntryRequested() as event:
+                self.requested, self.requested_ns = event, entry.stamp_ns
+            case EntryDecided() as event:
+                self.decided, self.decided_ns = event, entry.stamp_ns
+            case EntryUsed() as event:
+                self.used = event
+            case AuthorisationReleased():
+                self.released = True
+
+
+class Doorkeeper(Worker):
+    """Decides every ``EntryRequested`` within ``entry.decide_s``, and lets go of money that nobody used."""
+
+    NAME: ClassVar[str] = "doorkeeper"
+
+    def __init__(
+        self,
+        journal: Journal,
+        provider: PaymentProvider,
+        wallet: Wallet,
+        office: Office,
+        currency: str,
+        clock: Callable[[], int],
+        pool: Executor | None = None,
+    ) -> None:
+        super().__init__(journal, clock, pool)
+        self._provider = provider
+        self._wallet = wallet
+        self._office = office
+        self._currency = currency
+        self._debts = {
+            letter.subject: Visit.read(journal, letter.subject).payer
+            for letter in dead_letters(journal)
+            if letter.task == "charge"
+        }
+
+    def concerns(self, entry: Entry) -> bool:
+        match entry.event:
+            case TaskFailed(task="charge", dead=True) as event:
+                self._debts = self._debts | {event.about: Visit.read(self._journal, event.about).payer}
+            case VisitSettled() as event if event.session_id in self._debts:
+                self._debts = {name: payer for name, payer in self._debts.items() if name != event.session_id}
+            case EntryEvent() | TaskRerun(task="let_go"):
+                return True
+        return False
+
+    def advance(self, subject: str) -> int | None:
+        request = _Request(subject)
+        for entry in self._journal.read(subject=subject):
+            request.take(entry)
+        if request.requested is None:
+            return None
+        if request.decided is None:
+            decision = self._decide(request.requested, request.requested_ns)
+            if decision is None:
+                return self._clock() + _AGAIN_NS
+            self._append(request, decision)
+        assert request.decided is not None
+        if request.decided.admitted and request.used is None:
+            expiry_ns = request.decided_ns + round(self._office.entry.use_s * 1e9)
+            if self._clock() < expiry_ns:
+                return expiry_ns
+            self._append(request, EntryUsed(request_id=subject, session_id=""))
+        in_use = request.used is not None and request.used.session_id != "" and request.decided.authorisation_id != ""
+        maybe_held = request.decided.authorisation_id != "" or request.decided.reason == "provider_unreachable"
+        if in_use or request.released or not maybe_held:
+            return None
+        return self._let_go(request)
+
+    def _append(self, request: _Request, event: Event) -> None:
+        for entry in self._journal.append(event):
+            request.take(entry)
+
+    def _decide(self, requested: EntryRequested, requested_ns: int) -> EntryDecided | None:
+        """The decision; None to ask the provider again a little later."""
+        entry = self._office.entry
+        request_id = requested.request_id
+        if requested.payer in self._debts.values():
+            return EntryDecided(request_id=request_id, admitted=False, reason="debt")
+        late = self._clock() >= requested_ns + round(entry.decide_s * 1e9)
+        try:
+            authorisation_id = None if late else self._hold(requested)
+        except DeclinedError:
+            return EntryDecided(request_id=request_id, admitted=False, reason="declined")
+        except PaymentError:
+            return None
+        if authorisation_id is None:
+            admitted = entry.unreachable == "admit"
+            return EntryDecided(request_id=request_id, admitted=admitted, reason="provider_unreachable")
+        return EntryDecided(
+            request_id=request_id,
+            admitted=True,
+            reason="authorised",
+            authorisation_id=authorisation_id,
+            authorised_minor=entry.authorise_minor,
+        )
+
+    def _hold(self, requested: EntryRequested) -> str:
+        card = self._wallet.card(requested.payer)
+        if card is None:
+            raise DeclinedError("the card was forgotten")
+        amount = Money(self._office.entry.authorise_minor, self._currency)
+        return self._provider.pre_authorise(card.token, amount, f"entry/{requested.request_id}")
+
+    def _let_go(self, request: _Request) -> int | None:
+        """Cancel what is held; where no answer ever came, ask once more what there is to cancel."""
+        retry = self._office.settling.retry
+        task = request.tasks["let_go"]
+        if task.dead:
+            return None
+        if self._clock() < task.due_ns(retry):
+            return task.due_ns(retry)
+        assert request.requested is not None and request.decided is not None
+        try:
+            held = request.decided.authorisation_id or self._hold(request.requested)
+            self._provider.cancel(held, f"entry/{request.request_id}/cancel")
+        except DeclinedError:
+            pass
+        except PaymentError as error:
+            dead = isinstance(error, RejectedError) or task.tries + 1 >= retry.attempts
+            failure = task.failure(request.request_id, "let_go", str(error), declined=False, dead=dead)
+            self._append(request, failure)
+            return None if task.dead else task.due_ns(retry)
+        self._append(request, AuthorisationReleased(about=request.request_id))
+        return None

@@ -1,0 +1,402 @@
+"""What can happen in the office: the events of the journal.
+
+An event is about one *subject*, a visit or somebody who asks to come in, and has a *key*: what happens once has one
+key, and the journal takes each key once. Events hold no personal data: a payer is a random name that the wallet can
+forget. Amounts are int minor units, stamps are int ns since 1970 (UTC) of the store's data time.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from aisle_core.errors import AisleError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One product that a visit holds, as the checkout decided it.
+
+    mass: [kg] of all pieces together, None when it is not known.
+    """
+
+    sku: str
+    name: str
+    quantity: int
+    unit_price_minor: int | None
+    mass: float | None = None
+    review: bool
+    confidence: float
+    reason: str
+    cart_event_ids: tuple[str, ...]
+    shelf_event_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discount:
+    """What a promotion takes off a line; ``amount_minor`` is positive."""
+
+    promotion_id: str
+    name: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """One line of a bill; ``amount_minor`` is what is left after the discounts. Negative in a refund."""
+
+    kind: Literal["goods", "deposit"]
+    sku: str
+    name: str
+    quantity: int
+    mass: float | None
+    unit_price_minor: int
+    """Per piece, or per kg where ``mass`` is given."""
+    discounts: tuple[Discount, ...]
+    amount_minor: int
+    tax_class: str
+    cart_event_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxLine:
+    """The tax of one class. net + tax = gross."""
+
+    tax_class: str
+    percent: str
+    net_minor: int
+    tax_minor: int
+    gross_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What is to be paid, or given back: then all amounts are negative."""
+
+    currency: str
+    tax_included: bool
+    lines: tuple[BillLine, ...]
+    taxes: tuple[TaxLine, ...]
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events. ``VERSION`` counts the shapes of one kind."""
+
+    VERSION: ClassVar[int] = 1
+
+    @classmethod
+    @cache
+    def kind(cls) -> str:
+        """The class's name in snake case."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    @property
+    def subject(self) -> str:
+        """Id of the visit, or of the request to come in."""
+        raise NotImplementedError
+
+    @property
+    def key(self) -> str:
+        """What makes this event the only one of its sort."""
+        return f"{self.kind()}/{self.subject}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryEvent(Event):
+    """Something about one request to come in."""
+
+    request_id: str
+
+    @property
+    def subject(self) -> str:
+        return self.request_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRequested(EntryEvent):
+    """Somebody showed a credential at a lane."""
+
+    lane_id: str
+    payer: str
+    stamp_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryDecided(EntryEvent):
+    """The lane may open, or not. ``authorisation_id`` "" with ``admitted``: let in without an authorisation."""
+
+    admitted: bool
+    reason: Literal["authorised", "declined", "debt", "provider_unreachable"]
+    authorisation_id: str = ""
+    authorised_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryUsed(EntryEvent):
+    """What became of an admission: a visit, or "" when nobody went in in time. Whichever comes first stands."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitEvent(Event):
+    """Something about one visit."""
+
+    session_id: str
+
+    @property
+    def subject(self) -> str:
+        return self.session_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitOpened(VisitEvent):
+    """Somebody went in. ``request_id`` and ``payer`` are "" in a store without gates."""
+
+    request_id: str
+    payer: str
+    open_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CartChanged(VisitEvent):
+    """All that the visit holds now; ``revision`` counts from 0."""
+
+    revision: int
+    stamp_ns: int
+    items: tuple[Item, ...]
+
+    @property
+    def key(self) -> str:
+        return f"cart_changed/{self.session_id}/{self.revision}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitClosed(VisitEvent):
+    """The visit is over; whichever says so first stands.
+
+    close_reason: of the checkout (``exit``, ``track_ended``, ``end_of_stream``), or ``timeout`` when it never closed.
+    review: a person shall look at it before it is billed.
+    """
+
+    payer: str
+    open_ns: int
+    close_ns: int
+    close_reason: str
+    currency: str
+    items: tuple[Item, ...]
+    review: bool
+    unbooked_cart_event_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorisationRaised(VisitEvent):
+    """More is held for a cart that grew, or with ``declined`` no more than before."""
+
+    amount_minor: int
+    declined: bool
+
+    @property
+    def key(self) -> str:
+        return f"authorisation_raised/{self.session_id}/{self.amount_minor}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitReviewed(VisitEvent):
+    """What the visit holds after all: by a person, or by the deadline; whichever comes first stands.
+
+    quantities: sku -> pieces, of the products that change; actor: id of the staff, or ``deadline``.
+    loss_minor: the price of what the store gives up.
+    """
+
+    actor: str
+    quantities: dict[str, int]
+    loss_minor: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitBilled(VisitEvent):
+    """The prices of the visit, fixed."""
+
+    bill: Bill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeIntended(VisitEvent):
+    """The provider will now be asked for the money; written before it is."""
+
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged(VisitEvent):
+    """The money was captured."""
+
+    charge_id: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitSettled(VisitEvent):
+    """Nothing is left to do: it was charged, or there was nothing to pay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptIssued(VisitEvent):
+    """A receipt; its ordinal in the journal is its number. ``refund_id`` "": of the sale."""
+
+    refund_id: str
+    bill: Bill
+
+    @property
+    def key(self) -> str:
+        return f"receipt_issued/{self.session_id}/{self.refund_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundEvent(VisitEvent):
+    """Something about one refund of a visit."""
+
+    refund_id: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind()}/{self.session_id}/{self.refund_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequested(RefundEvent):
+    """Somebody decided to give money back: sku -> pieces."""
+
+    quantities: dict[str, int]
+    actor: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRefused(RefundEvent):
+    """It asks for more than was paid."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refunded(RefundEvent):
+    """The money went back."""
+
+    provider_refund_id: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyEvent(Event):
+    """Something about a subject of any sort."""
+
+    about: str
+
+    @property
+    def subject(self) -> str:
+        return self.about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorisationReleased(AnyEvent):
+    """The provider holds nothing for this subject any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEvent(AnyEvent):
+    """Something about one task of a subject: ``bill``, ``charge``, ``release``, ``refund/<id>`` or ``mail/<position>``.
+
+    attempt: counts from 1.
+    """
+
+    task: str
+    attempt: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind()}/{self.about}/{self.task}/{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailed(TaskEvent):
+    """An attempt failed. ``declined``: surely nothing was done; ``dead``: nobody tries again unless told to."""
+
+    reason: str
+    declined: bool
+    dead: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRerun(TaskEvent):
+    """An operator wants a dead task tried again, after this attempt."""
+
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSent(AnyEvent):
+    """The mail server took the mail about the entry at ``position``, or with ``message_id`` "" nobody wants one."""
+
+    position: int
+    message_id: str
+
+    @property
+    def key(self) -> str:
+        return f"mail_sent/{self.position}"
+
+
+_ALL: tuple[type[Event], ...] = (
+    EntryRequested,
+    EntryDecided,
+    EntryUsed,
+    VisitOpened,
+    CartChanged,
+    AuthorisationRaised,
+    AuthorisationReleased,
+    VisitClosed,
+    VisitReviewed,
+    VisitBilled,
+    ChargeIntended,
+    Charged,
+    VisitSettled,
+    ReceiptIssued,
+    RefundRequested,
+    RefundRefused,
+    Refunded,
+    TaskFailed,
+    TaskRerun,
+    MailSent,
+)
+_CLASSES: dict[tuple[str, int], type[Event]] = {(cls.kind(), cls.VERSION): cls for cls in _ALL}
+_ADAPTERS: dict[type[Event], TypeAdapter[Event]] = {cls: TypeAdapter(cls) for cls in _ALL}
+
+
+def dump(event: Event) -> str:
+    """The event's fields as JSON, in the order of the class."""
+    return _ADAPTERS[type(event)].dump_json(event).decode()
+
+
+def load(kind: str, version: int, body: str) -> Event:
+    """What ``dump`` wrote. Raises AisleError for an unknown kind or version and for a body that does not fit."""
+    cls = _CLASSES.get((kind, version))
+    if cls is None:
+        raise AisleError(f"journal: event {kind} version {version} is unknown; use the Aisle that wrote it, or a newer")
+    try:
+        return _ADAPTERS[cls].validate_json(body)
+    except ValidationError as error:
+        raise AisleError(
+            f"journal: event {kind} version {version} does not fit its fields ({error.error_count()} errors); "
+            "restore the journal from a copy"
+        ) from None

@@ -1,0 +1,220 @@
+"""The journal: every event of the office, in order, once, and never changed.
+
+Whoever wants something to happen appends an event; whoever makes it happen follows the journal. An event has a key,
+and the first event of a key stands, so that repeating a step does no harm and two that contradict each other
+cannot both be true. Each entry holds the hash of the one before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sqlalchemy import BigInteger, Column, Engine, Index, Integer, MetaData, Row, Table, Text, bindparam, func, select
+
+from . import events
+from .database import open_database, writing
+from .events import Event
+
+FIRST_HASH = "0" * 64
+"""What the first entry follows."""
+
+metadata = MetaData()
+_journal = Table(
+    "journal",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("stamp_ns", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("ordinal", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("body", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Index("journal_ordinal", "kind", "ordinal", unique=True),
+    Index("journal_subject", "subject", "position"),
+)
+_bookmarks = Table(
+    "bookmarks", metadata, Column("reader", Text, primary_key=True), Column("position", BigInteger, nullable=False)
+)
+_STANDING = select(_journal).where(_journal.c.key.in_(bindparam("keys", expanding=True)))
+_LAST = select(_journal.c.position, _journal.c.hash).order_by(_journal.c.position.desc()).limit(1)
+_ORDINAL = select(func.max(_journal.c.ordinal)).where(_journal.c.kind == bindparam("kind"))
+_AFTER = select(_journal).where(_journal.c.position > bindparam("after")).order_by(_journal.c.position)
+_OF_SUBJECT = _AFTER.where(_journal.c.subject == bindparam("subject"))
+_INSERT = _journal.insert()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event as it stands in the journal.
+
+    position: 1, 2, 3 ... without gaps. ordinal: the same among the events of its kind.
+    stamp_ns: the office's clock when it was written [ns since 1970, UTC].
+    """
+
+    position: int
+    stamp_ns: int
+    ordinal: int
+    event: Event
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawEntry:
+    """A row of the journal as the database has it."""
+
+    position: int
+    stamp_ns: int
+    kind: str
+    version: int
+    ordinal: int
+    subject: str
+    key: str
+    body: str
+    hash: str
+
+    def digest(self, previous: str) -> str:
+        """The hash that this entry must have after one with the hash ``previous``: SHA-256 over all that it says."""
+        fields = [
+            previous,
+            self.position,
+            self.stamp_ns,
+            self.kind,
+            self.version,
+            self.ordinal,
+            self.subject,
+            self.key,
+            self.body,
+        ]
+        return hashlib.sha256(json.dumps(fields, separators=(",", ":")).encode()).hexdigest()
+
+    def entry(self) -> Entry:
+        """With its event. Raises AisleError when that cannot be read."""
+        event = events.load(self.kind, self.version, self.body)
+        return Entry(self.position, self.stamp_ns, self.ordinal, event, self.hash)
+
+
+class Journal:
+    """Many processes may write and read one journal; any thread may use this object.
+
+    All methods raise ``sqlalchemy.exc.DBAPIError`` when the database fails; then nothing or everything was written,
+    and the same call can be made again.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], int]) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    @classmethod
+    def open(cls, url: str, clock: Callable[[], int]) -> Self:
+        """The journal in a database, made if it is not there. ``clock`` gives ns since 1970.
+
+        Raises AisleError when the database cannot be opened.
+        """
+        return cls(open_database(url, metadata), clock)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def append(self, *news: Event) -> tuple[Entry, ...]:
+        """Write events, all or none, and return when they are on the disk.
+
+        Gives the entries that now stand under their keys: another event's, where the key was taken before.
+        """
+        with writing(self._engine) as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.exec_driver_sql("LOCK TABLE journal IN EXCLUSIVE MODE")
+            keys = [event.key for event in news]
+            standing = {row.key: _raw(row).entry() for row in connection.execute(_STANDING, {"keys": keys})}
+            fresh = list({event.key: event for event in reversed(news) if event.key not in standing}.values())[::-1]
+            if not fresh:
+                return tuple(standing[key] for key in keys)
+            last = connection.execute(_LAST).one_or_none()
+            position, previous = (last.position, last.hash) if last is not None else (0, FIRST_HASH)
+            ordinals: dict[str, int] = {}
+            stamp_ns = self._clock()
+            rows: list[dict[str, Any]] = []
+            for event in fresh:
+                position += 1
+                kind = event.kind()
+                if kind not in ordinals:
+                    ordinals[kind] = connection.execute(_ORDINAL, {"kind": kind}).scalar() or 0
+                ordinals[kind] += 1
+                content = (
+                    position,
+                    stamp_ns,
+                    kind,
+                    event.VERSION,
+                    ordinals[kind],
+                    event.subject,
+                    event.key,
+                    events.dump(event),
+                )
+                previous = RawEntry(*content, "").digest(previous)
+                raw = RawEntry(*content, previous)
+                rows.append({name: getattr(raw, name) for name in RawEntry.__slots__})
+                standing[event.key] = Entry(position, stamp_ns, ordinals[kind], event, previous)
+            connection.execute(_INSERT, rows)
+        return tuple(standing[key] for key in keys)
+
+    def read(
+        self,
+        *,
+        after: int = 0,
+        subject: str | None = None,
+        kinds: Collection[type[Event]] | None = None,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        """Entries in their order, behind position ``after``; of one subject, of some kinds, at most ``limit``."""
+        query, values = _AFTER, {"after": after, "subject": subject}
+        if subject is not None:
+            query = _OF_SUBJECT
+        if kinds is not None:
+            query = query.where(_journal.c.kind.in_([kind.kind() for kind in kinds]))
+        if limit is not None:
+            query = query.limit(limit)
+        return [raw.entry() for raw in self._rows(query, values)]
+
+    def raw(self, *, after: int = 0, limit: int) -> list[RawEntry]:
+        """Rows as they are, for the auditor."""
+        return list(self._rows(_AFTER.limit(limit), {"after": after}))
+
+    def get(self, key: str) -> Entry | None:
+        """The entry that stands under a key."""
+        return next((raw.entry() for raw in self._rows(select(_journal).where(_journal.c.key == key))), None)
+
+    def at(self, position: int) -> Entry | None:
+        """The entry at a position."""
+        query = select(_journal).where(_journal.c.position == position)
+        return next((raw.entry() for raw in self._rows(query)), None)
+
+    def end(self) -> int:
+        """Position of the last entry, 0 for an empty journal."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.max(_journal.c.position))).scalar() or 0
+
+    def bookmark(self, reader: str) -> int:
+        """Where a reader left off; 0 for a new one."""
+        with self._engine.connect() as connection:
+            query = select(_bookmarks.c.position).where(_bookmarks.c.reader == reader)
+            return connection.execute(query).scalar() or 0
+
+    def set_bookmark(self, reader: str, position: int) -> None:
+        """Remember where a reader left off."""
+        with writing(self._engine) as connection:
+            connection.execute(_bookmarks.delete().where(_bookmarks.c.reader == reader))
+            connection.execute(_bookmarks.insert(), {"reader": reader, "position": position})
+
+    def _rows(self, query: Any, values: dict[str, Any] | None = None) -> Iterable[RawEntry]:
+        with self._engine.connect() as connection:
+            return [_raw(row) for row in connection.execute(query, values)]
+
+
+def _raw(row: Row[Any]) -> RawEntry:
+    return RawEntry(*tuple(row))

@@ -1,0 +1,104 @@
+"""The office as one process: the doorkeeper, the cashier and the mailer, each in a thread with helpers."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from aisle_core.errors import AisleError
+from aisle_core.store import load_store
+
+from .cashier import Cashier
+from .doorkeeper import Doorkeeper
+from .journal import Journal
+from .mail import Mailer, Smtp
+from .payment import PaymentProvider
+from .payment.sandbox import Sandbox
+from .settings import load_office
+from .wallet import Wallet
+from .worker import Worker
+
+POLL_S = 0.05
+HELPERS = 4
+"""Calls to the outside that each worker makes at a time."""
+
+
+def run(workers: Sequence[Callable[[ThreadPoolExecutor], Worker]], stop: threading.Event) -> None:
+    """Run workers until told to stop; what is under way is finished."""
+    with ExitStack() as stack:
+        threads = []
+        for make in workers:
+            pool = stack.enter_context(ThreadPoolExecutor(HELPERS))
+            worker = make(pool)
+            threads.append(threading.Thread(target=worker.run, args=(stop, POLL_S), name=worker.NAME))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The process. Secrets come by the environment, so that no list of processes shows them.
+
+    AISLE_OFFICE_SECRET keys the cards' fingerprints, AISLE_STRIPE_KEY and AISLE_SMTP_PASSWORD are those of the servers.
+    """
+    parser = argparse.ArgumentParser(prog="aisle office", description=__doc__)
+    parser.add_argument("site", type=Path, help="site folder with office.yaml")
+    parser.add_argument("--database", required=True, help="URL, such as sqlite:///office.db")
+    parser.add_argument("--provider", required=True, help="'stripe', or the URL of the sandbox's database")
+    parser.add_argument("--stripe-address", help="base address of the API; without it Stripe's own")
+    parser.add_argument("--smtp", required=True, metavar="HOST:PORT")
+    parser.add_argument("--smtp-security", choices=("none", "starttls", "tls"), default="starttls")
+    parser.add_argument("--smtp-user", default="")
+    given = parser.parse_args(arguments)
+    store = load_store(given.site)
+    office = load_office(given.site, store)
+    journal = Journal.open(given.database, time.time_ns)
+    wallet = Wallet.open(given.database, _secret("AISLE_OFFICE_SECRET"))
+    provider: PaymentProvider
+    if given.provider == "stripe":
+        from .payment.stripe import Stripe  # a second's work that the sandbox does not need
+
+        patience_s = office.entry.decide_s
+        provider = Stripe(_secret("AISLE_STRIPE_KEY"), timeout_s=patience_s, base_address=given.stripe_address)
+    else:
+        provider = Sandbox.open(given.provider)
+    host, _, port = given.smtp.rpartition(":")
+    if not (host and port.isdecimal()):
+        raise AisleError(f"--smtp '{given.smtp}': give HOST:PORT, such as localhost:587")
+    password = _secret("AISLE_SMTP_PASSWORD") if given.smtp_user else ""
+    transport = Smtp(host, int(port), given.smtp_security, 30.0, given.smtp_user, password)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    clock = time.time_ns
+    run(
+        [
+            lambda pool: Doorkeeper(journal, provider, wallet, office, store.currency, clock, pool),
+            lambda pool: Cashier(journal, provider, wallet, store, office, clock, pool),
+            lambda pool: Mailer(journal, transport, wallet, store, office, clock, pool),
+        ],
+        stop,
+    )
+
+
+def _secret(name: str) -> str:
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise AisleError(f"the environment has no {name}; set it to the secret") from None
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except AisleError as error:
+        sys.exit(f"aisle office: {error}")

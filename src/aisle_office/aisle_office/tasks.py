@@ -1,0 +1,101 @@
+"""Work that can fail: when it is tried again, and the list of what waits for an operator."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aisle_core.errors import AisleError
+
+from .events import TaskFailed, TaskRerun
+from .journal import Entry, Journal
+from .settings import Retry
+
+
+@dataclass(slots=True)
+class Task:
+    """What is known of one task. ``attempts`` failed, ``tries`` of them since an operator last asked for it."""
+
+    attempts: int = 0
+    tries: int = 0
+    declines: int = 0
+    failed_ns: int = 0
+    dead: bool = False
+    reason: str = ""
+
+    def due_ns(self, retry: Retry) -> int:
+        """When to try it."""
+        return self.failed_ns + retry.wait_ns(self.tries) if self.tries else 0
+
+    def failure(self, about: str, task: str, reason: str, *, declined: bool, dead: bool) -> TaskFailed:
+        """The next failure."""
+        return TaskFailed(
+            about=about, task=task, attempt=self.attempts + 1, reason=reason, declined=declined, dead=dead
+        )
+
+
+class Tasks:
+    """The tasks of one subject, by name."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task] = defaultdict(Task)
+
+    def __getitem__(self, name: str) -> Task:
+        return self._tasks[name]
+
+    def dead(self) -> list[str]:
+        """Names of the tasks that wait for an operator."""
+        return [name for name, task in self._tasks.items() if task.dead]
+
+    def take(self, entry: Entry) -> None:
+        """Take one entry of the subject."""
+        match entry.event:
+            case TaskFailed() as event:
+                task = self._tasks[event.task]
+                task.attempts, task.tries = event.attempt, task.tries + 1
+                task.declines += event.declined
+                task.failed_ns, task.dead, task.reason = entry.stamp_ns, event.dead, event.reason
+            case TaskRerun() as event:
+                task = self._tasks[event.task]
+                task.tries, task.dead = 0, False
+
+
+def tasks_of(entries: Iterable[Entry]) -> Tasks:
+    """The tasks of one subject, from its entries."""
+    tasks = Tasks()
+    for entry in entries:
+        tasks.take(entry)
+    return tasks
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A task that waits for an operator."""
+
+    subject: str
+    task: str
+    attempts: int
+    reason: str
+    failed_ns: int
+
+
+def dead_letters(journal: Journal) -> list[DeadLetter]:
+    """All tasks that wait for an operator, the oldest first."""
+    letters = []
+    failed = (entry.event for entry in journal.read(kinds=(TaskFailed,)))
+    subjects = dict.fromkeys(event.subject for event in failed if isinstance(event, TaskFailed) and event.dead)
+    for subject in subjects:
+        tasks = tasks_of(journal.read(subject=subject, kinds=(TaskFailed, TaskRerun)))
+        for name in tasks.dead():
+            task = tasks[name]
+            letters.append(DeadLetter(subject, name, task.attempts, task.reason, task.failed_ns))
+    return sorted(letters, key=lambda letter: letter.failed_ns)
+
+
+def rerun(journal: Journal, subject: str, task: str, actor: str) -> None:
+    """Have a dead task tried again. Raises AisleError for a task that is not dead."""
+    known = tasks_of(journal.read(subject=subject, kinds=(TaskFailed, TaskRerun)))
+    if task not in known.dead():
+        raise AisleError(f"task '{task}' of '{subject}' does not wait for an operator; see the list of dead letters")
+    journal.append(TaskRerun(about=subject, task=task, attempt=known[task].attempts, actor=actor))

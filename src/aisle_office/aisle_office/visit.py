@@ -1,0 +1,118 @@
+"""One visit, as the journal tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from .events import (
+    AuthorisationRaised,
+    AuthorisationReleased,
+    Bill,
+    CartChanged,
+    Charged,
+    EntryDecided,
+    Event,
+    ReceiptIssued,
+    RefundRefused,
+    RefundRequested,
+    VisitBilled,
+    VisitClosed,
+    VisitOpened,
+    VisitReviewed,
+    VisitSettled,
+)
+from .journal import Entry, Journal
+from .tasks import Tasks
+
+
+@dataclass(slots=True)
+class Visit:
+    """What has happened to a visit so far; it only ever grows. ``*_ns`` are instants of the office's clock.
+
+    authorisation_id, held_minor: what the provider holds for it since the entry; "" and 0 for nothing.
+    refunds: in the order in which they were asked for; refunded: bills of those that were given, by refund id.
+    """
+
+    session_id: str
+    opened: VisitOpened | None = None
+    opened_ns: int = 0
+    cart: CartChanged | None = None
+    closed: VisitClosed | None = None
+    closed_ns: int = 0
+    reviewed: VisitReviewed | None = None
+    bill: Bill | None = None
+    charged: Charged | None = None
+    settled: bool = False
+    released: bool = False
+    authorisation_id: str = ""
+    held_minor: int = 0
+    raise_declined: bool = False
+    receipt: Entry | None = None
+    refunds: dict[str, RefundRequested] = field(default_factory=dict)
+    refunded: dict[str, Bill] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    tasks: Tasks = field(default_factory=Tasks)
+
+    @classmethod
+    def read(cls, journal: Journal, session_id: str) -> Self:
+        """The visit as it stands now."""
+        visit = cls(session_id)
+        for entry in journal.read(subject=session_id):
+            visit.take(entry)
+        if visit.opened is not None and visit.opened.request_id:
+            decided = journal.get(f"entry_decided/{visit.opened.request_id}")
+            if decided is not None and isinstance(decided.event, EntryDecided):
+                visit.authorisation_id = decided.event.authorisation_id
+                visit.held_minor = max(visit.held_minor, decided.event.authorised_minor)
+        return visit
+
+    def append(self, journal: Journal, *news: Event) -> None:
+        """Write events about the visit, and take what then stands in the journal."""
+        for entry in journal.append(*news):
+            self.take(entry)
+
+    def take(self, entry: Entry) -> None:
+        """Take one entry about the visit."""
+        self.tasks.take(entry)
+        match entry.event:
+            case VisitOpened() as event:
+                self.opened, self.opened_ns = event, entry.stamp_ns
+            case CartChanged() as event:
+                self.cart = event
+            case AuthorisationRaised() as event:
+                self.raise_declined |= event.declined
+                self.held_minor = self.held_minor if event.declined else max(self.held_minor, event.amount_minor)
+            case AuthorisationReleased():
+                self.released = True
+            case VisitClosed() as event:
+                self.closed, self.closed_ns = event, entry.stamp_ns
+            case VisitReviewed() as event:
+                self.reviewed = event
+            case VisitBilled() as event:
+                self.bill = event.bill
+            case Charged() as event:
+                self.charged = event
+            case VisitSettled():
+                self.settled = True
+            case ReceiptIssued(refund_id=""):
+                self.receipt = entry
+            case ReceiptIssued() as event:
+                self.refunded[event.refund_id] = event.bill
+            case RefundRequested() as event:
+                self.refunds[event.refund_id] = event
+            case RefundRefused() as event:
+                self.refused[event.refund_id] = event.reason
+
+    @property
+    def payer(self) -> str:
+        """Who pays; "" when nobody is known."""
+        return self.closed.payer if self.closed else self.opened.payer if self.opened else ""
+
+    def open_refunds(self) -> list[RefundRequested]:
+        """Refunds that were asked for and neither given nor refused."""
+        return [
+            refund
+            for refund_id, refund in self.refunds.items()
+            if refund_id not in self.refunded and refund_id not in self.refused
+        ]

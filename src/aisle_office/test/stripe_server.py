@@ -1,0 +1,114 @@
+"""A server that answers the few calls of Stripe's API that are used, as its reference describes them."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qsl
+
+Answer = tuple[int, dict[str, Any]]
+
+
+class FakeStripe:
+    """``fail``: the next answers, as HTTP status, sent after the call was done."""
+
+    def __init__(self) -> None:
+        self.intents: dict[str, dict[str, Any]] = {}
+        self.refunds: list[dict[str, Any]] = []
+        self.answers: dict[str, Answer] = {}
+        self.fail: list[int] = []
+        self.calls: list[tuple[str, dict[str, str], str]] = []
+
+    def post(self, path: str, form: dict[str, str], key: str) -> Answer:
+        self.calls.append((path, form, key))
+        if key not in self.answers:
+            self.answers[key] = self._act(path, form)
+        return self.answers[key]
+
+    def get(self, path: str) -> Answer:
+        intent = self.intents.get(path.removeprefix("/v1/payment_intents/"))
+        return (200, intent) if intent else _refusal("resource_missing", 404)
+
+    def _act(self, path: str, form: dict[str, str]) -> Answer:
+        parts = path.removeprefix("/v1/").split("/")
+        if parts == ["payment_intents"]:
+            return self._create(form)
+        if parts == ["refunds"]:
+            intent = self.intents[form["payment_intent"]]
+            back = sum(refund["amount"] for refund in self.refunds) + int(form["amount"])
+            if back > intent["amount_received"]:
+                return _refusal("charge_already_refunded")
+            refund = {"id": f"re_{len(self.refunds)}", "object": "refund", "status": "succeeded"}
+            self.refunds.append(refund | {"amount": int(form["amount"])})
+            return 200, self.refunds[-1]
+        intent, action = self.intents[parts[1]], parts[2]
+        if intent["status"] != "requires_capture":
+            return _refusal("payment_intent_unexpected_state")
+        match action:
+            case "increment_authorization":
+                if intent["payment_method"] == "pm_no_more":
+                    return _refusal("payment_intent_incremental_authorization_not_supported")
+                intent["amount"] = int(form["amount"])
+            case "capture":
+                intent |= {"status": "succeeded", "amount_received": int(form["amount_to_capture"])}
+            case "cancel":
+                intent["status"] = "canceled"
+        return 200, dict(intent)
+
+    def _create(self, form: dict[str, str]) -> Answer:
+        method = form["payment_method"]
+        if method == "pm_declined":
+            return 402, {"error": {"type": "card_error", "code": "card_declined", "message": "no"}}
+        intent = {
+            "id": f"pi_{len(self.intents)}",
+            "object": "payment_intent",
+            "amount": int(form["amount"]),
+            "amount_received": 0,
+            "currency": form["currency"],
+            "payment_method": method,
+            "status": "requires_action" if method == "pm_3ds" else "requires_capture",
+        }
+        self.intents[intent["id"]] = intent
+        return 200, dict(intent)
+
+
+def _refusal(code: str, status: int = 400) -> Answer:
+    return status, {"error": {"type": "invalid_request_error", "code": code, "message": code}}
+
+
+@contextmanager
+def serving() -> Iterator[tuple[FakeStripe, str]]:
+    """The server and its address."""
+    fake = FakeStripe()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            assert self.headers["Authorization"] == "Bearer sk_test_1"
+            self._send(fake.post(self.path, dict(parse_qsl(body)), self.headers["Idempotency-Key"]))
+
+        def do_GET(self) -> None:
+            self._send(fake.get(self.path))
+
+        def _send(self, answer: Answer) -> None:
+            status, document = (fake.fail.pop(0), {"error": {}}) if fake.fail else answer
+            content = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield fake, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,281 @@
+"""Visits that are settled, with the sandbox and a real journal, on a clock of the test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from office_world import NOON, SECOND, World, item, office, opened
+
+from aisle_core.errors import AisleError
+from aisle_office.events import (
+    CartChanged,
+    Charged,
+    EntryDecided,
+    EntryRequested,
+    EntryUsed,
+    Event,
+    ReceiptIssued,
+    RefundRequested,
+    TaskFailed,
+    VisitReviewed,
+)
+from aisle_office.tasks import dead_letters, rerun
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    worlds: list[World] = []
+
+    def build(**changes: Any) -> World:
+        worlds.append(World(tmp_path, office(**changes)))
+        return worlds[-1]
+
+    yield build
+    for world in worlds:
+        world.close()
+
+
+@pytest.fixture
+def world(make: Callable[..., World]) -> World:
+    return make()
+
+
+def test_a_visit_is_charged_once_and_has_a_receipt(world: World) -> None:
+    assert world.enter("tok_anna").reason == "authorised"
+    world.leave(item("COLA-033", 2), item("MILK-1"))
+    world.settle()
+    (charged,) = world.events(Charged)
+    (receipt,) = world.events(ReceiptIssued)
+    assert charged.amount_minor == receipt.bill.total_minor == 437
+    books = world.sandbox.books()
+    assert (books.captured_minor, books.captures, books.held_minor) == (437, 1, 0)
+
+
+def test_a_restart_at_any_time_changes_nothing(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COLA-033"))
+    for _ in range(3):
+        world.start()
+        world.settle()
+    end = world.journal.end()
+    world.start()
+    world.settle()
+    assert world.journal.end() == end
+    assert world.sandbox.books().captures == 1
+
+
+def test_an_empty_visit_costs_nothing_and_holds_nothing(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave()
+    world.settle()
+    assert world.events(ReceiptIssued) == world.events(Charged) == []
+    assert world.sandbox.books().held_minor == 0
+
+
+def test_an_empty_visit_lets_go_although_the_provider_is_slow(world: World) -> None:
+    world.enter("tok_timeout")
+    world.leave()
+    world.settle()
+    assert world.sandbox.books().held_minor == 0
+    assert world.ends() == set()
+
+
+def test_a_declined_card_stays_outside(world: World) -> None:
+    decided = world.enter("tok_declined")
+    assert (decided.admitted, decided.reason) == (False, "declined")
+
+
+@pytest.mark.parametrize(("policy", "admitted"), [("refuse", False), ("admit", True)])
+def test_a_silent_provider_at_the_gate_is_the_sites_decision(
+    make: Callable[..., World], policy: str, admitted: bool
+) -> None:
+    world = make(entry={"unreachable": policy})
+    decided = world.enter("tok_silent")
+    assert (decided.admitted, decided.reason) == (admitted, "provider_unreachable")
+    assert world.journal.read(kinds=(EntryDecided,))[0].stamp_ns <= NOON + 5.2 * SECOND
+
+
+@pytest.mark.parametrize("token", ["tok_lost_answer", "tok_timeout"])
+def test_what_was_held_without_an_answer_is_let_go(make: Callable[..., World], token: str) -> None:
+    """The decision comes before the third answer, which would be good."""
+    world = make(entry={"decide_s": 0.3})
+    assert not world.enter(token).admitted
+    world.settle()
+    assert world.sandbox.books().held_minor == 0
+    assert world.ends() == set()
+
+
+def test_an_admission_that_nobody_uses_is_taken_back(world: World) -> None:
+    payer = world.wallet.payer_of("tok_anna")
+    world.journal.append(EntryRequested(request_id="r1", lane_id="gate1", payer=payer, stamp_ns=NOON))
+    world.settle()
+    assert world.events(EntryUsed, "r1") == [EntryUsed(request_id="r1", session_id="")]
+    assert world.sandbox.books().held_minor == 0
+
+
+def test_whoever_goes_in_just_too_late_is_charged_all_the_same(world: World) -> None:
+    payer = world.wallet.payer_of("tok_anna")
+    world.journal.append(EntryRequested(request_id="r1", lane_id="gate1", payer=payer, stamp_ns=NOON))
+    world.settle()
+    world.journal.append(opened("v1", payer, "r1"), EntryUsed(request_id="r1", session_id="v1"))
+    world.leave(item("COLA-033"))
+    world.settle()
+    assert [charged.amount_minor for charged in world.events(Charged)] == [149]
+    assert world.sandbox.books().captures == 1
+
+
+def test_more_is_held_while_the_cart_grows(world: World) -> None:
+    world.enter("tok_anna")
+    items = (item("COFFEE-250", 21),)
+    world.journal.append(CartChanged(session_id="v1", revision=0, stamp_ns=NOON, items=items))
+    world.settle(0.01)
+    assert world.sandbox.books().held_minor == 15000
+    world.leave(*items)
+    world.settle()
+    assert world.sandbox.books().captured_minor == 21 * 499
+
+
+def test_a_cart_above_what_is_held_is_raised_at_the_exit(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COFFEE-250", 21))
+    world.settle()
+    assert world.sandbox.books().captured_minor == 21 * 499
+
+
+def test_a_card_that_holds_no_more_is_charged_anew_and_the_old_hold_is_gone(world: World) -> None:
+    world.enter("tok_no_more")
+    world.leave(item("COFFEE-250", 21))
+    world.settle()
+    books = world.sandbox.books()
+    assert (books.captured_minor, books.captures, books.held_minor) == (21 * 499, 1, 0)
+
+
+@pytest.mark.parametrize("token", ["tok_timeout", "tok_lost_answer", "tok_late", "tok_twice", "tok_blocked_later"])
+def test_a_provider_that_misbehaves_takes_the_money_once(world: World, token: str) -> None:
+    assert world.enter(token).admitted
+    world.leave(item("COLA-033"))
+    world.settle()
+    books = world.sandbox.books()
+    assert (books.captured_minor, books.captures, books.held_minor) == (149, 1, 0)
+    assert len(world.events(ReceiptIssued)) == 1
+    assert world.ends() == set()
+
+
+def test_a_charge_that_is_declined_waits_for_an_operator_and_closes_the_gate(world: World) -> None:
+    world.enter("tok_stolen_later")
+    world.leave(item("COLA-033"))
+    world.settle()
+    assert world.ends() == {"v1 charge"}
+    assert (world.events(ReceiptIssued), world.sandbox.books().held_minor) == ([], 0)
+    assert world.enter("tok_stolen_later", "v2").reason == "debt"
+    world.start()
+    assert world.enter("tok_stolen_later", "v3").reason == "debt"
+    with pytest.raises(AisleError, match="does not wait"):
+        rerun(world.journal, "v1", "bill", "staff-1")
+
+
+def test_an_operator_has_a_dead_charge_tried_again(make: Callable[..., World]) -> None:
+    """The card is silent at two calls of each sort; with two attempts the charge dies once."""
+    retry = {"first_s": 1.0, "factor": 2.0, "most_s": 600.0, "attempts": 2}
+    world = make(settling={"retry": retry}, entry={"unreachable": "admit", "decide_s": 0.1})
+    world.enter("tok_timeout")
+    world.leave(item("COLA-033"))
+    world.settle()
+    assert "v1 charge" in world.ends()
+    for _ in range(3):
+        for end in sorted(world.ends()):
+            rerun(world.journal, *end.split(), "staff-1")
+        world.settle()
+    assert world.ends() == set()
+    assert (world.sandbox.books().captures, world.sandbox.books().held_minor) == (1, 0)
+    assert world.enter("tok_timeout", "v2").reason != "debt"
+
+
+def test_a_doubtful_visit_waits_for_its_review(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COLA-033", 2, review=True), item("MILK-1"))
+    world.settle(1)
+    assert world.events(Charged) == []
+    quantities = {"COLA-033": 1, "GUM-27": 1}
+    world.journal.append(
+        VisitReviewed(session_id="v1", actor="staff-1", quantities=quantities, loss_minor=0, note="seen")
+    )
+    world.settle(1)
+    (charged,) = world.events(Charged)
+    assert charged.amount_minor == 149 + 139 + 109
+    world.settle(48)
+    assert world.sandbox.books().captures == 1
+
+
+def test_at_the_deadline_the_store_gives_the_doubtful_lines_up(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COLA-033", 2, review=True), item("MILK-1"))
+    world.settle(23.9)
+    assert world.events(Charged) == []
+    world.settle(0.2)
+    assert [charged.amount_minor for charged in world.events(Charged)] == [139]
+    (review,) = world.events(VisitReviewed)
+    assert (review.actor, review.loss_minor) == ("deadline", 298)
+    late = VisitReviewed(session_id="v1", actor="staff-1", quantities={"COLA-033": 2}, loss_minor=0, note="")
+    world.journal.append(late)
+    world.settle(1)
+    assert world.sandbox.books().captured_minor == 139
+
+
+def test_a_visit_that_never_closes_is_closed_and_reviewed(world: World) -> None:
+    world.enter("tok_anna")
+    world.journal.append(CartChanged(session_id="v1", revision=0, stamp_ns=NOON, items=(item("COLA-033"),)))
+    world.settle(11.9)
+    world.settle(24.2)
+    (review,) = world.events(VisitReviewed)
+    assert (review.actor, review.loss_minor) == ("deadline", 149)
+    assert world.sandbox.books().held_minor == 0
+
+
+def test_what_has_no_price_waits_for_an_operator(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave(item("NOVELTY"))
+    world.settle()
+    assert world.ends() == {"v1 bill"}
+    assert "catalogue" in dead_letters(world.journal)[0].reason
+
+
+def refund(refund_id: str, **quantities: int) -> Event:
+    named = {sku.replace("_", "-"): n for sku, n in quantities.items()}
+    return RefundRequested(session_id="v1", refund_id=refund_id, quantities=named, actor="staff-1", note="")
+
+
+@pytest.mark.parametrize("token", ["tok_anna", "tok_timeout", "tok_lost_answer", "tok_late", "tok_twice"])
+def test_refunds_give_back_what_was_paid_and_no_more(world: World, token: str) -> None:
+    world.enter(token)
+    world.leave(item("COLA-033", 2), item("MILK-1"))
+    world.journal.append(refund("a", COLA_033=1), refund("b", COLA_033=2), refund("c", COLA_033=1, MILK_1=1))
+    world.settle()
+    receipts = world.events(ReceiptIssued)
+    assert [(receipt.refund_id, receipt.bill.total_minor) for receipt in receipts] == [
+        ("", 437),
+        ("a", -149),
+        ("c", -288),
+    ]
+    books = world.sandbox.books()
+    assert (books.captured_minor, books.refunded_minor) == (437, 437)
+
+
+def test_an_unpaid_visit_gets_nothing_back(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave()
+    world.journal.append(refund("a", COLA_033=1))
+    world.settle()
+    assert world.sandbox.books().refunded_minor == 0
+    assert world.events(TaskFailed) == []
+
+
+def test_a_forgotten_payer_is_still_charged_what_was_held(world: World) -> None:
+    world.enter("tok_anna")
+    (visit,) = world.journal.read(kinds=(type(opened()),))
+    world.wallet.forget(visit.event.payer)
+    world.leave(item("COLA-033"))
+    world.settle()
+    assert world.sandbox.books().captured_minor == 149
+    assert world.wallet.card(visit.event.payer) is None
