@@ -51,6 +51,12 @@ def test_two_who_touch(apart, height):
     assert math.dist(first.head[:2], (0.3, -1.4)) < 0.08 and math.dist(second.head[:2], (0.3, -1.4 + apart)) < 0.08
 
 
+@pytest.mark.parametrize("height", [1.05, 1.2, 1.35])
+def test_a_child_alone(height):
+    (one,) = found(person(0.6, -1.5, height))
+    assert math.dist(one.head, (0.6, -1.5, height)) < 0.06
+
+
 def test_a_child_beside_an_adult():
     two = found(person(0.3, -1.4), person(0.85, -1.4, 1.15))
     assert len(two) == 2
@@ -62,7 +68,7 @@ def test_a_person_at_the_edge_is_right_or_left_to_the_neighbour():
     people.step(scene.image(), INFO)
     for x in np.arange(1.8, 3.4, 0.1):
         for one in people.step(scene.image(person(float(x), -1.2)), INFO).detections:
-            assert near(one, x, -1.2, 0.3)
+            assert near(one, x, -1.2, 4 * math.sqrt(one.position_covariance[0]))
     assert people.step(scene.image(person(3.2, -1.2)), INFO).detections == ()
 
 
@@ -256,6 +262,7 @@ def test_state_carries_over():
     [
         (CONFIG, {"cell": 0.0}),
         (CONFIG, {"lean": (0.2, 0.1)}),
+        (CONFIG, {"edge": 0.0}),
         (CONFIG.heads, {"min_confidence": 1.5}),
         (CONFIG.hands, {"pixels": 0}),
         (CONFIG.background, {"follow": 0.0}),

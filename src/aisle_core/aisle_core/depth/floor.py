@@ -21,8 +21,8 @@ class Floor:
     """Cells of the floor: where heads can be, and which shelf is near.
 
     ``low`` (2,) corner of the first cell and ``cell`` side of one [m]; ``rows`` along y, ``columns`` along x;
-    ``heads`` (rows, columns) where a head can be; ``shelf`` (rows * columns,) number of the shelf that something in
-    this cell is in or before, else -1.
+    ``heads`` (rows, columns) where a head can be; ``shelf`` (rows, columns) number of the shelf that something in this
+    cell is in or before, else -1.
     """
 
     def __init__(
@@ -52,29 +52,35 @@ class Floor:
                 within = (local > np.add(box.low[:2], over)) & (local < np.subtract(box.high[:2], over))
                 allowed &= ~within.all(axis=1)
         self.heads = allowed.reshape(self.rows, self.columns)
-        self.shelf = np.full(len(middles), -1, np.intp)
+        shelf = np.full(len(middles), -1, np.intp)
         for row in range(len(shelves.length)):
             along, inward = shelves.local(middles, np.full(len(middles), row))
             near = (along > -cell) & (along < shelves.length[row] + cell)
             near &= (inward > -before - cell) & (inward < shelves.depth[row])
-            self.shelf[near] = row
+            shelf[near] = row
+        self.shelf = shelf.reshape(self.rows, self.columns)
 
-    def cells(self, x: Floats, y: Floats) -> tuple[Indices, NDArray[np.bool_]]:
-        """Cell of each point (n,), and whether it is on the grid."""
-        scale = np.float32(1 / self.cell)
-        column = ((x - self.low[0]) * scale).astype(np.intp)
-        row = ((y - self.low[1]) * scale).astype(np.intp)
-        on = (x >= self.low[0]) & (y >= self.low[1]) & (column < self.columns) & (row < self.rows)
-        return row * self.columns + column, on
+    def cells(self, points: Floats) -> tuple[Indices, NDArray[np.bool_]]:
+        """Row and column (2, n) of points (3, n) [m], and whether they are on the grid."""
+        way = (points[1::-1] - self.low[::-1, None]) * np.float32(1 / self.cell)
+        cell = way.astype(np.intp)
+        on = (way[0] >= 0) & (way[1] >= 0) & (cell[0] < self.rows) & (cell[1] < self.columns)
+        return cell, on
 
 
-def nearest(places: Floats, x: Floats, y: Floats, within: float) -> Indices:
-    """Number of the nearest place (k, 2) of each point (n,), -1 where none is within that distance [m]."""
-    found = np.full(len(x), -1, np.intp)
-    least = np.full(len(x), np.float32(within) ** 2, np.float32)
-    for number, (place_x, place_y) in enumerate(places):
-        apart = (x - place_x) ** 2 + (y - place_y) ** 2
-        closer = apart < least
-        found[closer] = number
-        least[closer] = apart[closer]
-    return found
+def nearest(places: Floats, points: Floats, within: float) -> tuple[Indices, Floats]:
+    """Of each point (3, n) the nearest place (k, 2 and more) along the floor, and the squared way to it [m^2].
+
+    It is -1 where none is within that distance [m].
+    """
+    apart = ((points[:2] - places[:, :2, None]) ** 2).sum(axis=1)
+    found, least = apart.argmin(axis=0), apart.min(axis=0)
+    found[least >= within**2] = -1
+    return found, least
+
+
+def sums(values: Floats, of: Indices, count: int) -> Floats:
+    """(m, count) sums of values (m, n) by number ``of`` (n,); -1 is nobody's."""
+    member = (of == np.arange(count)[:, None]).astype(np.float32)
+    totals: Floats = np.einsum("mn,kn->mk", values, member)
+    return totals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,32 +54,25 @@ class Hands:
     def __init__(self, config: HandsConfig, shelves: Shelves, view: View, floor: Floor, head_radius: float) -> None:
         self._config, self._shelves, self._view, self._floor = config, shelves, view, floor
         self._beside = 2 * head_radius
+        axes = np.stack([shelves.along, shelves.inward], axis=-1)
+        across = axes * np.square(config.hidden_stddev[:2]) @ axes.transpose(0, 2, 1)
+        up = config.hidden_stddev[2] ** 2
+        self._hidden_covariance = [(*a, 0.0, *b, 0.0, 0.0, 0.0, up) for a, b in across.tolist()]
 
     def find(self, heads: Floats, of: Indices, cell: Indices, points: Floats, shoulders: float) -> list[list[Hand]]:
         """Of each head (k, 4) the hands.
 
-        ``of``, ``cell`` (n,): head and cell of the readings' ``points`` (n, 3) of map [m]. Below the top of a head by
-        ``shoulders`` [m] no reading is one of the head.
+        ``of`` (n,), ``cell`` (2, n): head and cell of the readings' ``points`` (3, n) of map [m]. Below the top of a
+        head by ``shoulders`` [m] no reading is one of the head.
         """
         found: list[list[Hand]] = [[] for _ in heads]
-        front, ahead = self._shelf_ahead(heads)
-        below = np.where(front >= 0, self._config.below, shoulders)
-        self._reaching(found, heads, of, cell, points, below, front >= 0)
-        for row in np.flatnonzero(front >= 0):
+        front, ahead = self._shelves.ahead(heads[:, :2], self._config.bent)
+        bends = front >= 0
+        self._reaching(found, heads, of, cell, points, np.where(bends, self._config.below, shoulders), bends)
+        for row in np.flatnonzero(bends):
             if not found[row]:
                 found[row].append(self._hidden(heads[row], int(front[row]), ahead[row]))
         return found
-
-    def _shelf_ahead(self, heads: Floats) -> tuple[Indices, NDArray[np.float64]]:
-        """Of each head the shelf (k,) that it bends towards, else -1, and the head's way (k, 2) along it and inward."""
-        shelves, bent = self._shelves, self._config.bent
-        front, ahead = np.full(len(heads), -1, np.intp), np.zeros((len(heads), 2))
-        for row in range(len(shelves.length)):
-            along, inward = shelves.local(heads[:, :2], np.full(len(heads), row))
-            here = (along > 0) & (along < shelves.length[row]) & (inward > -bent) & (inward < shelves.depth[row] / 2)
-            front[here] = row
-            ahead[here] = np.stack([along, inward], axis=-1)[here]
-        return front, ahead
 
     def _reaching(
         self, found: list[list[Hand]], heads: Floats, of: Indices, cell: Indices, points: Floats,
@@ -86,49 +80,38 @@ class Hands:
     ) -> None:  # fmt: skip
         """Add the parts that reach farthest into shelves, at most two of each head."""
         config, shelves = self._config, self._shelves
-        shelf = self._floor.shelf[cell]
-        part = np.flatnonzero((of >= 0) & (shelf >= 0))
-        points, owner, shelf = points[part], of[part], shelf[part]
-        off = points[:, :2] - heads[owner, :2]
-        along, inward = shelves.local(points[:, :2], shelf)
-        beside = (off**2).sum(axis=-1) > self._beside**2
-        beside &= ~bends[owner]
-        arm = (inward > -config.before) & (beside | (points[:, 2] < heads[owner, 2] - below[owner]))
-        for _ in range(2):
-            rows = np.flatnonzero(arm)
-            if not len(rows):
-                return
-            order = rows[np.lexsort((inward[rows], owner[rows]))]
-            last = np.append(owner[order[1:]] != owner[order[:-1]], True)
-            tip = np.full(len(heads), -1, np.intp)
-            tip[owner[order[last]]] = order[last]
-            mine = rows[tip[owner[rows]] >= 0]
-            of_tip = tip[owner[mine]]
-            at_tip = ((points[mine] - points[of_tip]) ** 2).sum(axis=-1) < config.depth**2 * 9
-            group = mine[at_tip]
-            number = np.bincount(owner[group], minlength=len(heads))
-            sums = [np.bincount(owner[group], points[group, axis], len(heads)) for axis in range(3)]
-            middle = np.stack(sums, axis=-1) / np.maximum(number, 1)[:, None]
-            ray = middle - self._view.eye
-            middle += config.depth * ray / np.linalg.norm(ray, axis=-1, keepdims=True)
-            variance = config.stddev**2
-            for person in np.flatnonzero(number >= config.pixels):
-                position = tuple(middle[person].tolist())
-                covariance = (variance, 0.0, 0.0, 0.0, variance, 0.0, 0.0, 0.0, variance)
-                found[person].append(Hand(HandSide.UNKNOWN, position, covariance))
-            other = np.abs(along[mine] - along[of_tip]) > self._beside
-            arm = np.zeros(len(arm), np.bool_)
-            arm[mine[other]] = True
+        shelf = self._floor.shelf[cell[0], cell[1]]
+        off = points - heads[of, :3].T
+        beside = (off[0] ** 2 + off[1] ** 2 > self._beside**2) & ~bends[of]
+        part = np.flatnonzero((beside | (off[2] < -below[of])) & (of >= 0) & (shelf >= 0))
+        if not len(part):
+            return
+        along, inward = shelves.local(points[:2, part].T, shelf[part])
+        reaches = inward > -config.before
+        part, along, inward = part[reaches], along[reaches], inward[reaches]
+        points, owner = points[:, part], of[part]
+        variance = config.stddev**2
+        covariance = (variance, 0.0, 0.0, 0.0, variance, 0.0, 0.0, 0.0, variance)
+        for person in np.unique(owner):
+            arm = np.flatnonzero(owner == person)
+            for _ in range(2):
+                if not len(arm):
+                    break
+                tip = arm[inward[arm].argmax()]
+                hand = points[:, arm]
+                hand = hand[:, ((hand - points[:, [tip]]) ** 2).sum(axis=0) < config.depth**2 * 9]
+                if hand.shape[1] >= config.pixels:
+                    middle = hand.mean(axis=1, dtype=np.float64)
+                    ray = middle - self._view.eye
+                    middle += config.depth / math.sqrt(ray @ ray) * ray
+                    x, y, z = middle.tolist()
+                    found[person].append(Hand(HandSide.UNKNOWN, (x, y, z), covariance))
+                arm = arm[np.abs(along[arm] - along[tip]) > self._beside]
 
     def _hidden(self, head: Floats, shelf: int, ahead: NDArray[np.float64]) -> Hand:
         """The hand of a body that bends towards a shelf: the lower and the farther ahead the head, the lower."""
         config, shelves = self._config, self._shelves
-        axes = np.stack([shelves.along[shelf], shelves.inward[shelf]], axis=-1)
-        place = shelves.origin[shelf] + axes @ np.array([ahead[0], config.hidden_inward])
+        place = shelves.origin[shelf] + ahead[0] * shelves.along[shelf] + config.hidden_inward * shelves.inward[shelf]
         constant, per_top, per_inward = config.hidden_height
         up = constant + per_top * float(head[2]) + per_inward * float(ahead[1])
-        variance = np.square(config.hidden_stddev)
-        covariance = np.zeros((3, 3))
-        covariance[:2, :2], covariance[2, 2] = axes * variance[:2] @ axes.T, variance[2]
-        position = (float(place[0]), float(place[1]), up)
-        return Hand(HandSide.UNKNOWN, position, tuple(covariance.ravel().tolist()))
+        return Hand(HandSide.UNKNOWN, (float(place[0]), float(place[1]), up), self._hidden_covariance[shelf])

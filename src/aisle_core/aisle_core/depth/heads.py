@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
 
 from ..checks import require
-from .floor import Floor, Indices, nearest
+from .floor import Floor, Indices, nearest, sums
 from .view import Floats, View
 
 _AROUND = np.ones((3, 3), np.uint8)
+_BORDER = 3
+"""Cells: more than a reading spreads in the smoothed height map."""
 _INSIDE, _APART, _MISFIT, _ROUND = 0.25, 0.7, 0.03, 0.1
 """Beyond these a feature of a head tells no more [m] ..."""
 _DISC, _LEAST_AREA = (0.05, 1.35), 0.001
@@ -84,95 +87,95 @@ class Heads:
         side = 2 * round(2 * config.radius / floor.cell) + 1
         self._window = np.ones((side, side), np.uint8)
 
-    def find(self, cell: Indices, reading: Floats, x: Floats, y: Floats, z: Floats) -> Floats:
+    def find(self, cell: Indices, reading: Floats, points: Floats) -> Floats:
         """(k, 4) middle along the floor and top of the heads [m], and the confidence.
 
-        Of each reading (n,): the cell, the depth, and the point in map [m].
+        Of each reading (n,): row and column of the cell (2, n), the depth, and the point (3, n) in map [m].
         """
-        tops = self._tops(cell, z)
+        tops = self._tops(cell, points[2])
         if not len(tops):
             return np.zeros((0, 4), np.float32)
-        centre, features = self.features(tops, reading, x, y, z)
+        centre, features = self.features(tops, reading, points)
         score = self._config.bias + features @ self._weights
-        # Only what may be a head itself, and is higher, makes others less probable: not the arms of a neighbour.
-        apart = np.hypot(*(tops[:, None, :2] - tops[None, :, :2]).transpose(2, 0, 1))
-        apart[np.triu_indices(len(tops))] = _APART
-        nearest_head = np.where(score > 0, apart, _APART).min(axis=1)
-        score -= self._config.weights.apart * (_APART - np.minimum(nearest_head, _APART))
+        if len(tops) > 1:
+            # Only what may be a head itself, and is higher, makes others less probable: not the arms of a neighbour.
+            apart = np.hypot(*(tops[:, None, :2] - tops[:, :2]).transpose(2, 0, 1))
+            higher = np.tri(len(tops), k=-1, dtype=np.bool_) & (score > 0)
+            crowded = np.where(higher, _APART - apart, 0.0).max(axis=1)
+            score -= self._config.weights.apart * np.maximum(crowded, 0.0)
         confidence = 1 / (1 + np.exp(-score))
-        heads = np.column_stack([centre[:, :2], centre[:, 2] + self._config.radius, confidence]).astype(np.float32)
-        heads = heads[confidence > self._config.min_confidence]
-        return _spaced(heads[np.argsort(-heads[:, 3], kind="stable")], self._config.apart)
+        order = np.argsort(-score, kind="stable")
+        order = order[confidence[order] > self._config.min_confidence]
+        centre[2] += self._config.radius
+        heads = np.array([*centre, confidence], np.float32).T[order]
+        return _spaced(heads, self._config.apart)
 
     def _tops(self, cell: Indices, z: Floats) -> Floats:
         """(k, 3) maxima of the smoothed height map [m], the highest first."""
         config, floor = self._config, self._floor
-        heights = np.zeros(floor.rows * floor.columns, np.float32)
-        np.maximum.at(heights, cell, z)
-        heights = cv2.GaussianBlur(cv2.dilate(heights.reshape(floor.rows, floor.columns), _AROUND), (3, 3), 0)
-        highest = cv2.dilate(heights, self._window)
-        row, column = np.nonzero((heights >= highest) & (heights > config.min_top) & floor.heads)
-        top = heights[row, column]
-        order = np.argsort(-top, kind="stable")
-        places = np.stack([column[order], row[order]], axis=-1).astype(np.float32) + np.float32(0.5)
-        tops = np.column_stack([places * np.float32(floor.cell) + floor.low, top[order]])
-        return _spaced(tops, config.candidates_apart)
+        # Only the part of the map with readings, and around it what they spread to.
+        low = [max(first - _BORDER, 0) for first in cell.min(axis=1).tolist()]
+        high = [last + _BORDER + 1 for last in cell.max(axis=1).tolist()]
+        heads = floor.heads[low[0] : high[0], low[1] : high[1]]
+        heights = np.zeros(heads.size, np.float32)
+        np.maximum.at(heights, cell[0] * heads.shape[1] + (cell[1] - (low[0] * heads.shape[1] + low[1])), z)
+        heights = cv2.GaussianBlur(cv2.dilate(heights.reshape(heads.shape), _AROUND), (3, 3), 0)
+        peak = (heights >= cv2.dilate(heights, self._window)) & (heights > config.min_top) & heads
+        row, column = peak.nonzero()
+        tops = np.array([column, row, heights[row, column]], np.float32).T
+        tops[:, :2] = (tops[:, :2] + (low[1] + 0.5, low[0] + 0.5)) * floor.cell + floor.low
+        return _spaced(tops[np.argsort(-tops[:, 2], kind="stable")], config.candidates_apart)
 
-    def features(self, tops: Floats, reading: Floats, x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """Centres of the spheres (k, 3) [m] that fit best at the maxima, and features (k, 9) as in ``HeadWeights``."""
+    def features(self, tops: Floats, reading: Floats, points: Floats) -> tuple[Floats, Floats]:
+        """Centres of the spheres (3, k) [m] that fit best at the maxima, and features (k, 9) as in ``HeadWeights``."""
         config, view, count = self._config, self._view, len(tops)
-        of = nearest(tops[:, :2], x, y, config.body_radius)
-        below = tops[of, 2] - z
-        part = np.flatnonzero((of >= 0) & (below < config.height))
-        of_part = of[part]
-        points = np.stack([x[part], y[part], z[part]], axis=-1)
-        off = points[:, :2] - tops[of_part, :2]
-        distance2 = (off**2).sum(axis=-1)
-        slab = below[part] < config.radius
-        number = np.maximum(np.bincount(of_part[slab], minlength=count), 1)
-        spread = np.sqrt(np.bincount(of_part[slab], distance2[slab], count) / number)
+        radius = np.float32(config.radius)
+        of, distance2 = nearest(tops, points, config.body_radius)
+        below = tops[of, 2] - points[2]
+        slab, ball, body = below < radius, (below < config.height) & (distance2 < 4 * radius**2), below >= config.height
+        values = np.array([slab, slab * distance2, ball, ball * below, body * reading**2], np.float32)
+        in_slab, spread2, pixels, drop, area = sums(values, of, count)
+        in_ball = np.maximum(pixels, 1)
 
-        ball = distance2 < (2 * config.radius) ** 2
-        points, owner = points[ball], of_part[ball]
-        pixels = np.bincount(owner, minlength=count)
-        drop = np.bincount(owner, below[part[ball]], count) / np.maximum(pixels, 1)
-        centre = tops - np.array([0.0, 0.0, config.radius], np.float32)
-        gain = _SPHERE_GAIN / np.maximum(pixels, 1)
+        part = np.flatnonzero(ball & (of >= 0))
+        ball_points, owner = points[:, part], of[part]
+        member = (owner == np.arange(count)[:, None]).astype(np.float32)
+        centre = tops.T - np.array([[0.0], [0.0], [radius]], np.float32)
+        gain = np.float32(_SPHERE_GAIN) / in_ball
         for _ in range(_SPHERE_STEPS):
-            way = points - centre[owner]
-            length = np.maximum(np.sqrt(np.einsum("ij,ij->i", way, way)), 1e-3)
-            way *= (1 - config.radius / length)[:, None]
-            for axis in range(3):
-                centre[:, axis] += gain * np.bincount(owner, way[:, axis], count)
-        misfit = np.sqrt(np.bincount(owner, (length - config.radius) ** 2, count) / np.maximum(pixels, 1))
+            way = ball_points - centre.take(owner, axis=1)
+            length = np.sqrt((way * way).sum(axis=0)) + np.float32(1e-6)
+            way *= 1 - radius / length
+            centre += gain * np.einsum("in,kn->ik", way, member)
+        misfit = np.sqrt(np.einsum("n,kn->k", (length - radius) ** 2, member) / in_ball)
 
-        body = (of >= 0) & (below >= config.height)
-        area = np.bincount(of[body], reading[body] ** 2, count) * view.pixel_area
-        margin = np.clip(view.margin(centre), 0.0, _INSIDE)
-        deep = view.depth(centre)
-        disc = np.clip(pixels * deep**2 * view.pixel_area / (np.pi * config.radius**2), *_DISC)
-        aside = np.hypot(*(tops[:, :2] - view.eye[:2]).T) / np.maximum(view.eye[2] - tops[:, 2], 0.1)
-        features = np.stack(
-            [
-                np.minimum(misfit, _MISFIT),
-                np.maximum(_ROUND - drop, 0.0) * np.clip(np.log(disc) / np.log(_DISC[1]), 0.0, 1.0),
-                spread,
-                np.log(disc),
-                np.log(np.maximum(area / tops[:, 2] ** 2, _LEAST_AREA)),
-                margin,
-                np.full(count, _APART),
-                aside,
-                tops[:, 2] * (1 - margin / _INSIDE),
-            ],
-            axis=-1,
-        )
-        return centre, features
+        deep, margin = view.place(centre)
+        margin = np.minimum(np.maximum(margin, 0.0), _INSIDE)
+        disc = pixels * deep**2 * np.float32(view.pixel_area / (np.pi * config.radius**2))
+        disc = np.log(np.minimum(np.maximum(disc, _DISC[0]), _DISC[1]))
+        top = tops[:, 2]
+        aside = np.hypot(tops[:, 0] - view.eye[0], tops[:, 1] - view.eye[1]) / np.maximum(view.eye[2] - top, 0.1)
+        features = [
+            np.minimum(misfit, _MISFIT),
+            np.maximum(_ROUND - drop / in_ball, 0.0) * np.maximum(disc / math.log(_DISC[1]), 0.0),
+            np.sqrt(spread2 / np.maximum(in_slab, 1)),
+            disc,
+            np.log(np.maximum(area * view.pixel_area / top**2, _LEAST_AREA)),
+            margin,
+            np.full(count, _APART),
+            aside,
+            top * (1 - margin / _INSIDE),
+        ]
+        return centre, np.array(features).T
 
 
 def _spaced(places: Floats, apart: float) -> Floats:
     """Those of ``places`` (k, 2 and more) that are at least ``apart`` [m] from every kept one before."""
-    near = ((places[:, None, :2] - places[None, :, :2]) ** 2).sum(axis=-1) < apart**2
-    keep = np.ones(len(places), np.bool_)
-    for row in range(1, len(places)):
-        keep[row] = not (near[row, :row] & keep[:row]).any()
+    if len(places) < 2:
+        return places
+    near = ((places[:, None, :2] - places[:, :2]) ** 2).sum(axis=-1) < apart**2
+    keep: list[int] = []
+    for row, others in enumerate(near.tolist()):
+        if not any(others[kept] for kept in keep):
+            keep.append(row)
     return places[keep]

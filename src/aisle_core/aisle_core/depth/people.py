@@ -19,7 +19,7 @@ from ..store import DepthSensor, Store
 from ..store.frames import optical_pose
 from ..types import CameraInfo, Image, PersonDetection, PersonDetections
 from .background import Background, BackgroundConfig, BackgroundState
-from .floor import Floor, Indices, nearest
+from .floor import Floor, Indices, nearest, sums
 from .hands import Hands, HandsConfig
 from .heads import Heads, HeadsConfig
 from .shelves import Shelves
@@ -44,6 +44,8 @@ class DepthPeopleConfig:
     lean_gain: the way from the head to the hips, in ways to that middle.
     position_stddev, lean_stddev, doubt_stddev: standard deviation of the place per axis of who surely stands upright,
         what comes to it for whoever leans, and what comes to it at a confidence of 0, less and less up to 1.
+    edge, edge_stddev: nearer than ``edge`` to the edge of the image a head may be a torso that the edge cuts; the
+        standard deviation that comes to the place at the edge, less and less away from it.
     reach: farthest from the head, along the floor, that a part of a body can be.
     """
 
@@ -60,6 +62,8 @@ class DepthPeopleConfig:
     position_stddev: float
     lean_stddev: float
     doubt_stddev: float
+    edge: float
+    edge_stddev: float
     reach: float
     background: BackgroundConfig
     heads: HeadsConfig
@@ -68,8 +72,10 @@ class DepthPeopleConfig:
     def __post_init__(self) -> None:
         require(self, ("columns",), 8)
         require(self, ("cell",), 0.01, 0.2)
-        require(self, ("low", "floor_margin", "head_over", "lean_gain", "lean_stddev", "doubt_stddev"), 0)
-        require(self, ("high", "torso_radius", "torso_reach", "position_stddev", "reach"), 0, above=True)
+        require(
+            self, ("low", "floor_margin", "head_over", "lean_gain", "lean_stddev", "doubt_stddev", "edge_stddev"), 0
+        )
+        require(self, ("high", "torso_radius", "torso_reach", "position_stddev", "edge", "reach"), 0, above=True)
         if not 0 < self.lean[0] < self.lean[1]:
             raise ValueError(f"lean is {self.lean}; give two growing numbers above 0")
 
@@ -99,12 +105,14 @@ class DepthPeople:
         After a new camera_info the scene is learned afresh. Raises AisleError for an image that is no depth or empty,
         without camera_info, or not of its size; what was learned before stays.
         """
-        depth = depth_of(image, info)
+        depth = depth_of(image, info, self._config.columns).ravel()
         assert info is not None
-        if not (depth > 0).any():
+        valid = depth > 0
+        if not valid.any():
             raise AisleError(f"{image.frame_id}: the image has no reading; look for a covered lens or a failed emitter")
         view = self._look_through(info)
-        found = self._people(view, view.thinned(depth), image.stamp_ns)
+        pixel = np.flatnonzero((depth < self._background.limit) & valid)
+        found = self._people(view, depth, pixel, image.stamp_ns)
         batch = PersonDetections(image.stamp_ns, self._sequence, self._sensor.device_id, found)
         self._sequence += 1
         return batch
@@ -135,7 +143,7 @@ class DepthPeople:
             ):  # fmt: skip
                 return self._view
         config = self._config
-        view = View(info, self._pose, max(info.width // config.columns, 1))
+        view = View(info, self._pose, config.columns)
         max_range, before = self._sensor.model.max_range, config.hands.before
         self._floor = Floor(
             self._store, self._shelves, view, max_range, config.cell, config.floor_margin, config.head_over, before
@@ -146,59 +154,60 @@ class DepthPeople:
         self._view = view
         return view
 
-    def _people(self, view: View, depth: Floats, stamp_ns: int) -> tuple[PersonDetection, ...]:
-        config, floor = self._config, self._floor
-        pixel = np.flatnonzero((depth < self._background.limit) & (depth > 0))
+    def _people(self, view: View, depth: Floats, pixel: Indices, stamp_ns: int) -> tuple[PersonDetection, ...]:
+        """Of the readings ``depth`` (h * w,) [m] those of ``pixel`` (n,) are before the scene."""
+        config = self._config
         reading = depth[pixel]
-        x, y, z = (view.rays[axis][pixel] * reading + view.eye[axis] for axis in range(3))
-        cell, on = floor.cells(x, y)
-        on &= (z > config.low) & (z < config.high)
-        pixel, cell = pixel[on], cell[on]
-        reading, x, y, z = (values[on] for values in (reading, x, y, z))
-        heads = self._heads.find(cell, reading, x, y, z)
-        of = nearest(heads[:, :2], x, y, config.reach)
+        points = view.points(pixel, reading)
+        cell, on = self._floor.cells(points)
+        on &= (points[2] > config.low) & (points[2] < config.high)
+        inside = np.flatnonzero(on)
+        heads, of = np.zeros((0, 4), np.float32), np.zeros(0, np.intp)
+        if len(inside):
+            pixel, reading, cell, points = pixel[inside], reading[inside], cell[:, inside], points[:, inside]
+            heads = self._heads.find(cell, reading, points)
+        if len(heads):
+            of, _ = nearest(heads, points, config.reach)
         if self._background.due(stamp_ns):
             somebody = np.zeros(len(depth), np.bool_)
-            somebody[pixel[of >= 0]] = True
+            if len(heads):
+                somebody[pixel[of >= 0]] = True
             self._background.learn(stamp_ns, depth, somebody)
         if not len(heads):
             return ()
-        places = self._places(view, heads, of, x, y, z)
-        points = np.stack([x, y, z], axis=-1)
+        places = self._places(view, heads, of, points)
         hands = self._hands.find(heads, of, cell, points, config.heads.height)
         return tuple(
             PersonDetection(
-                None,
-                (float(place[0]), float(place[1]), 0.0),
-                (float(place[2]), 0.0, 0.0, float(place[2])),
-                (float(head[0]), float(head[1]), float(head[2])),
-                tuple(hands[row]),
-                float(head[3]),
+                None, (x, y, 0.0), (variance, 0.0, 0.0, variance), (head_x, head_y, top), tuple(reach), confidence
             )
-            for row, (place, head) in enumerate(zip(places, heads, strict=True))
+            for (x, y, variance), (head_x, head_y, top, confidence), reach in zip(
+                places.tolist(), heads.tolist(), hands, strict=True
+            )
         )
 
-    def _places(self, view: View, heads: Floats, of: Indices, x: Floats, y: Floats, z: Floats) -> NDArray[np.float64]:
+    def _places(self, view: View, heads: Floats, of: Indices, points: Floats) -> NDArray[np.float64]:
         """(k, 3) points on the floor under the torsos [m], and their variance per axis [m^2].
 
         Who stands upright has the torso under the head; who stoops shows it, from behind the head to the hips.
         """
-        config, count = self._config, len(heads)
-        top = heads[of, 2]
-        part = np.flatnonzero((of >= 0) & (z < top - config.heads.height) & (z > _CHEST * top))
-        owner = of[part]
-        away = np.stack([x[part], y[part]], axis=-1) - heads[owner, :2]
-        near = (away**2).sum(axis=-1) < config.torso_reach**2
-        owner, away = owner[near], away[near]
-        number = np.maximum(np.bincount(owner, minlength=count), 1)
-        seen = np.stack([np.bincount(owner, away[:, axis], count) for axis in range(2)], axis=-1) / number[:, None]
-        to_eye = np.column_stack([view.eye[:2] - heads[:, :2], view.eye[2] - _CHEST * heads[:, 2]])
-        to_eye /= np.linalg.norm(to_eye, axis=-1, keepdims=True)
-        lean = seen - 2 / 3 * config.torso_radius * to_eye[:, :2]
-        length = np.linalg.norm(lean, axis=-1, keepdims=True)
+        config = self._config
+        x, y, top, confidence = heads.T
+        away = points - heads[of, :3].T
+        torso = (away[2] < -config.heads.height) & (points[2] > _CHEST * top[of]) & (of >= 0)
+        torso &= away[0] ** 2 + away[1] ** 2 < config.torso_reach**2
+        part = np.flatnonzero(torso)
+        away[2] = 1.0
+        *seen, number = sums(away[:, part], of[part], len(heads))
+        to_eye = view.eye[:, None] - np.array([x, y, _CHEST * top])
+        to_eye *= 2 / 3 * config.torso_radius / np.sqrt((to_eye**2).sum(axis=0))
+        lean = np.array(seen) / np.maximum(number, 1) - to_eye[:2]
+        length = np.hypot(*lean)
         upright, bent = config.lean
-        bends = np.clip((length - upright) / (bent - upright), 0.0, 1.0)
+        bends = np.minimum(np.maximum((length - upright) / (bent - upright), 0.0), 1.0)
         lean *= config.lean_gain * bends
-        variance = config.position_stddev**2 + (config.doubt_stddev * (1 - heads[:, 3])) ** 2
-        variance += np.where(bends[:, 0] > 0, config.lean_stddev**2, 0.0)
-        return np.column_stack([heads[:, :2] + lean, variance])
+        variance = config.position_stddev**2 + (config.doubt_stddev * (1 - confidence)) ** 2
+        variance += (bends > 0) * config.lean_stddev**2
+        _, margin = view.place(np.array([x, y, top - np.float32(config.heads.radius)]))
+        variance += (config.edge_stddev * np.maximum(1 - margin / config.edge, 0.0)) ** 2
+        return np.array([x + lean[0], y + lean[1], variance]).T

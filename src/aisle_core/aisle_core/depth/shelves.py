@@ -55,6 +55,20 @@ class Shelves:
         way = np.asarray(points) - self.origin[fixtures]
         return (way * self.along[fixtures]).sum(axis=-1), (way * self.inward[fixtures]).sum(axis=-1)
 
+    def ahead(self, places: ArrayLike, before: float) -> tuple[NDArray[np.intp], Array]:
+        """Of places (k, 2) the fixture (k,) whose front half they are over or less than ``before`` [m] before, else -1.
+
+        And (k, 2) where they are along and inward in the frame of that fixture [m].
+        """
+        way = np.asarray(places, np.float64)[:, None] - self.origin
+        along, inward = (way * self.along).sum(axis=-1), (way * self.inward).sum(axis=-1)
+        here = (along > 0) & (along < self.length) & (inward > -before) & (inward < self.depth / 2)
+        person, fixture = np.nonzero(here)
+        front, local = np.full(len(way), -1, np.intp), np.zeros((len(way), 2))
+        front[person] = fixture
+        local[person, 0], local[person, 1] = along[here], inward[here]
+        return front, local
+
     def likely(self, hand: Hand, number: int, approach: float) -> list[PlateChance]:
         """The ``number`` plates that the hand is most likely at, best first; fewer where none are near.
 
