@@ -65,6 +65,16 @@ def test_a_sensor_that_is_faster_than_the_ticks_sees_one_person():
     assert [track.track_id for track in told.tracks] == [1]
 
 
+def test_sensors_and_a_tick_with_the_same_stamp_are_all_used():
+    tracker = follower()
+    for step in range(15):
+        for sensor in ("d1", "d2", "d1"):
+            tracker.step(batch(100 * step, sensor, seen(-1.5 + 0.1 * step)))
+        told = tracker.step(Tick(100 * step * MS, step))
+        assert told.stamp_ns == 100 * step * MS
+    assert [track.track_id for track in told.tracks] == [1]
+
+
 def test_one_person_at_two_heights_is_one_and_two_people_whom_a_sensor_tells_apart_are_two():
     one, two = follower(), follower()
     for step in range(25):

@@ -26,7 +26,7 @@ class SensorsState:
     """Everything the follower knows; plain data.
 
     waiting: batches since the last step. live: the tracks as they were told last, by id. seen, ended: the detections of
-    each track, and who has left, since the last tick.
+    each track, and who has left, since the last tick. stepped_ns: the stamp of the last step.
     """
 
     tracker: TrackerState
@@ -34,6 +34,7 @@ class SensorsState:
     live: dict[int, PersonTrack] = field(default_factory=dict)
     seen: dict[int, list[PersonDetection]] = field(default_factory=dict)
     ended: list[int] = field(default_factory=list)
+    stepped_ns: int | None = None
 
 
 class SensorsFollower:
@@ -53,6 +54,7 @@ class SensorsFollower:
         self._live: dict[int, PersonTrack] = {}
         self._seen: dict[int, list[PersonDetection]] = {}
         self._ended: list[int] = []
+        self._stepped_ns: int | None = None
 
     def step(self, item: PersonDetections | Tick) -> PersonTracks | None:
         """Take one item, in the order of the stamps; a tick gives everybody who is believed in the store.
@@ -90,7 +92,9 @@ class SensorsFollower:
         batches, self._waiting = self._waiting, []
         people = [person for batch in batches for person in batch.detections]
         reported = np.array([self._number[batch.source_id] for batch in batches], np.int64)
-        tracks = self._tracker.step(stamp_ns, self._arrays(batches), reported)
+        # Sensors, and a tick, may have the same stamp.
+        self._stepped_ns = stamp_ns if self._stepped_ns is None else max(stamp_ns, self._stepped_ns + 1)
+        tracks = self._tracker.step(self._stepped_ns, self._arrays(batches), reported)
         for person, row in zip(people, tracks.owner.tolist(), strict=True):
             if row >= 0:
                 self._seen.setdefault(int(tracks.track_id[row]), []).append(person)
@@ -104,7 +108,10 @@ class SensorsFollower:
 
     def state(self) -> SensorsState:
         """A copy of everything the follower knows."""
-        return copy.deepcopy(SensorsState(self._tracker.state(), self._waiting, self._live, self._seen, self._ended))
+        state = SensorsState(
+            self._tracker.state(), self._waiting, self._live, self._seen, self._ended, self._stepped_ns
+        )
+        return copy.deepcopy(state)
 
     @classmethod
     def restore(cls, config: TrackerConfig, store: Store, lane_radius: float, state: SensorsState) -> Self:
@@ -112,7 +119,7 @@ class SensorsFollower:
         follower, state = cls(config, store, lane_radius), copy.deepcopy(state)
         follower._tracker = Tracker.restore(config, state.tracker, follower._coverage, follower._regions)
         follower._waiting, follower._live = state.waiting, state.live
-        follower._seen, follower._ended = state.seen, state.ended
+        follower._seen, follower._ended, follower._stepped_ns = state.seen, state.ended, state.stepped_ns
         return follower
 
     def _arrays(self, batches: Sequence[PersonDetections]) -> Detections:
