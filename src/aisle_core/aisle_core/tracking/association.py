@@ -54,17 +54,22 @@ def assign(rows: int, row: Index, column: NDArray[np.int64], cost: Array, alone:
         return chosen
     contested, here = np.unique(row[useful], return_inverse=True)
     columns, there = np.unique(column[useful], return_inverse=True)
-    lone = len(columns) + np.arange(len(contested))
-    graph_row = np.concatenate([here, np.arange(len(contested))])
-    graph_column = np.concatenate([there, lone])
-    value = np.concatenate([cost[useful], alone[contested]])
-    graph = csr_array((value - value.min() + 1.0, (graph_row, graph_column)), shape=(len(contested), lone[-1] + 1))
+    count = len(contested)
+    key = here * len(columns) + there
+    order = np.argsort(key, kind="stable")
+    useful, here, there, key = useful[order], here[order], there[order], key[order]
+    # Compressed rows: the pairs of each, and behind them the column of its own in which it is alone.
+    end = np.cumsum(np.bincount(here, minlength=count) + 1)
+    place = np.arange(len(useful)) + here
+    value, index = np.empty(end[-1]), np.empty(end[-1], dtype=np.int32)
+    value[place], value[end - 1] = cost[useful], alone[contested]
+    index[place], index[end - 1] = there, len(columns) + np.arange(count)
+    begin = np.concatenate([[0], end]).astype(np.int32)
+    graph = csr_array((value - value.min() + 1.0, index, begin), shape=(count, len(columns) + count))
     matched_row, matched_column = min_weight_full_bipartite_matching(graph)
-    key = here.astype(np.int64) * len(columns) + there
     taken = matched_column < len(columns)
     wanted = matched_row[taken].astype(np.int64) * len(columns) + matched_column[taken]
-    order = np.argsort(key, kind="stable")
-    chosen[contested[matched_row[taken]]] = useful[order[np.searchsorted(key[order], wanted)]]
+    chosen[contested[matched_row[taken]]] = useful[np.searchsorted(key, wanted)]
     return chosen
 
 

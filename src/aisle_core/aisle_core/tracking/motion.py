@@ -26,7 +26,9 @@ def predict(mean: Array, covariance: Array, seconds: float, noise: Array, dampin
     transition[:, :2, :2] = eye
     transition[:, :2, 2:] = ((1.0 - kept) / damping)[:, None, None] * eye
     transition[:, 2:, 2:] = kept[:, None, None] * eye
-    growth = np.kron([[seconds**3 / 3, seconds**2 / 2], [seconds**2 / 2, seconds]], eye)
+    growth = np.zeros((4, 4))
+    growth[:2, :2], growth[2:, 2:] = seconds**3 / 3 * eye, seconds * eye
+    growth[:2, 2:] = growth[2:, :2] = seconds**2 / 2 * eye
     covariance = transition @ covariance @ transition.transpose(0, 2, 1) + noise[:, None, None] * growth
     return (transition @ mean[:, :, None])[:, :, 0], covariance
 
