@@ -21,9 +21,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import binomtest
 
@@ -154,31 +151,29 @@ def main(arguments: list[str] | None = None) -> int:
     cv2.setNumThreads(1)
     site = find_site(options.site)
     store, config = load_store(site), load_config(config_folder())
-    table = Table(
-        *("seed", "visits", "at once", "held", "paid right", "tracks", "CPU s"),
-        box=box.MARKDOWN,
-        title=f"{store.name}, {options.shoppers} shoppers in {options.minutes:g} min",
-    )
+    print(f"{store.name}, {options.shoppers} shoppers in {options.minutes:g} min\n")
+    print("| seed | visits | at once | held | paid right | tracks | CPU s |\n" + "|---" * 7 + "|", flush=True)
     total: list[Visit] = []
     for seed in range(*map(int, options.seeds.split(":"))):
         begin = time.process_time()
         items, truth = simulate(site, store, config, seed, options.shoppers, options.minutes * 60)
         visits = follow(store, items, truth, config)
-        table.add_row(*_row(str(seed), visits, truth), f"{time.process_time() - begin:.0f}")
+        _show(str(seed), visits, truth, f"{time.process_time() - begin:.0f}")
         total += visits
+    _show("all", total, [], "")
     held = sum(visit.held for visit in total)
     low, high = binomtest(held, len(total)).proportion_ci(method="wilson")
-    table.add_row(*_row("all", total, []), f"held 95 %: {low:.1%} - {high:.1%}")
-    Console(highlight=False, width=140).print(table)
+    print(f"\nheld: {held} of {len(total)}, 95 % interval {low:.1%} to {high:.1%}")
     return 0
 
 
-def _row(name: str, visits: list[Visit], truth: list[Any]) -> list[str]:
+def _show(name: str, visits: list[Visit], truth: list[Any], cpu: str) -> None:
     held, paid = (np.mean([getattr(visit, which) for visit in visits]) for which in ("held", "paid"))
     at_once = [len(one.people) for one in truth if isinstance(one, TruthPeople) and one.people]
     tracks = {track for visit in visits for track in visit.tracks if track}
     crowd = f"{np.mean(at_once):.1f}, at most {max(at_once)}" if at_once else ""
-    return [name, str(len(visits)), crowd, f"{held:.1%}", f"{paid:.1%}", str(len(tracks)) if at_once else ""]
+    numbers = len(tracks) if at_once else ""
+    print(f"| {name} | {len(visits)} | {crowd} | {held:.1%} | {paid:.1%} | {numbers} | {cpu} |", flush=True)
 
 
 if __name__ == "__main__":
