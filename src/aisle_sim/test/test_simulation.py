@@ -8,7 +8,9 @@ import pytest
 
 from aisle_contract.interfaces import (
     COLOR_IMAGE,
+    COLOR_INFO,
     DEPTH_IMAGE,
+    DEPTH_INFO,
     END_OF_STREAM,
     ITEM_EVIDENCE,
     TICK,
@@ -87,7 +89,7 @@ def test_a_bag_holds_every_stream_without_gaps_and_no_truth(tmp_path: Path, stor
         for topic in TOPICS
         if "device" in topic.publishers or topic in (TICK, END_OF_STREAM)
         for name in topic_names(topic, store)
-        if topic not in (DEPTH_IMAGE, COLOR_IMAGE, ITEM_EVIDENCE)
+        if topic not in (DEPTH_IMAGE, DEPTH_INFO, COLOR_IMAGE, COLOR_INFO, ITEM_EVIDENCE)
     }
     assert names == wanted
     receipts = read_truth(tmp_path / "bag" / "truth.jsonl").receipts()
