@@ -536,7 +536,7 @@ def booked(receipt, events):
 
 
 @given(stories())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_items_and_money_are_conserved(story):
     store, items = story
     run = Run(store).step(*items).finish()

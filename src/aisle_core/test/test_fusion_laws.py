@@ -44,7 +44,7 @@ def feed(fusion, items):
     return [batch for item in items if (batch := fusion.step(item)) is not None]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(scenes())
 def test_conservation(scene):
     """No cart is ever negative or other than what was told; an event has two parts at most, with a probability each."""
@@ -70,7 +70,7 @@ def test_conservation(scene):
     assert held == {key: number for key, number in carts.items() if number and key[0] in here}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(scenes(), st.floats(0, 1))
 def test_a_restored_state_goes_on_identically(scene, where):
     items = scene.items()
@@ -83,7 +83,7 @@ def test_a_restored_state_goes_on_identically(scene, where):
     assert fusion.statistics() == other.statistics()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(scenes())
 def test_a_state_is_a_copy(scene):
     fusion = Fusion(FUSION, STORE)
@@ -93,7 +93,7 @@ def test_a_state_is_a_copy(scene):
     assert pickle.dumps(state) == before
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(scenes())
 def test_the_same_scene_gives_the_same_decisions(scene):
     assert scene.batches() == scene.batches()
@@ -121,7 +121,7 @@ def aligned(items):
     return out + feed(fusion, [r.item for r in aligner.flush()])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(scenes(most=4), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(scene, chance):
     items = scene.items()
@@ -137,7 +137,7 @@ def test_the_order_of_arrival_does_not_matter(scene, chance):
     assert aligned(arrival) == aligned(items)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(scenes(), st.randoms(use_true_random=False))
 def test_the_order_within_a_batch_does_not_matter(scene, chance):
     def shuffle(item):

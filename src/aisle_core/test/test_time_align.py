@@ -90,7 +90,7 @@ def arrival_order(rng, sources, streams):
 
 
 @given(recordings(), st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_admissible_arrival_order_gives_the_total_order(recording, rng):
     sources, streams = recording
     expected = sorted((stamp, rank, sequence) for rank, s in streams.items() for stamp, sequence in s)
@@ -153,7 +153,7 @@ class Definition:
 
 
 @given(any_arrivals())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_push_releases_what_the_definition_says(case):
     sources, arrivals = case
     aligner, definition = Aligner(sources, backward_jump_ns=LONG_NS), Definition(sources)
@@ -163,7 +163,7 @@ def test_every_push_releases_what_the_definition_says(case):
 
 
 @given(any_arrivals(), st.sampled_from([None, 12]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_whatever_comes_is_accounted_for_and_released_in_order_once(case, jump):
     sources, arrivals = case
     aligner = Aligner(sources, jump)
@@ -179,7 +179,7 @@ def test_whatever_comes_is_accounted_for_and_released_in_order_once(case, jump):
 
 
 @given(any_arrivals(), st.integers(0, 40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_restored_aligner_goes_on_the_same(case, cut):
     sources, arrivals = case
     straight, cut_short = Aligner(sources), Aligner(sources)

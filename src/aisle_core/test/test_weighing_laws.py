@@ -31,7 +31,7 @@ def handled(seed: int) -> np.ndarray:
     return busy_scene(seed, 1.0 + seed % 3, PLATES, 30.0).mass_kg()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seeds, st.lists(st.integers(1, 40), min_size=1, max_size=6))
 def test_the_cut_into_blocks_does_not_matter(seed: int, sizes: list[int]) -> None:
     mass = handled(seed)
@@ -46,7 +46,7 @@ def test_the_same_samples_give_the_same_events(seed: int) -> None:
     assert weigh(mass) == weigh(mass)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seeds, st.floats(0, 1), st.integers(1, 30))
 def test_a_restored_stage_goes_on_as_if_nothing_had_happened(seed: int, part: float, size: int) -> None:
     mass = handled(seed)
@@ -63,7 +63,7 @@ def test_a_restored_stage_goes_on_as_if_nothing_had_happened(seed: int, part: fl
     assert len(first) == cut
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seeds)
 def test_changes_add_up_to_what_is_left(seed: int) -> None:
     """Without drift, the events of a plate sum to its last plateau minus its first.
@@ -100,7 +100,7 @@ def test_changes_add_up_to_what_is_left(seed: int) -> None:
         assert abs(total_g - (last_g - first_g)[plate]) <= 5.0 + 4.0 * stated_g + 0.01 * moved_g[plate]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seeds)
 def test_events_are_in_order_numbered_and_never_begin_before_their_warning(seed: int) -> None:
     plates = layout(PLATES)
