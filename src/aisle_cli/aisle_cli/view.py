@@ -49,6 +49,7 @@ def watch(
     console = console or Console(highlight=False)
     model = ViewModel(store)
     done = Future()
+    told = False  # what came on other topics with the last receipt is taken until the next tick
     rclpy.init()
     node = Node("view", namespace=namespace, start_parameter_services=False, enable_rosout=False)
     try:
@@ -57,13 +58,13 @@ def watch(
             def take(item: Any) -> None:
                 for entry in model.fold(item):
                     show(entry_line(entry, model))
-                if until_end and model.complete and not done.done():
-                    done.set_result(None)
 
             def tick() -> None:
+                nonlocal told
                 refresh()
-                if not alive() and not done.done():
+                if (not alive() or told) and not done.done():
                     done.set_result(None)
+                told = until_end and model.complete
 
             _subscribe(node, store, take)
             node.create_timer(_REFRESH_S, tick)

@@ -58,6 +58,7 @@ class FakeStore:
         if self._plan and all(publisher.get_subscription_count() for publisher, _ in self._plan):
             for publisher, message in self._plan:
                 publisher.publish(message)
+                publisher.wait_for_all_acked()
             self._plan = []
         return bool(self._plan)
 

@@ -214,8 +214,6 @@ class PeopleStage(Stage[Bodies | Image | CameraInfo]):
     for as long as a sensor may be silent, then they are rejected.
     """
 
-    inputs: tuple[type[Any], ...]
-
     def __init__(self, store: Store, config: PeopleStageConfig) -> None:
         self.devices = _people_devices(store, config.source)
         poses = {source.device_id for source in store.pose_sources}

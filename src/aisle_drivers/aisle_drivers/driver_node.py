@@ -6,9 +6,11 @@ from typing import Any, ClassVar
 
 from rclpy.clock import Clock, ClockType
 
+from aisle_contract.convert import MESSAGE_OF
 from aisle_contract.interfaces import END_OF_STREAM, Topic
 from aisle_contract.sites import find_site, topic_names
 from aisle_core.store import load_store
+from aisle_core.types import Image
 from aisle_drivers.backends import open_backend
 from aisle_drivers.params import DriverParams
 from aisle_nodes.messages import CODEC
@@ -17,7 +19,6 @@ from aisle_nodes.stream_ends import end_of_stream
 
 POLL_PERIOD_S = 0.01
 DEMAND_PERIOD_S = 0.2
-IMAGE = "sensor_msgs/msg/Image"
 
 
 class DriverNode(AisleNode[DriverParams]):
@@ -31,7 +32,7 @@ class DriverNode(AisleNode[DriverParams]):
         names = [(topic, name) for topic in self.topics for name in topic_names(topic, self.store)]
         self._backend = open_backend(self.params.backend, self.params.bag, [name for _, name in names])
         self._routes = {name: self.announce(topic, name) for topic, name in names}
-        self._on_demand = [name for topic, name in names if topic.type == IMAGE]
+        self._on_demand = [name for topic, name in names if topic.type == MESSAGE_OF[Image]]
         self._end = self.announce(END_OF_STREAM)
         self._schedule = [self.every(POLL_PERIOD_S, self._poll)]
         if self._on_demand:

@@ -19,11 +19,11 @@ class PeopleNode(StageNode[PeopleParams]):
     params_class = PeopleParams
 
     def make_stage(self) -> PeopleStage:
-        self._devices = PeopleStage(self.store, self.params.people)
-        return self._devices
+        return PeopleStage(self.store, self.params.people)
 
     def make_inputs(self) -> list[Input]:
-        used = set(self._devices.devices)
+        assert isinstance(self._stage, PeopleStage)
+        used = set(self._stage.devices)
         inputs = [
             Input(BODY_KEYPOINTS, Bodies, BODY_KEYPOINTS.of(source.zone, source.device_id))
             for source in self.store.pose_sources

@@ -8,6 +8,7 @@ forget. Amounts are int minor units, stamps are int ns since 1970 (UTC) of the s
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, Literal
@@ -85,7 +86,7 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(ABC):
     """Base of all events. ``VERSION`` counts the shapes of one kind."""
 
     VERSION: ClassVar[int] = 1
@@ -97,9 +98,9 @@ class Event:
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     @property
+    @abstractmethod
     def subject(self) -> str:
         """Id of the visit, or of the request to come in."""
-        raise NotImplementedError
 
     @property
     def key(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from ..checks import require
 from ..store import Store
 from ..store.coverage import body
+from ..store.geometry import axes_of
 from .view import Floats, View
 
 _NEVER = np.float32(100.0)
@@ -59,9 +59,8 @@ def known_depth(store: Store, view: View) -> tuple[Floats, NDArray[np.bool_]]:
         box = body(fixture)
         if box is None:
             continue
-        cos, sin = math.cos(box.pose.yaw), math.sin(box.pose.yaw)
-        to_local = np.array([(cos, sin, 0.0), (-sin, cos, 0.0), (0.0, 0.0, 1.0)])
-        start, way = to_local @ (eye - np.array(box.pose[:3])), to_local @ rays
+        axes = axes_of(box.pose.yaw)
+        start, way = axes @ (eye - np.array(box.pose[:3])), axes @ rays
         way[way == 0] = 1e-12
         sides = np.stack([(np.array(edge) - start)[:, None] / way for edge in (box.low, box.high)])
         enters, leaves = sides.min(axis=0).max(axis=0), sides.max(axis=0).min(axis=0)

@@ -25,7 +25,7 @@ from ..errors import AisleError
 from ..store import Fixture, Mount, Store
 from ..store.coverage import body
 from ..store.frames import optical_pose
-from ..store.geometry import inside
+from ..store.geometry import axes_of, inside
 from ..types import CameraInfo, Image
 from .view import Floats, View, depth_of
 
@@ -94,7 +94,7 @@ def _blocks(fixture: Fixture) -> list[Box]:
     if whole is None:
         return []
     yaw = whole.pose.yaw
-    to_local = _turn(yaw)
+    to_local = axes_of(yaw)
     origin = to_local @ np.array(whole.pose[:3])
     low, high = origin + whole.low, origin + whole.high
     plates = [shelf.plates[0] for shelf in fixture.shelves if shelf.plates]
@@ -109,12 +109,6 @@ def _blocks(fixture: Fixture) -> list[Box]:
         found.append(Box(yaw, np.array(ends[0]), np.array(ends[1]), "solid"))
     behind = max(box.high[1] for box in found[1:])
     return [*found, Box(yaw, np.array([low[0], behind, low[2]]), high, "unknown")]
-
-
-def _turn(yaw: float) -> Array:
-    """(3, 3) takes map to axes turned by ``yaw`` about z."""
-    cos, sin = math.cos(yaw), math.sin(yaw)
-    return np.array([(cos, sin, 0.0), (-sin, cos, 0.0), (0.0, 0.0, 1.0)])
 
 
 class Expected(NamedTuple):
@@ -136,7 +130,7 @@ class Surfaces:
         self._optical = View(info, np.eye(4)).rays.astype(np.float64)
         ends = np.array([(box.low, box.high) for box in self._blocks]).reshape(-1, 2, 3)
         corners = np.stack([ends[:, at, axis] for axis, at in enumerate(_CORNERS.T)], axis=-1)
-        turns = np.array([_turn(box.yaw) for box in self._blocks]).reshape(-1, 3, 3)
+        turns = np.array([axes_of(box.yaw) for box in self._blocks]).reshape(-1, 3, 3)
         self._corners = corners @ turns
         """(n, 8, 3) in map."""
 
@@ -151,7 +145,7 @@ class Surfaces:
         for box, window in zip(self._blocks, self._windows(pose), strict=True):
             if window is None:
                 continue
-            axes = _turn(box.yaw)
+            axes = axes_of(box.yaw)
             start = axes @ eye
             local = np.tensordot(axes, rays[:, *window], 1)
             local[local == 0] = 1e-12

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..store import Store
 from ..store.coverage import body
-from ..store.geometry import inside
+from ..store.geometry import inside, to_local
 from .shelves import Shelves
 from .view import Floats, View
 
@@ -47,8 +47,7 @@ class Floor:
         allowed = inside(middles, store.floor, margin)
         for fixture in store.fixtures:
             if (box := body(fixture)) is not None:
-                cos, sin = np.cos(box.pose.yaw), np.sin(box.pose.yaw)
-                local = (middles - box.pose[:2]) @ np.array([(cos, -sin), (sin, cos)])
+                local = to_local(box.pose, middles)
                 within = (local > np.add(box.low[:2], over)) & (local < np.subtract(box.high[:2], over))
                 allowed &= ~within.all(axis=1)
         self.heads = allowed.reshape(self.rows, self.columns)

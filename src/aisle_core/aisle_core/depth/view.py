@@ -23,7 +23,7 @@ def depth_of(image: Image, info: CameraInfo | None, columns: int | None = None) 
     if image.encoding not in ("16UC1", "32FC1"):
         raise AisleError(f"{image.frame_id}: encoding '{image.encoding}' is no depth; publish 16UC1 or 32FC1")
     if info is None:
-        raise AisleError(f"{image.frame_id}: no camera_info came; publish it beside the image, latched or with each")
+        raise AisleError(f"{image.frame_id}: no camera_info came; publish it with each image")
     if image.pixels.shape != (info.height, info.width):
         height, width = image.pixels.shape[:2]
         raise AisleError(

@@ -17,7 +17,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from .frames import optical_pose
-from .geometry import footprint, inside
+from .geometry import footprint, inside, to_local
 from .model import DepthModel, Fixture, Plate, Point3, Pose, Store
 
 Array = NDArray[np.float64]
@@ -91,7 +91,7 @@ def body(fixture: Fixture) -> Body | None:
     plates = [plate for shelf in fixture.shelves for plate in shelf.plates]
     if not plates:
         return None
-    local = _to_local(fixture.pose, np.array([plate.centre for plate in plates]))
+    local = to_local(fixture.pose, np.array([plate.centre for plate in plates]))
     size = np.array([plate.size for plate in plates])
     half = size * (0.5, 0.5, 0.0)
     low, high = (local - half).min(axis=0), (local + size - half).max(axis=0)
@@ -107,7 +107,7 @@ def floor_grid(store: Store, cell: float = 0.1) -> Grid:
     middles = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     free = inside(middles, store.floor)
     for box in _bodies(store):
-        local = _to_local(box.pose, middles)
+        local = to_local(box.pose, middles)
         free &= ~((local >= box.low[:2]) & (local <= box.high[:2])).all(axis=-1)
     free = free.reshape(len(y), len(x))
     clearance = (ndimage.distance_transform_edt(np.pad(free, 1))[1:-1, 1:-1] - 0.5) * cell
@@ -220,8 +220,8 @@ class Bodies:
         between = ((self.low <= high[:2]) & (self.high >= low[:2])).all(axis=1)
         for i in np.flatnonzero(between):
             box = self.boxes[i]
-            start = _to_local(box.pose, eye[None])
-            way = _to_local(box.pose, points) - start
+            start = to_local(box.pose, eye[None])
+            way = to_local(box.pose, points) - start
             way[way == 0] = 1e-12
             sides = np.stack([(box.low - start) / way, (box.high - start) / way])
             enters, leaves = sides.min(axis=0).max(axis=-1), sides.max(axis=0).min(axis=-1)
@@ -231,11 +231,3 @@ class Bodies:
 
 def _bodies(store: Store) -> list[Body]:
     return [box for fixture in store.fixtures if (box := body(fixture)) is not None]
-
-
-def _to_local(pose: Pose, points: Array) -> Array:
-    """Points (..., 2 or 3) of map in a fixture's frame."""
-    cos, sin = math.cos(pose.yaw), math.sin(pose.yaw)
-    local = points - pose[: points.shape[-1]]
-    local[..., :2] = local[..., :2] @ np.array([(cos, -sin), (sin, cos)])
-    return local

@@ -35,6 +35,19 @@ def inside(points: ArrayLike, polygon: ArrayLike, margin: float = 0.0) -> NDArra
     return within
 
 
+def axes_of(yaw: float) -> Array:
+    """(3, 3) takes map to axes turned by ``yaw`` about z."""
+    cos, sin = math.cos(yaw), math.sin(yaw)
+    return np.array([(cos, sin, 0.0), (-sin, cos, 0.0), (0.0, 0.0, 1.0)])
+
+
+def to_local(pose: Pose, points: Array) -> Array:
+    """Points (..., 2 or 3) of map in a fixture's frame."""
+    local = points - pose[: points.shape[-1]]
+    local[..., :2] = local[..., :2] @ axes_of(pose.yaw)[:2, :2].T
+    return local
+
+
 def footprint(pose: Pose, low: Sequence[float], high: Sequence[float]) -> Array:
     """Corners (4, 2) in map, counter-clockwise, of a rectangle from ``low`` to ``high`` (x, y) in a fixture's frame."""
     local = np.array(low[:2]) + _CORNERS * (np.array(high[:2]) - np.array(low[:2]))

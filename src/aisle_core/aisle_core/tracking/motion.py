@@ -110,6 +110,11 @@ def determinant(matrices: Array) -> Array:
     return np.asarray(matrices[:, 0, 0] * matrices[:, 1, 1] - matrices[:, 0, 1] * matrices[:, 1, 0])
 
 
+def mahalanobis(error: Array, spread: Array) -> Array:
+    """Squared distance (n,) of errors (n, d) with covariance (n, d, d)."""
+    return np.asarray(np.einsum("ni,ni->n", error, np.linalg.solve(spread, error[:, :, None])[:, :, 0]))
+
+
 def surprise(error: Array, spread: Array) -> tuple[Array, Array]:
     """Squared Mahalanobis distance (n,) of errors (n, 2), and minus the log of their Gaussian density [1/m^2]."""
     distance = np.einsum("ni,nij,nj->n", error, inverse(spread), error)

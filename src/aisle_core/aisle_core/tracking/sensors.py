@@ -94,7 +94,7 @@ class SensorsFollower:
         reported = np.array([self._number[batch.source_id] for batch in batches], np.int64)
         # Sensors, and a tick, may have the same stamp.
         self._stepped_ns = stamp_ns if self._stepped_ns is None else max(stamp_ns, self._stepped_ns + 1)
-        tracks = self._tracker.step(self._stepped_ns, self._arrays(batches), reported)
+        tracks = self._tracker.step(self._stepped_ns, self._arrays(batches, people), reported)
         for person, row in zip(people, tracks.owner.tolist(), strict=True):
             if row >= 0:
                 self._seen.setdefault(int(tracks.track_id[row]), []).append(person)
@@ -122,9 +122,9 @@ class SensorsFollower:
         follower._seen, follower._ended, follower._stepped_ns = state.seen, state.ended, state.stepped_ns
         return follower
 
-    def _arrays(self, batches: Sequence[PersonDetections]) -> Detections:
+    def _arrays(self, batches: Sequence[PersonDetections], people: Sequence[PersonDetection]) -> Detections:
+        """``people``: of the batches, in their order."""
         count = [len(batch.detections) for batch in batches]
-        people = [person for batch in batches for person in batch.detections]
         return Detections(
             np.repeat(np.array([self._number[batch.source_id] for batch in batches], np.int64), count),
             np.repeat(np.array([batch.stamp_ns for batch in batches], np.int64), count),

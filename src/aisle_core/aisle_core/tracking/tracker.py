@@ -275,9 +275,9 @@ class Tracker:
         if self._state.stamp_ns is not None and stamp_ns <= self._state.stamp_ns:
             raise AisleError(f"tracker: step at {stamp_ns} ns after {self._state.stamp_ns} ns; give growing stamps")
         order = np.lexsort((*detections.position.T, detections.stamp_ns, detections.sensor))
-        sorted_detections = detections.take(order)
         reported = np.unique(np.concatenate([reported_sensors.astype(np.int64), detections.sensor]))
         self._know(reported)
+        sorted_detections = self._corrected(detections.take(order))
         seconds = self._predict(stamp_ns)
         pairs = self._associate(sorted_detections, stamp_ns)
         pairs = self._bear(sorted_detections, pairs, stamp_ns)
@@ -329,9 +329,9 @@ class Tracker:
 
     def _associate(self, detections: Detections, stamp_ns: int) -> _Pairing:
         config, people = self._config, self._state.people
-        position, spread = self._corrected(detections)
+        position, spread = detections.position, detections.covariance
         followed = np.flatnonzero(people.absence <= config.coast_ms / 1e3)
-        first, second = self._close(followed)
+        first, second = self._close(followed, config.merge_distance)
         target = np.concatenate([followed, first])
         partner = np.concatenate([np.full(len(followed), -1), second])
         place = people.mean[target].copy()
@@ -374,7 +374,7 @@ class Tracker:
         unseen[followed] = people.track_id[followed] > 0
         unseen[pairs.row] = unseen[pairs.partner[pairs.partner >= 0]] = False
         missing = np.flatnonzero(unseen)
-        position, spread = self._corrected(detections)
+        position, spread = detections.position, detections.covariance
         there, place = near(position[free], people.mean[missing, :2], config.gate_distance)
         if not len(there):
             return pairs
@@ -411,7 +411,7 @@ class Tracker:
         config, people = self._config, self._state.people
         if not len(first) or not len(pairs.detection):
             return pairs
-        position, spread = self._corrected(detections)
+        position, spread = detections.position, detections.covariance
         single = pairs.partner < 0
         of_first = pairs.row == first[:, None]
         of_second = pairs.row == second[:, None]
@@ -450,20 +450,23 @@ class Tracker:
         row[entry[chosen]], partner[entry[chosen]] = a[chosen], b[chosen]
         return _Pairing(pairs.detection, row, partner)
 
-    def _close(self, followed: Index) -> tuple[Index, Index]:
-        """Pairs of people who may be detected as one."""
+    def _close(self, rows: Index, distance: float) -> tuple[Index, Index]:
+        """Pairs of people who are believed in, among these, nearer to each other than ``distance`` [m]."""
         people = self._state.people
-        believed = followed[people.track_id[followed] > 0]
+        believed = rows[people.track_id[rows] > 0]
         place = people.mean[believed, :2]
-        first, second = near(place, place, self._config.merge_distance)
+        first, second = near(place, place, distance)
         once = first < second
         return believed[first[once]], believed[second[once]]
 
-    def _corrected(self, detections: Detections) -> tuple[Array, Array]:
-        """Positions without the learned offsets, and their covariances with what is not known of them."""
+    def _corrected(self, detections: Detections) -> Detections:
+        """With positions without the learned offsets, and covariances with what is not known of them."""
         offsets = self._state.offsets
-        spread = detections.covariance + offsets.variance[detections.sensor, None, None] * np.eye(2)
-        return detections.position - offsets.mean[detections.sensor], spread
+        return replace(
+            detections,
+            position=detections.position - offsets.mean[detections.sensor],
+            covariance=detections.covariance + offsets.variance[detections.sensor, None, None] * np.eye(2),
+        )
 
     def _height_cost(self, height: Array, variance: Array, row: Index) -> Array:
         """Minus log of how much likelier a height is of this person than of anybody; 0 where one is unknown."""
@@ -478,7 +481,7 @@ class Tracker:
         free = without(len(detections.sensor), pairs.detection)
         if not len(free):
             return pairs
-        position, spread = self._corrected(detections)
+        position, spread = detections.position, detections.covariance
         position, weight = position[free], motion.inverse(spread[free])
         first, second = near(position, position, config.birth_distance)
         other = detections.sensor[free[first]] != detections.sensor[free[second]]
@@ -511,9 +514,8 @@ class Tracker:
         people = self._state.people
         if not len(pairs.row):
             return
-        corrected, spreads = self._corrected(detections)
         detection, row = pairs.detection, pairs.row
-        position, spread = corrected[detection], spreads[detection]
+        position, spread = detections.position[detection], detections.covariance[detection]
         lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
         one, both = pairs.partner < 0, pairs.partner >= 0
         before, before_spread = people.mean, people.covariance
@@ -671,7 +673,7 @@ class Tracker:
         here, there = np.repeat(new, len(lost)), np.tile(lost, len(new))
         error = people.mean[here] - people.mean[there]
         total = people.covariance[here] + people.covariance[there]
-        distance = np.einsum("ni,ni->n", error, np.linalg.solve(total, error[:, :, None])[:, :, 0])
+        distance = motion.mahalanobis(error, total)
         pace = people.mean[here, 2:]
         _, anybody = motion.surprise(pace, people.covariance[here, 2:, 2:] + config.birth_speed**2 * np.eye(2))
         cost = 0.5 * distance + 0.5 * np.log(np.linalg.det(total)) + 2 * np.log(2 * np.pi) - anybody
@@ -695,16 +697,10 @@ class Tracker:
     def _meet(self) -> None:
         """Lower the confidence of people whose places, velocities and heights are alike, and remember who met whom."""
         people = self._state.people
-        believed = np.flatnonzero(people.track_id > 0)
-        place = people.mean[believed, :2]
-        first, second = near(place, place, self._config.meeting_distance)
-        apart = first < second
-        a, b = believed[first[apart]], believed[second[apart]]
+        a, b = self._close(np.arange(len(people)), self._config.meeting_distance)
         if not len(a):
             return
-        difference = people.mean[a] - people.mean[b]
-        total = people.covariance[a] + people.covariance[b]
-        distance = np.einsum("ni,ni->n", difference, np.linalg.solve(total, difference[:, :, None])[:, :, 0])
+        distance = motion.mahalanobis(people.mean[a] - people.mean[b], people.covariance[a] + people.covariance[b])
         height = (people.height[a] - people.height[b]) ** 2 / (people.height_variance[a] + people.height_variance[b])
         mistaken = 0.5 * np.exp(-0.5 * (distance + np.nan_to_num(height)))
         for one, other in ((a, b), (b, a)):
