@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import shapely
 import shapely.ops
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
 from aisle_core.tracking import Coverage, Detections
@@ -37,6 +39,8 @@ _TURN_EVERY_S = 15.0
 """Mean time after which somebody on the way turns to another place."""
 _PAUSES_S = (4.0, 60.0)
 """Mean lengths of a stop: of most, and of one in ten."""
+_RECORDED_HZ = 25.0
+"""Frames per second of recordings."""
 SWAY = (0.025, 0.012)
 """Amplitude of a walking head to the sides and along the way [m]: Pozzo et al., Exp. Brain Res. 82 (1990)."""
 
@@ -104,6 +108,42 @@ def crowd(people: int, width: float, depth: float, seconds: float, seed: int) ->
     born = visitors.born
     height = np.where(random.random(total) < 0.12, random.normal(1.2, 0.12, total), random.normal(1.70, 0.09, total))
     return Crowd(position[:, :born], height[:born], (width, depth))
+
+
+def recorded(path: Path, seconds: float, seed: int) -> Crowd:
+    """Some time of a recording of walking people: lines ``frame id x y`` [1/25 s, -, m, m], a few a second.
+
+    Between them people walk along cubic splines; heads sway; who is not recorded for a second has left and is new.
+    """
+    random = np.random.default_rng((seed, 0))
+    frame, who, x, y = np.loadtxt(path).T
+    place = np.stack([x, y], axis=1)
+    corner = place.min(axis=0) - 0.3
+    span = float(np.ptp(frame)) / _RECORDED_HZ
+    begin = frame.min() / _RECORDED_HZ + random.uniform(0.0, max(span - seconds, 0.0))
+    times = np.arange(int(min(seconds, span) / STEP_S)) * STEP_S
+    ways = []
+    for person in np.unique(who):
+        mine = who == person
+        second, point = frame[mine] / _RECORDED_HZ - begin, place[mine] - corner
+        order = np.argsort(second, kind="stable")
+        second, point = second[order], point[order]
+        for part in np.split(np.arange(len(second)), np.flatnonzero(np.diff(second) > 1.0) + 1):
+            inside = (times >= second[part[0]]) & (times <= second[part[-1]])
+            if len(part) < 4 or not inside.any():
+                continue
+            spline = CubicSpline(second[part], point[part])
+            at, velocity = spline(times[inside]), spline(times[inside], 1)
+            pace = np.linalg.norm(velocity, axis=1, keepdims=True)
+            ahead = velocity / np.maximum(pace, 1e-6)
+            phase = 2 * np.pi * random.uniform(0.85, 1.05) * times[inside, None] + random.uniform(0, 2 * np.pi)
+            aside = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
+            sway = SWAY[0] * np.sin(phase) * aside + SWAY[1] * np.sin(2 * phase) * ahead
+            way = np.full((len(times), 2), np.nan)
+            way[inside] = at + sway * np.clip(pace, 0, 1)
+            ways.append(way)
+    width, depth = np.ptp(place, axis=0) + 0.6
+    return Crowd(np.stack(ways, axis=1), random.normal(1.70, 0.09, len(ways)), (float(width), float(depth)))
 
 
 @dataclass(slots=True)

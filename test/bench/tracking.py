@@ -1,12 +1,14 @@
 """How well people are followed over many sensors, beside published trackers, and what a step costs.
 
-    ./aisle bench tracking [--seeds 11:15] [--hard] [--heights] [--rate HZ] [--scale] [--peers sort,motpy]
+    ./aisle bench tracking [--seeds 11:15] [--hard] [--heights] [--rate HZ] [--peers sort,motpy]
+                           [--scale | --recorded FOLDER]
 
 Eight simulated crowds of 5 to 46 people under imperfect ceiling sensors (``_crowd.py``); with ``--scale``, 100 people
-under 100 sensors and 300 under 289. The peers run in environments of their own with the packages of ``peers.txt`` and
-``peers_norfair.txt``; they get one point per person and frame from a clustering of the detections, which counts in
-their time. Prints Markdown tables: the trackers, and how often a track of ours is still the person with whom it began,
-by its ``identity_confidence``. Seeds 1 and 2 were used for tuning.
+under 100 sensors and 300 under 289; with ``--recorded``, the people of each text file in a folder, ``frame id x y`` in
+1/25 s and metres, as recordings of crowds are published. The peers run in environments of their own with the packages
+of ``peers.txt`` and ``peers_norfair.txt``; they get one point per person and frame from a clustering of the detections,
+which counts in their time. Prints Markdown tables: the trackers, and how often a track of ours is still the person with
+whom it began, by its ``identity_confidence``. Seeds 1 and 2 were used for tuning.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,7 @@ from aisle_nodes.params import TrackerParams
 from aisle_replay.scoring import tracks as scoring
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _crowd import HARD, LARGE, NORMAL, SCENES, Crowd, Frame, coverage, crowd, frames
+from _crowd import HARD, LARGE, NORMAL, SCENES, Crowd, Frame, coverage, crowd, frames, recorded
 
 PEERS = {
     "sort": "SORT (trackers 2.6.1)",
@@ -181,6 +183,14 @@ def still_right(seen: Sequence[Frame], followed: Followed) -> tuple[NDArray[np.i
     return np.bincount(inside[near], minlength=bins), np.bincount(inside[right], minlength=bins)
 
 
+def _scenes(options: argparse.Namespace) -> dict[str, Callable[[float, int], Crowd]]:
+    """By name, how to make a scene of so many seconds and of a seed."""
+    if options.recorded:
+        return {path.stem: partial(recorded, path) for path in sorted(options.recorded.glob("*.txt"))}
+    sizes = LARGE if options.scale else SCENES
+    return {f"{people} people": partial(crowd, people, width, depth) for people, width, depth in sizes}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="./aisle bench tracking", description=(__doc__ or "").split("\n", 1)[0])
@@ -191,6 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--heights", action="store_true")
     parser.add_argument("--rate", type=float)
     parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--recorded", type=Path)
     options = parser.parse_args(arguments)
     first, end = map(int, options.seeds.split(":"))
     errors = HARD if options.hard else NORMAL
@@ -200,17 +211,17 @@ def main(arguments: list[str] | None = None) -> int:
     followed: dict[str, list[Score]] = {"ours": []} | {PEERS[name]: [] for name in peers}
     best, sights = [], np.zeros((2, len(CONFIDENCE) - 1), dtype=np.int64)
     print(HEADER)
-    for people, width, depth in LARGE if options.scale else SCENES:
+    for name, make in _scenes(options).items():
         for seed in range(first, end):
-            scene = crowd(people, width, depth, options.seconds, seed)
+            scene = make(options.seconds, seed)
             seen = frames(scene, errors, seed, options.heights)
             mine = ours(config, scene, seen)
             sights += still_right(seen, mine)
             followed["ours"].append(score(seen, mine, errors.rate))
-            for name in peers:
-                followed[PEERS[name]].append(score(seen, peer(name, seen, errors.rate), errors.rate))
-        for name, scores in followed.items():
-            print(row(f"{name}, {people} people", scores[first - end :]), flush=True)
+            for other in peers:
+                followed[PEERS[other]].append(score(seen, peer(other, seen, errors.rate), errors.rate))
+        for tracker, scores in followed.items():
+            print(row(f"{tracker}, {name}", scores[first - end :]), flush=True)
         if peers:
             latest = [scores[first - end :] for name, scores in followed.items() if name != "ours"]
             best.extend(max(latest, key=lambda scores: sum(item.hota for item in scores)))

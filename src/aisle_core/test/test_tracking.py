@@ -19,6 +19,7 @@ MS = 1_000_000
 STEP_MS = 100
 COVERAGE = Coverage(np.array([[1.0, 0.0], [4.0, 0.0], [7.0, 0.0]]), np.full(3, 6.0))
 SIGMA = 0.04
+FIELDS = ("sensor", "stamp_ns", "position", "covariance", "height")
 
 
 def seen(step, points, sensors=(0, 1), heights=None, random=None):
@@ -160,7 +161,7 @@ def after_a_meeting(config):
     before = follow(tracker, range(20), apart, heights=(1.66, 1.78))[-1]
     smaller, taller = before.track_id[np.argsort(before.height)].tolist()
     met = tracker.state()
-    met.people.met[:] = met.people.track_id[::-1]
+    met.people.knot[:] = 1
     tracker = Tracker.restore(config, met)
     after = places(follow(tracker, range(20, 40), apart, heights=(1.78, 1.66))[-1])
     return after[smaller][0], after[taller][0]
@@ -176,7 +177,7 @@ def test_doubt_after_a_meeting_goes_when_heights_settle_it():
         tracker = Tracker(CONFIG)
         before = follow(tracker, range(20), lambda step: [(2.0, 0.0), (3.0, 0.0)], heights=(1.60, 1.80))[-1]
         state = tracker.state()
-        state.people.met[:] = state.people.track_id[::-1]
+        state.people.knot[:] = 1
         state.people.confidence[:] = 0.6
         tracker = Tracker.restore(CONFIG, state)
         after = follow(tracker, range(20, 40), lambda step: [(2.0, 0.0), (3.0, 0.0)], heights=heights)[-1]
@@ -187,6 +188,42 @@ def test_doubt_after_a_meeting_goes_when_heights_settle_it():
     assert after.identity_confidence.min() > 0.95
     _, after = met((np.nan, np.nan))
     assert after.identity_confidence.max() <= 0.6
+
+
+def test_three_who_met_are_told_apart():
+    def apart(step):
+        return [(2.0, 0.0), (3.0, 0.0), (4.0, 0.0)]
+
+    tracker = Tracker(CONFIG)
+    before = follow(tracker, range(20), apart, heights=(1.2, 1.6, 1.8))[-1]
+    state = tracker.state()
+    state.people.knot[:] = 1
+    tracker = Tracker.restore(CONFIG, state)
+    after = follow(tracker, range(20, 40), apart, heights=(1.8, 1.2, 1.6))[-1]
+    was, now = places(before), places(after)
+    assert {track_id: round(now[track_id][0] - was[track_id][0]) for track_id in was} == {1: 1, 2: 1, 3: -2}
+
+
+def test_who_only_one_sensor_tells_from_a_neighbour_is_no_ghost():
+    both, taken_for_one = [(4.0, 0.0), (4.0, 0.5)], [(4.0, 0.0)]
+    tracker = Tracker(CONFIG, COVERAGE)
+    follow(tracker, range(10), lambda step: both, sensors=(0, 1, 2))
+    for step in range(10, 60):
+        one, others = seen(step, both, (0,)), seen(step, taken_for_one, (1, 2))
+        parts = (np.concatenate([getattr(one, name), getattr(others, name)]) for name in FIELDS)
+        tracks = tracker.step(step * STEP_MS * MS, Detections(*parts), np.arange(3))
+        assert tracks.track_id.tolist() == [1, 2]
+        assert (tracks.state == TrackState.SEEN).all()
+
+
+def test_who_was_taken_for_a_ghost_gets_the_id_back():
+    tracker = Tracker(CONFIG, COVERAGE, (np.array([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]),))
+    follow(tracker, range(30), lambda step: [(0.1 * step, 0.0)], sensors=(0, 1, 2))
+    bent = follow(tracker, range(30, 90), lambda step: [(3.0, 0.0)], sensors=(1,))
+    assert (bent[-1].state != TrackState.SEEN).all()
+    upright = follow(tracker, range(90, 100), lambda step: [(3.0, 0.0)], sensors=(0, 1, 2))
+    assert upright[-1].track_id.tolist() == [1]
+    assert upright[-1].state.tolist() == [TrackState.SEEN]
 
 
 def test_who_turns_back_abruptly_keeps_the_id():

@@ -28,8 +28,8 @@ class Population:
     """(n,) [m], NaN while unknown."""
     height_variance: Array
     """(n,) [m^2]."""
-    met: NDArray[np.int64]
-    """(n,) with whom each was so near lately that both may have been mistaken for each other; 0 with nobody."""
+    knot: NDArray[np.int64]
+    """(n,) the same above 0 for those who may have been mistaken for each other lately; 0 for nobody's."""
     recent_height: Array
     recent_variance: Array
     """(n,) the height since then."""
@@ -69,7 +69,7 @@ class Population:
             place=mean[:, :2].copy(),
             height=np.full(n, np.nan),
             height_variance=np.full(n, np.nan),
-            met=zeros.copy(),
+            knot=zeros.copy(),
             recent_height=np.full(n, np.nan),
             recent_variance=np.full(n, np.nan),
             first_ns=stamps,

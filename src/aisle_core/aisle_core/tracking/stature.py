@@ -11,7 +11,7 @@ _STOOPS = 0.1
 """How often a head is lower than its person's height: somebody bends, or the edge of an image cuts the head."""
 _WRONG = 0.002
 """How often it is higher: somebody else's head."""
-_SIGMAS = 3.0
+_SIGMAS = 2.0
 
 
 def surprise(error: Array, variance: Array) -> Array:

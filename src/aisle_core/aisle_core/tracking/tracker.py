@@ -35,6 +35,10 @@ _SAME_HEIGHT = 0.02**2
 """How much the measured height of one person varies from place to place, at least [m^2]."""
 _AGILITY = (0.7, 6.0)
 """Bounds of how much more or less restless one person may be taken for than most."""
+_ALIKE = 9.0
+"""Squared Mahalanobis distance of their places below which two people may be mistaken for each other."""
+_ENOUGH = 10
+"""After so many times the heights that are needed, more will not settle who is who."""
 _IMPOSSIBLE = 1e6
 
 
@@ -555,17 +559,17 @@ class Tracker:
         self._state.offsets.learn(sensor[believed], error[believed], variance, self._config.offset_samples)
 
     def _learn_heights(self, height: Array, row: Index) -> None:
-        """Who has just met somebody gets a height of its own since then."""
+        """Who may have been mistaken for somebody gets a height of its own since then."""
         people, variance = self._state.people, self._config.height_stddev**2
         known = np.isfinite(height)
         count = np.bincount(row[known], minlength=len(people))
         highest = np.full(len(people), -np.inf)
         np.maximum.at(highest, row[known], height[known])
-        calm = np.flatnonzero((count > 0) & (people.met == 0))
+        calm = np.flatnonzero((count > 0) & (people.knot == 0))
         people.height[calm], people.height_variance[calm] = stature.learned(
             people.height[calm], people.height_variance[calm], highest[calm], np.full(len(calm), variance)
         )
-        after = np.flatnonzero((count > 0) & (people.met != 0))
+        after = np.flatnonzero((count > 0) & (people.knot != 0))
         people.recent_height[after], people.recent_variance[after] = stature.learned(
             people.recent_height[after], people.recent_variance[after], highest[after], np.full(len(after), variance)
         )
@@ -582,7 +586,10 @@ class Tracker:
         missed = np.zeros(len(people))
         if self._coverage is not None and len(reported):
             chance = self._coverage.probability(reported, people.mean[:, :2], config)
-            chance[pairs.row, np.searchsorted(reported, detections.sensor[pairs.detection])] = 0.0
+            # A sensor that sees somebody else so near may take both for one.
+            seen = detections.take(pairs.detection)
+            person, other = near(people.mean[:, :2], seen.position, config.merge_distance)
+            chance[person, np.searchsorted(reported, seen.sensor[other])] = 0.0
             missed = np.log1p(-chance).sum(axis=1)
             people.agreement += np.where(count > 0, missed, 0.0)
         overlooked = 1.0 - np.exp(missed)
@@ -620,6 +627,7 @@ class Tracker:
             return
         left = state.people.take(ghost)
         left.track_id[:] = 0
+        left.first_ns[:] = stamp_ns
         left.confidence[:] = 1.0
         state.people.seen_ns[ghost] = stamp_ns - config.coast_ms * 1_000_000 - 1
         state.people.absence[ghost] = config.coast_ms / 1e3 + 1e-3
@@ -661,11 +669,19 @@ class Tracker:
                 people.track_id[me] = people.track_id[before]
                 people.first_ns[me] = people.first_ns[before]
                 people.confidence[me] = people.confidence[before] * share
+                people.knot[me] = people.knot[before]
+                if people.knot[me]:
+                    people.recent_height[me], people.recent_variance[me] = people.height[me], people.height_variance[me]
+                    people.height[me], people.height_variance[me] = (
+                        people.height[before],
+                        people.height_variance[before],
+                    )
                 gone.append(before)
             elif credible[row]:
                 self._state.born += 1
                 people.track_id[me] = self._state.born
         people.track_id[gone] = -1
+        people.knot[gone] = 0
 
     def _return_cost(self, new: Index, lost: Index, stamp_ns: int) -> Array:
         """(new, lost) minus log-likelihood that a new one is a lost one."""
@@ -695,50 +711,65 @@ class Tracker:
         return np.asarray(np.any([inside(points, region) for region in self._regions], axis=0))
 
     def _meet(self) -> None:
-        """Lower the confidence of people whose places, velocities and heights are alike, and remember who met whom."""
+        """Lower the confidence of people whose places, velocities and heights are alike, and knot them together."""
         people = self._state.people
         a, b = self._close(np.arange(len(people)), self._config.meeting_distance)
-        if not len(a):
-            return
         distance = motion.mahalanobis(people.mean[a] - people.mean[b], people.covariance[a] + people.covariance[b])
         height = (people.height[a] - people.height[b]) ** 2 / (people.height_variance[a] + people.height_variance[b])
         mistaken = 0.5 * np.exp(-0.5 * (distance + np.nan_to_num(height)))
-        for one, other in ((a, b), (b, a)):
+        for one in (a, b):
             np.minimum.at(people.confidence, one, 1.0 - mistaken)
-            people.met[one] = people.track_id[other]
+        apart, spread = (
+            people.mean[a, :2] - people.mean[b, :2],
+            people.covariance[a, :2, :2] + people.covariance[b, :2, :2],
+        )
+        alike = motion.mahalanobis(apart, spread) < _ALIKE
+        a, b = a[alike], b[alike]
+        if not len(a):
+            return
+        known = np.flatnonzero(people.knot)
+        first = known[np.unique(people.knot[known], return_index=True)[1]]
+        of_knot = first[np.searchsorted(people.knot[first], people.knot[known])]
+        label = groups(len(people), np.concatenate([a, known]), np.concatenate([b, of_knot]))
+        rows = np.union1d(known, np.concatenate([a, b]))
+        people.knot[rows] = label[rows] + 1
+        for one in (a, b):
             people.recent_height[one] = people.recent_variance[one] = np.nan
 
     def _tell_apart(self) -> None:
-        """After a meeting, give two people each other's identity if their heights say so."""
+        """Give people of a knot each other's identities if their heights say so, and untie it when that is settled."""
         config, people = self._config, self._state.people
-        ready = np.flatnonzero(people.recent_variance <= config.height_stddev**2 / config.meeting_samples)
-        if not len(ready):
-            return
-        by_id = np.argsort(people.track_id, kind="stable")
-        place = np.searchsorted(people.track_id[by_id], people.met[ready]).clip(max=len(people) - 1)
-        other = by_id[place]
-        mutual = (people.track_id[other] == people.met[ready]) & (people.met[other] == people.track_id[ready])
-        waits = mutual & ~np.isin(other, ready)
-        pair = mutual & ~waits & (ready < other)
-        a, b = ready[pair], other[pair]
-        straight = _misfit(people, a, a) + _misfit(people, b, b)
-        crossed = _misfit(people, a, b) + _misfit(people, b, a)
-        swapped = straight - crossed > config.swap_cost
-        evidence = np.exp(-np.abs(straight - crossed))
-        settled = np.concatenate([a, b])
-        a, b = a[swapped], b[swapped]
-        for values in (people.track_id, people.height, people.height_variance, people.first_ns, people.confidence):
-            values[a], values[b] = values[b], values[a]
-        people.confidence[a], people.confidence[b] = 1.0 - people.confidence[a], 1.0 - people.confidence[b]
-        # Bayes: a doubt remains as far as the heights do not say which way it was.
-        right = people.confidence[settled].clip(0.01, 0.99)
-        people.confidence[settled] = right / (right + (1.0 - right) * np.tile(evidence, 2))
-        done = ready[~waits]
-        people.height[done], people.height_variance[done] = stature.learned(
-            people.height[done], people.height_variance[done], people.recent_height[done], people.recent_variance[done]
-        )
-        people.met[done] = 0
-        people.recent_height[done] = people.recent_variance[done] = np.nan
+        samples = config.height_stddev**2 / people.recent_variance
+        for knot in np.unique(people.knot[samples >= config.meeting_samples]).tolist():
+            members = np.flatnonzero(people.knot == knot)
+            rows = members[samples[members] >= config.meeting_samples]
+            cost = _misfit(people, rows)
+            was, now = linear_sum_assignment(cost)
+            if np.trace(cost) - cost[was, now].sum() > config.swap_cost:
+                changed = now != was
+                before, after = rows[was[changed]], rows[now[changed]]
+                for values in (people.track_id, people.height, people.height_variance, people.first_ns):
+                    values[after] = values[before]
+                people.confidence[after] = 1.0 - people.confidence[before]
+                cost = cost[np.argsort(now)]
+            straight = np.diag(cost)
+            against = np.abs(cost + cost.T - straight - straight[:, None])
+            np.fill_diagonal(against, np.inf)
+            settled = against.min() > config.swap_cost or samples[members].min() >= _ENOUGH * config.meeting_samples
+            if len(rows) < len(members) or not settled:
+                continue
+            # Bayes: a doubt remains as far as the heights do not say which way it was.
+            evidence = np.exp(-against.min(axis=1))
+            right = people.confidence[rows].clip(0.01, 0.99)
+            people.confidence[rows] = right / (right + (1.0 - right) * evidence)
+            people.height[rows], people.height_variance[rows] = stature.learned(
+                people.height[rows],
+                people.height_variance[rows],
+                people.recent_height[rows],
+                people.recent_variance[rows],
+            )
+            people.knot[rows] = 0
+            people.recent_height[rows] = people.recent_variance[rows] = np.nan
 
     def _end(self, pairs: _Pairing, stamp_ns: int) -> tuple[int, ...]:
         """Forget who has left, and who was nobody; the rows of the pairs follow."""
@@ -781,7 +812,7 @@ class Tracker:
         )
 
 
-def _misfit(people: Population, before: Index, after: Index) -> Array:
-    """Minus log-likelihood (n,) that who was ``before`` a meeting is who came out of it as ``after``; 0 if unknown."""
-    variance = people.height_variance[before] + people.recent_variance[after] + _SAME_HEIGHT
-    return stature.surprise(people.recent_height[after] - people.height[before], variance)
+def _misfit(people: Population, rows: Index) -> Array:
+    """(n, n) minus log-likelihood that who was in a row before a meeting is now in each other one; 0 if unknown."""
+    variance = people.height_variance[rows, None] + people.recent_variance[rows] + _SAME_HEIGHT
+    return stature.surprise(people.recent_height[rows] - people.height[rows, None], variance)
