@@ -133,6 +133,14 @@ GATE_COMMANDS = Topic(
     ("gate_node", "results_node", "view"),
     "What one lane shall do.",
 )
+GATE_ALARMS = Topic(
+    _SENSORS + "gate_alarms",
+    "aisle_msgs/msg/GateAlarm",
+    Qos.EVENT,
+    ("checkout_node",),
+    ("view",),
+    "What staff must know of one lane.",
+)
 DEPTH_IMAGE = Topic(
     _SENSORS + "depth/image_rect",
     "sensor_msgs/msg/Image",
