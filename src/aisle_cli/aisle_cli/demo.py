@@ -87,7 +87,9 @@ def _graph(arguments: list[str], environment: dict[str, str], log: Path) -> Iter
     """A launch concern with its arguments, in processes of its own; ended with the block."""
     command = [sys.executable, "-m", "aisle_cli", "launch", *arguments]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
         try:
             yield process
         finally:

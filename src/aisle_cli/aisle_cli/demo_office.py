@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from aisle_cli.post import Post
+from aisle_cli.view_model import money
 from aisle_core.store import Store
 from aisle_office.audit import audit
 from aisle_office.events import MailSent, ReceiptIssued, VisitClosed, VisitOpened, VisitReviewed, VisitSettled
@@ -62,16 +63,16 @@ class DemoOffice:
         report, books = audit(self._journal), Sandbox.open(self.provider).books()
         lines = []
         for currency, balance in report.balances.items():
-            lines.append(
-                f"{report.receipts} receipts issued for {balance.receipts_minor / 100:.2f} {currency}, "
-                f"{balance.captured_minor / 100:.2f} captured, {books.captured_minor / 100:.2f} in the provider's books; "
-                f"{len(report.findings)} audit findings."
+            issued, captured, booked = (
+                money(amount, currency)
+                for amount in (balance.receipts_minor, balance.captured_minor, books.captured_minor)
             )
+            lines.append(f"{report.receipts} receipts for {issued}; {captured} captured; the provider has {booked}.")
+        lines.append(f"{len(report.findings)} findings of the audit: ./aisle audit {self.database}")
         waiting = len(self._subjects(VisitOpened) - self._subjects(VisitSettled))
         if waiting:
-            lines.append(f"{waiting} visits wait for their review or payment.")
+            lines.append(f"{waiting} visits wait for a review or a payment: ./aisle office show {self.database}")
         lines.append(f"{len(self._post.arrived)} mails: {self._post.folder}")
-        lines.append(f"The journal: ./aisle audit {self.database}")
         return "\n".join(lines)
 
     def close(self) -> None:

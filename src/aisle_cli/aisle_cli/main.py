@@ -38,9 +38,11 @@ def demo(
     rate: Annotated[float, typer.Option(help="Simulated or recorded seconds per second.", min=0.01)] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed, the same store.")] = 1,
     people: People = "auto",
-    office: Annotated[Path | None, typer.Option(help="Folder for journal, books and mails; without it a new one.")] = None,
+    office: Annotated[
+        Path | None, typer.Option(help="Folder for journal, books and mails; without it a new one.")
+    ] = None,
 ) -> None:
-    """A living store: shoppers, sensors and gates are simulated, the ROS graph runs, and all ends in mailed receipts."""
+    """A living store: shoppers, sensors and gates are simulated, the ROS graph runs, and receipts come by mail."""
     from aisle_cli.demo import run_demo
 
     raise typer.Exit(run_demo(bag, site, scenario, shoppers, rate, seed, people, office))

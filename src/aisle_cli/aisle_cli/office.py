@@ -34,7 +34,8 @@ def run_audit(database: str, noted: Sequence[str]) -> int:
         hashes[int(position)] = value
     report = audit(journal(database), hashes)
     console = Console(highlight=False)
-    console.print(f"{report.entries} entries, {report.receipts} receipts. Note this elsewhere: {report.entries}:{report.last_hash}", soft_wrap=True)
+    mark = f"{report.entries}:{report.last_hash}"
+    console.print(f"{report.entries} entries, {report.receipts} receipts. Note this elsewhere: {mark}", soft_wrap=True)
     table = Table("currency", "captured", "refunded", "receipts", "charged back", title="Minor units")
     for currency, balance in sorted(report.balances.items()):
         sums = (balance.captured_minor, balance.refunded_minor, balance.receipts_minor, balance.charged_back_minor)
@@ -82,9 +83,7 @@ def run_review(database: str, session_id: str, quantities: Sequence[str], actor:
     if visit.closed is None or not visit.closed.review or visit.reviewed is not None:
         raise AisleError(f"visit '{session_id}' does not wait for a review; `aisle office show` lists those that do")
     books.append(
-        VisitReviewed(
-            session_id=session_id, actor=actor, quantities=_quantities(quantities), loss_minor=0, note=note
-        )
+        VisitReviewed(session_id=session_id, actor=actor, quantities=_quantities(quantities), loss_minor=0, note=note)
     )
 
 

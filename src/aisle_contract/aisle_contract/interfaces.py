@@ -202,7 +202,7 @@ SHELF_EVENTS = Topic(
     "aisle_msgs/msg/ShelfEventArray",
     Qos.EVENT,
     ("shelf_event_node",),
-    ("cart_fusion_node", "bag_player_node", "sim_node", "results_node", "view"),
+    ("cart_fusion_node", "checkout_node", "bag_player_node", "sim_node", "results_node", "view"),
     "Settled net changes on plates, batch by batch.",
 )
 PLATE_STATES = Topic(

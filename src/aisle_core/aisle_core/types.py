@@ -389,9 +389,9 @@ class GateCommandReason(enum.IntEnum):
     DECLINED = 4
     DEBT = 5
     UNREACHABLE = 6
-    CODE_UNKNOWN = 7
-    CODE_EXPIRED = 8
-    CODE_USED = 9
+    UNKNOWN_CODE = 7
+    EXPIRED_CODE = 8
+    USED_CODE = 9
     VISIT_OPEN = 10
     STORE_FULL = 11
     STORE_CLOSED = 12

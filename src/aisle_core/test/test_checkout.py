@@ -700,7 +700,7 @@ def test_the_office_is_asked():
     assert reasons(run) == [GateCommandReason.GRANTED] and len(run.checkout.state().visits) == 1
 
 
-@pytest.mark.parametrize("reason", [GateCommandReason.DECLINED, GateCommandReason.CODE_USED])
+@pytest.mark.parametrize("reason", [GateCommandReason.DECLINED, GateCommandReason.USED_CODE])
 def test_the_office_says_no(reason):
     run = Run(GATED_STORE, ask_office=True).step(credential(1, "in_1", "card"))
     run.step(answer(run, 2, reason), goes_in(3))
@@ -761,7 +761,9 @@ def test_a_full_store_counts_those_who_are_about_to_come_in():
 
 def test_a_closed_store_lets_staff_in_only():
     run = Run(GATED_STORE, ask_office=True).step(StaffOrder(S, StaffOrderKind.CLOSE_STORE))
-    for number, (staff, reason) in enumerate([(False, GateCommandReason.STORE_CLOSED), (True, GateCommandReason.GRANTED)]):
+    for number, (staff, reason) in enumerate(
+        [(False, GateCommandReason.STORE_CLOSED), (True, GateCommandReason.GRANTED)]
+    ):
         run.step(credential(2 + 10 * number, "in_1", f"card {number}"))
         assert reasons(run.step(answer(run, 3 + 10 * number, staff=staff)))[-1] is reason
     run.step(StaffOrder(30 * S, StaffOrderKind.OPEN_STORE), credential(31, "in_1", "card"))

@@ -95,7 +95,7 @@ def words(result):
     return ", ".join(told)
 
 
-@pytest.mark.parametrize(("what", "state", "cell"), table(), ids=lambda value: str(value))
+@pytest.mark.parametrize(("what", "state", "cell"), table(), ids=str)
 def test_every_cell_of_the_page(what, state, cell):
     assert words(happens(what, status_in(state))) == cell
 

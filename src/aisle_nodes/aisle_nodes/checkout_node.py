@@ -1,4 +1,4 @@
-"""checkout_node: cart events, tracks and gates -> visits, carts, receipts and alarms; with the office who may come in."""
+"""checkout_node: cart events, tracks, gates and the office's answers -> visits, carts, receipts, gate commands."""
 
 import dataclasses
 from typing import Any
@@ -13,10 +13,23 @@ from aisle_contract.interfaces import (
     GATE_EVENTS,
     PERSON_TRACKS,
     RECEIPTS,
+    SHELF_EVENTS,
     TICK,
 )
 from aisle_core.stages import CheckoutStage
-from aisle_core.types import CartEvents, Carts, EntryRequest, GateAlarm, GateCommand, GateEvent, PersonTracks, Receipt, Tick
+from aisle_core.types import (
+    CartEvents,
+    Carts,
+    EntryRequest,
+    GateAlarm,
+    GateCommand,
+    GateEvent,
+    PersonTracks,
+    Receipt,
+    ShelfEvents,
+    Tick,
+)
+from aisle_nodes.messages import CODEC
 from aisle_nodes.node_base import Output
 from aisle_nodes.office_desk import open_desk
 from aisle_nodes.params import CheckoutParams
@@ -34,6 +47,7 @@ class CheckoutNode(StageNode[CheckoutParams]):
     def setup(self) -> None:
         self._desk = open_desk(self.params.office.database) if self.params.office.database else None
         super().setup()
+        self.listen(SHELF_EVENTS, self._on_shelf_events)
         if self._desk is not None:
             self._timer = self.every(ANSWERS_PERIOD_S, self._take_answers, Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -79,6 +93,11 @@ class CheckoutNode(StageNode[CheckoutParams]):
         super()._emit([item for item in items if not isinstance(item, EntryRequest)])
         if self._desk is not None:
             self._desk.say([item for item in items if not isinstance(item, GateCommand)], self._stage.state)
+
+    def _on_shelf_events(self, message: Any) -> None:
+        """The office wants the masses of what is sold by weight."""
+        if self._desk is not None:
+            self._desk.front.say(CODEC.to_core(message, ShelfEvents))
 
     def _take_answers(self) -> None:
         for answer in self._desk.front.answers():

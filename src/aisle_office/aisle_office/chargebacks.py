@@ -41,6 +41,4 @@ def end(journal: Journal, session_id: str, chargeback_id: str, returned: bool, a
     """The dispute is over; ``returned``: the money came back. Raises AisleError for one that is not known."""
     if chargeback_id not in Visit.read(journal, session_id).chargebacks:
         raise AisleError(f"chargeback '{chargeback_id}' of visit '{session_id}' is not known; book it first")
-    journal.append(
-        ChargebackEnded(session_id=session_id, chargeback_id=chargeback_id, returned=returned, actor=actor)
-    )
+    journal.append(ChargebackEnded(session_id=session_id, chargeback_id=chargeback_id, returned=returned, actor=actor))

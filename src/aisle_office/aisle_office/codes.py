@@ -40,15 +40,15 @@ def payer_of(journal: Journal, code_id: str) -> str:
 
 def spend(
     journal: Journal, code_id: str, request_id: str, now_ns: int
-) -> Literal["code_unknown", "code_expired", "code_used"] | None:
+) -> Literal["unknown_code", "expired_code", "used_code"] | None:
     """Use a code for a request to come in; None when it is good, again and again for the same request."""
     issued = _issued(journal, code_id)
     if issued is None:
-        return "code_unknown"
+        return "unknown_code"
     if now_ns > issued.expires_ns:
-        return "code_expired"
+        return "expired_code"
     (used,) = journal.append(EntryCodeUsed(about=code_id, request_id=request_id))
-    return None if used.event == EntryCodeUsed(about=code_id, request_id=request_id) else "code_used"
+    return None if used.event == EntryCodeUsed(about=code_id, request_id=request_id) else "used_code"
 
 
 def _issued(journal: Journal, code_id: str) -> EntryCodeIssued | None:

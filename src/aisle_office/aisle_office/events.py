@@ -130,7 +130,7 @@ class EntryRequested(EntryEvent):
 
 
 EntryReason = Literal[
-    "authorised", "staff", "declined", "debt", "provider_unreachable", "code_unknown", "code_expired", "code_used"
+    "authorised", "staff", "declined", "debt", "provider_unreachable", "unknown_code", "expired_code", "used_code"
 ]
 
 

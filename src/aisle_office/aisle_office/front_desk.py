@@ -27,6 +27,7 @@ from aisle_core.types import (
     GateAlarm,
     GateCommandReason,
     Receipt,
+    ShelfEvents,
     StaffOrder,
     StaffOrderKind,
 )
@@ -51,12 +52,14 @@ from .wallet import Wallet
 
 log = logging.getLogger(__name__)
 
-Said = EntryRequest | GateAlarm | Carts | Receipt
+Said = EntryRequest | GateAlarm | ShelfEvents | Carts | Receipt
 Answer = EntryDecision | StaffOrder
 
 _BATCH = 200
 """Items that are written in one transaction at most."""
 _TROUBLE_S = 1.0
+_MASSES = 100_000
+"""Shelf events whose mass is remembered."""
 _STATE = "checkout"
 _STATES: TypeAdapter[CheckoutState] = TypeAdapter(CheckoutState)
 _REASONS: dict[EntryReason, GateCommandReason] = {
@@ -65,9 +68,9 @@ _REASONS: dict[EntryReason, GateCommandReason] = {
     "declined": GateCommandReason.DECLINED,
     "debt": GateCommandReason.DEBT,
     "provider_unreachable": GateCommandReason.UNREACHABLE,
-    "code_unknown": GateCommandReason.CODE_UNKNOWN,
-    "code_expired": GateCommandReason.CODE_EXPIRED,
-    "code_used": GateCommandReason.CODE_USED,
+    "unknown_code": GateCommandReason.UNKNOWN_CODE,
+    "expired_code": GateCommandReason.EXPIRED_CODE,
+    "used_code": GateCommandReason.USED_CODE,
 }
 
 
@@ -90,6 +93,8 @@ class FrontDesk:
         self._requests: dict[str, str] = {}
         self._lines: dict[str, tuple[CartLine, ...]] = {}
         self._revisions: dict[str, int] = {}
+        self._masses: dict[str, float] = {}
+        self._claims: dict[str, set[tuple[str, str]]] = {}
         orders = journal.read(subject=STORE, kinds=(StaffOrdered,))
         self._answers.extend(_order(entry) for entry in orders[-1:])
 
@@ -204,6 +209,12 @@ class FrontDesk:
                     session_id=item.session_id,
                     track_id=item.track_id,
                 )
+            case ShelfEvents():
+                for event in item.events:
+                    self._masses[event.shelf_event_id] = -event.mass_change
+                while len(self._masses) > _MASSES:
+                    self._claims.pop(oldest := next(iter(self._masses)), None)
+                    del self._masses[oldest]
             case Carts():
                 for cart in item.carts:
                     if cart.state is not CartState.OPEN:
@@ -224,13 +235,27 @@ class FrontDesk:
                             session_id=cart.session_id,
                             revision=self._revisions[cart.session_id],
                             stamp_ns=item.stamp_ns,
-                            items=tuple(map(item_of, cart.lines)),
+                            items=self._items(cart.session_id, cart.lines),
                         )
             case Receipt():
-                closed = visit_closed(item, self._payer(item.credential))
+                items = self._items(item.session_id, item.lines)
+                closed = visit_closed(item, self._payer(item.credential), items)
                 self._lines.pop(item.session_id, None)
                 self._revisions.pop(item.session_id, None)
                 yield closed
+
+    def _items(self, session_id: str, lines: tuple[CartLine, ...]) -> tuple[Item, ...]:
+        for line in lines:
+            for shelf_event_id in line.shelf_event_ids:
+                self._claims.setdefault(shelf_event_id, set()).add((session_id, line.sku))
+        return tuple(item_of(line, self._mass(line)) for line in lines)
+
+    def _mass(self, line: CartLine) -> float | None:
+        """What the shelves lost to a line [kg]; None where that is not known, or another line has a part of it."""
+        ids = line.shelf_event_ids
+        if not ids or any(key not in self._masses or len(self._claims[key]) > 1 for key in ids):
+            return None
+        return sum(self._masses[key] for key in ids)
 
     def _payer(self, credential: str | None) -> str:
         if not credential:
@@ -251,7 +276,7 @@ def _order(entry: Entry) -> StaffOrder:
     return StaffOrder(entry.stamp_ns, kind, ordered.about if kind is StaffOrderKind.CLOSE_VISIT else "")
 
 
-def visit_closed(receipt: Receipt, payer: str) -> VisitClosed:
+def visit_closed(receipt: Receipt, payer: str, items: tuple[Item, ...]) -> VisitClosed:
     """The end of a visit as the checkout says it."""
     return VisitClosed(
         session_id=receipt.session_id,
@@ -260,19 +285,20 @@ def visit_closed(receipt: Receipt, payer: str) -> VisitClosed:
         close_ns=receipt.stamp_ns,
         close_reason=receipt.close_reason.name.lower(),
         currency=receipt.currency,
-        items=tuple(map(item_of, receipt.lines)),
+        items=items,
         review=receipt.review,
         unbooked_cart_event_ids=receipt.unbooked_cart_event_ids,
     )
 
 
-def item_of(line: CartLine) -> Item:
+def item_of(line: CartLine, mass: float | None) -> Item:
     """A line of a cart or a receipt of the checkout."""
     return Item(
         sku=line.sku,
         name=line.name,
         quantity=line.quantity,
         unit_price_minor=line.unit_price_minor,
+        mass=mass,
         review=line.review,
         confidence=line.confidence,
         reason=line.reason.name.lower(),

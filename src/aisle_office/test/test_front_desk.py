@@ -130,13 +130,13 @@ def test_a_code_lets_its_payer_in_once(world: World) -> None:
     assert decided(world, code).reason is GateCommandReason.GRANTED
     said(world, replace(shown(code), request_id="r2", stamp_ns=NOON + 1))
     world.settle(0.001)
-    assert [d.reason for d in world.events(EntryDecided, "r2")] == ["code_used"]
+    assert [d.reason for d in world.events(EntryDecided, "r2")] == ["used_code"]
     assert world.sandbox.books("tok_anna").held_minor > 0
     assert code not in "".join(raw.body for raw in world.journal.raw(limit=1000))
 
 
 @pytest.mark.parametrize(
-    ("age_ns", "reason"), [(None, GateCommandReason.CODE_UNKNOWN), (-1, GateCommandReason.CODE_EXPIRED)]
+    ("age_ns", "reason"), [(None, GateCommandReason.UNKNOWN_CODE), (-1, GateCommandReason.EXPIRED_CODE)]
 )
 def test_a_code_that_is_not_good(world: World, age_ns: int | None, reason: GateCommandReason) -> None:
     code = "code:GUESS"

@@ -48,9 +48,9 @@ _FINAL = (
     GateCommandReason.DECLINED,
     GateCommandReason.DEBT,
     GateCommandReason.STORE_CLOSED,
-    GateCommandReason.CODE_UNKNOWN,
-    GateCommandReason.CODE_EXPIRED,
-    GateCommandReason.CODE_USED,
+    GateCommandReason.UNKNOWN_CODE,
+    GateCommandReason.EXPIRED_CODE,
+    GateCommandReason.USED_CODE,
 )
 """Who is refused for one of these goes away."""
 _BARRIER_S = 45.0

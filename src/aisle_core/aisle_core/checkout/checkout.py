@@ -146,7 +146,7 @@ class CheckoutState:
     """Everything the checkout knows; plain data.
 
     visits: by session id, until the receipt is out, in the order of opening.
-    session_of: visit of every track that is or was on one, until the track ends.
+    session_of: visit of every track that is or was on one, until the track ends; "" of who has left without one.
     tracks: the tracks in the store; first_seen: each as it was when it was first seen.
     entries: passages whose person has no track yet. passages: those of late, for people who came in together.
     waiting: decisions about tracks without a visit. decided_ns: the fusion's progress.
@@ -320,9 +320,7 @@ class Checkout:
             for told in self._lanes if everywhere else (lane_id,):
                 self._commands.append(GateCommand(stamp_ns, 0, told, *result.command))
 
-    def _alarm(
-        self, stamp_ns: int, lane_id: str, kind: GateAlarmKind, session_id: str = "", track_id: int = 0
-    ) -> None:
+    def _alarm(self, stamp_ns: int, lane_id: str, kind: GateAlarmKind, session_id: str = "", track_id: int = 0) -> None:
         name = kind.name.lower()
         self._state.alarms[name] = self._state.alarms.get(name, 0) + 1
         self._alarms.append(GateAlarm(stamp_ns, 0, lane_id, kind, session_id, track_id))
@@ -340,9 +338,9 @@ class Checkout:
         asked = _request_id(decision.lane_id, status.request_ns)
         if status.state is not LaneState.AUTHORISING or asked != decision.request_id:
             return
-        refusal = None if decision.reason is GateCommandReason.GRANTED else decision.reason
-        if refusal is None and not decision.staff:
-            refusal = self._no_room()
+        refusal: GateCommandReason | None = decision.reason
+        if decision.reason is GateCommandReason.GRANTED:
+            refusal = None if decision.staff else self._no_room()
         result = gate.decide(status, refusal, decision.staff, decision.stamp_ns, self._times)
         self._take_step(decision.lane_id, decision.stamp_ns, result)
 
@@ -390,9 +388,12 @@ class Checkout:
         distance, track_id = min(
             ((_distance(track, position), track.track_id) for track in inside), default=(float("inf"), 0)
         )
-        visit = self._visit_of(track_id) if distance <= self._config.exit_distance else None
+        near = distance <= self._config.exit_distance
+        visit = self._visit_of(track_id) if near else None
         if visit is None:
             self._state.exits_without_visit += 1
+            if near:
+                self._state.session_of[track_id] = ""
             return
         visit.left.append(track_id)
         coming = any(entry.session_id == visit.session_id for entry in self._state.entries)

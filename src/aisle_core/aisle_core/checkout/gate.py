@@ -47,7 +47,7 @@ class Entered(enum.Enum):
 class GateTimes:
     """What a lane waits for at most [ns].
 
-    authorise: the answer about a credential. grant: the first person. follow: people behind the last one, after the lane
+    authorise: the answer about a credential. grant: the first person. follow: people behind the last one, once the lane
     has locked. jam: an open lane, the next person or the lock.
     """
 
@@ -61,7 +61,7 @@ class GateTimes:
 class LaneStatus:
     """What a lane knows.
 
-    credential, request_ns, staff: of AUTHORISING, GRANTED and OPEN; a lane that was opened with a key is OPEN for staff.
+    credential, request_ns, staff: of AUTHORISING, GRANTED and OPEN; a lane opened with a key is OPEN for staff.
     until_ns: when AUTHORISING or GRANTED runs out. jam_ns: when a lane that has not locked is jammed.
     follow_ns: until then, whoever comes in follows the last one. tells: it has said at least once that it was open.
     """
@@ -109,7 +109,9 @@ def wait(status: LaneStatus, stamp_ns: int, times: GateTimes) -> LaneStep:
     return LaneStep(status)
 
 
-def decide(status: LaneStatus, refusal: GateCommandReason | None, staff: bool, stamp_ns: int, times: GateTimes) -> LaneStep:
+def decide(
+    status: LaneStatus, refusal: GateCommandReason | None, staff: bool, stamp_ns: int, times: GateTimes
+) -> LaneStep:
     """The answer about the credential that a lane in AUTHORISING waits for; ``refusal`` None: it is good."""
     if refusal is not None:
         return LaneStep(status.idle(), _refuse(refusal))
@@ -119,9 +121,7 @@ def decide(status: LaneStatus, refusal: GateCommandReason | None, staff: bool, s
     return LaneStep(granted, (GateCommandKind.ADMIT, GateCommandReason.GRANTED))
 
 
-def step(
-    direction: Direction, status: LaneStatus, event: GateEvent, visit_open: bool, times: GateTimes
-) -> LaneStep:
+def step(direction: Direction, status: LaneStatus, event: GateEvent, visit_open: bool, times: GateTimes) -> LaneStep:
     """Take one event of the lane, after ``wait``. ``visit_open``: the credential shown has a visit that is not over."""
     state = status.state
     match event.kind:
