@@ -13,7 +13,7 @@ from aiosmtpd.smtp import Envelope
 
 
 class Post:
-    """Use it as a context. Each mail becomes ``<number>-<name of the receiver>.eml`` and its page ``.html``.
+    """Use it as a context, again and again. A mail becomes ``<number>-<receiver>.eml``, its page ``.html``.
 
     arrived: when [ns since 1970] each mail came, by file name without ending.
     """
@@ -23,19 +23,22 @@ class Post:
         self.arrived: dict[str, int] = {}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.address = f"127.0.0.1:{port}"
-        self._controller = Controller(self, hostname="127.0.0.1", port=port)
+            self._port = probe.getsockname()[1]
+        self.address = f"127.0.0.1:{self._port}"
+        self._controller: Controller | None = None
 
     def __enter__(self) -> Post:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self._port)
         self._controller.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._controller.stop()
+        if self._controller is not None:
+            self._controller.stop()
+            self._controller = None
 
     async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:  # noqa: N802 aiosmtpd's name
         for address in envelope.rcpt_tos:
