@@ -1,10 +1,10 @@
-"""A whole store: drivers, perception, fusion, checkout, views."""
+"""A whole store: drivers, perception, fusion, checkout, office, views."""
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
 
-from aisle_nodes.processes import common_arguments, include, people_argument, shared
+from aisle_nodes.processes import OFFICE, common_arguments, include, office_arguments, people_argument, shared
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -20,7 +20,8 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument("rviz", default_value="false", choices=["true", "false"], description="Open RViz."),
             people_argument(),
-            include("checkout", **shared()),
+            *office_arguments(),
+            include("checkout", **{name: LaunchConfiguration(name) for name in OFFICE}, **shared()),
             include("perception", people=LaunchConfiguration("people"), **shared()),
             include("fusion", **shared()),
             include("viz", rviz=LaunchConfiguration("rviz"), **shared()),

@@ -51,10 +51,18 @@ def corner_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def domain() -> Iterator[dict[str, str]]:
-    """An environment with a ROS domain that no other test on this machine uses now.
+    """An environment with a ROS domain that no other test on this machine uses now."""
+    yield from _free_domain()
 
-    The domain is held by a bound port for as long as the test runs.
-    """
+
+@pytest.fixture(scope="module")
+def domain_of_module() -> Iterator[dict[str, str]]:
+    """The same for all tests of a module."""
+    yield from _free_domain()
+
+
+def _free_domain() -> Iterator[dict[str, str]]:
+    """The domain is held by a bound port for as long as it is used."""
     for number in range(FIRST_DOMAIN, LAST_DOMAIN):
         holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:

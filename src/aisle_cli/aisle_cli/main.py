@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from aisle_cli.office_commands import office_app
 from aisle_core.errors import AisleError
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 topics_app = typer.Typer(no_args_is_help=True, help="Look at the topics of a running graph.")
 app.add_typer(topics_app, name="topics")
+app.add_typer(office_app, name="office")
 
 People = Annotated[
     Literal["auto", "poses", "depth"],
@@ -36,11 +38,14 @@ def demo(
     rate: Annotated[float, typer.Option(help="Simulated or recorded seconds per second.", min=0.01)] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed, the same store.")] = 1,
     people: People = "auto",
+    office: Annotated[
+        Path | None, typer.Option(help="Folder for journal, books and mails; without it a new one.")
+    ] = None,
 ) -> None:
-    """A living store: shoppers, sensors and gates are simulated, the ROS graph runs, and all ends in receipts."""
+    """A living store: shoppers, sensors and gates are simulated, the ROS graph runs, and receipts come by mail."""
     from aisle_cli.demo import run_demo
 
-    raise typer.Exit(run_demo(bag, site, scenario, shoppers, rate, seed, people))
+    raise typer.Exit(run_demo(bag, site, scenario, shoppers, rate, seed, people, office))
 
 
 @app.command()
@@ -64,6 +69,17 @@ def test(context: typer.Context) -> None:
     from aisle_cli.testing import run_tests
 
     raise typer.Exit(run_tests(context.args))
+
+
+@app.command()
+def audit(
+    database: Annotated[str, typer.Argument(help="URL of the office's database, such as sqlite:///office.db.")],
+    noted: Annotated[list[str] | None, typer.Option(help="POSITION:HASH that was noted before; repeat it.")] = None,
+) -> None:
+    """Check the office's journal: is it whole, does the money add up, has every charge its evidence?"""
+    from aisle_cli.office import run_audit
+
+    raise typer.Exit(run_audit(database, noted or []))
 
 
 @app.command(context_settings=PASS_ON)

@@ -33,6 +33,11 @@ _ITEMS: tuple[tuple[Topic, type[Any]], ...] = (
     (interfaces.CARTS, core.Carts),
     (interfaces.RECEIPTS, core.Receipt),
 )
+_OF_LANES: tuple[tuple[Topic, type[Any]], ...] = (
+    (interfaces.GATE_EVENTS, core.GateEvent),
+    (interfaces.GATE_COMMANDS, core.GateCommand),
+    (interfaces.GATE_ALARMS, core.GateAlarm),
+)
 
 
 def watch(
@@ -106,8 +111,9 @@ def _subscribe(node: Node, store: Store, take: Callable[[Any], None]) -> None:
 
     for topic, core_class in _ITEMS:
         listen(topic, topic.name, core_item(core_class))
-    for name in topic_names(interfaces.GATE_EVENTS, store):
-        listen(interfaces.GATE_EVENTS, name, core_item(core.GateEvent))
+    for topic, core_class in _OF_LANES:
+        for name in topic_names(topic, store):
+            listen(topic, name, core_item(core_class))
     listen(interfaces.REPLAY_STATUS, interfaces.REPLAY_STATUS.name, _replay_position)
     listen(interfaces.END_OF_STREAM, interfaces.END_OF_STREAM.name, _streams_ended)
 

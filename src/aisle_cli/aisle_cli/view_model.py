@@ -23,6 +23,11 @@ from aisle_core.types import (
     Carts,
     CartState,
     CloseReason,
+    GateAlarm,
+    GateAlarmKind,
+    GateCommand,
+    GateCommandKind,
+    GateCommandReason,
     GateEvent,
     GateEventKind,
     PersonTrack,
@@ -49,6 +54,8 @@ CLOSE_WORDS: dict[CloseReason, str] = {
     CloseReason.EXIT: "went out",
     CloseReason.TRACK_ENDED: "left",
     CloseReason.END_OF_STREAM: "was there at the end",
+    CloseReason.TIMEOUT: "never left",
+    CloseReason.STAFF: "was sent out by staff",
 }
 _GATE_WORDS: dict[GateEventKind, str] = {
     GateEventKind.UNKNOWN: "something happened",
@@ -58,6 +65,38 @@ _GATE_WORDS: dict[GateEventKind, str] = {
     GateEventKind.UNLOCKED: "open",
     GateEventKind.LOCKED: "closed",
     GateEventKind.FAULT: "out of order",
+    GateEventKind.ALARM: "fire alarm",
+    GateEventKind.POWER_LOST: "no power",
+    GateEventKind.RESTORED: "works again",
+}
+_REFUSAL_WORDS: dict[GateCommandReason, str] = {
+    GateCommandReason.UNKNOWN: "for an unknown reason",
+    GateCommandReason.GRANTED: "although it is good",
+    GateCommandReason.BUSY: "the lane waits for somebody else",
+    GateCommandReason.EXIT_ONLY: "the lane leads out",
+    GateCommandReason.DECLINED: "the card was declined",
+    GateCommandReason.DEBT: "an earlier visit is not paid",
+    GateCommandReason.UNREACHABLE: "the payment provider does not answer",
+    GateCommandReason.UNKNOWN_CODE: "nobody issued the code",
+    GateCommandReason.EXPIRED_CODE: "the code is too old",
+    GateCommandReason.USED_CODE: "the code was used already",
+    GateCommandReason.VISIT_OPEN: "its visit is not over",
+    GateCommandReason.STORE_FULL: "the store is full",
+    GateCommandReason.STORE_CLOSED: "the store is closed",
+    GateCommandReason.OUT_OF_ORDER: "the lane is out of order",
+    GateCommandReason.ALARM: "there is an alarm",
+}
+_ALARM_WORDS: dict[GateAlarmKind, str] = {
+    GateAlarmKind.UNKNOWN: "something is wrong",
+    GateAlarmKind.TAIL_GATING: "two people went in on one passage",
+    GateAlarmKind.WRONG_WAY: "somebody went the wrong way",
+    GateAlarmKind.WITHOUT_GRANT: "somebody went in whom nobody let in",
+    GateAlarmKind.JAMMED: "it does not close",
+    GateAlarmKind.SILENT: "it does not say that it opened",
+    GateAlarmKind.FAULT: "it is out of order",
+    GateAlarmKind.POWER_LOST: "it has no power and stands open",
+    GateAlarmKind.FIRE: "fire, it stands open",
+    GateAlarmKind.RESTORED: "it works again",
 }
 _NEAR_M = 1.5
 
@@ -170,6 +209,12 @@ class ViewModel:
                 entries = tuple(self._cart(event) for event in item.events)
             case GateEvent():
                 entries = (self._gate(item),)
+            case GateCommand(kind=GateCommandKind.REFUSE):
+                text = f"gate {item.lane_id}: a credential was refused, {_REFUSAL_WORDS[item.reason]}"
+                entries = (Entry(item.stamp_ns, EntryKind.GATE, text),)
+            case GateAlarm():
+                text = f"gate {item.lane_id}: alarm, {_ALARM_WORDS[item.kind]}"
+                entries = (Entry(item.stamp_ns, EntryKind.GATE, text, item.kind is not GateAlarmKind.RESTORED),)
             case Receipt():
                 self.receipts.append(item)
                 entries = (self._receipt(item),)

@@ -6,7 +6,17 @@ import pytest
 
 from aisle_cli.view_model import REASON_WORDS, StreamsEnded, ViewModel, money, percent
 from aisle_core.store import Store
-from aisle_core.types import CloseReason, GateEventKind, Reason, TrackState
+from aisle_core.types import (
+    CloseReason,
+    GateAlarm,
+    GateAlarmKind,
+    GateCommand,
+    GateCommandKind,
+    GateCommandReason,
+    GateEventKind,
+    Reason,
+    TrackState,
+)
 
 from .samples import at, cart, carts, decision, demo_store, gate, line, receipt, shelf, track, tracks
 
@@ -68,6 +78,19 @@ def test_every_gate_event_has_words_and_no_fingerprint(model: ViewModel, kind: G
     (entry,) = model.fold(gate(kind))
     assert entry.text.startswith("gate lane_in: ")
     assert "fingerprint" not in entry.text
+
+
+@pytest.mark.parametrize("reason", list(GateCommandReason))
+def test_every_refusal_has_words(model: ViewModel, reason: GateCommandReason) -> None:
+    (entry,) = model.fold(GateCommand(1, 0, "lane_in", GateCommandKind.REFUSE, reason))
+    assert entry.text.startswith("gate lane_in: a credential was refused, ")
+    assert model.fold(GateCommand(1, 0, "lane_in", GateCommandKind.ADMIT, reason)) == ()
+
+
+@pytest.mark.parametrize("kind", list(GateAlarmKind))
+def test_every_alarm_has_words(model: ViewModel, kind: GateAlarmKind) -> None:
+    (entry,) = model.fold(GateAlarm(1, 0, "lane_in", kind, "", 0))
+    assert entry.attention is (kind is not GateAlarmKind.RESTORED)
 
 
 def test_a_fault_asks_for_attention(model: ViewModel) -> None:

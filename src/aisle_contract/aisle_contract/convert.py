@@ -59,6 +59,7 @@ MESSAGE_OF: dict[type[Any], str] = {
     core.CartEvents: "aisle_msgs/msg/CartEventArray",
     core.GateEvent: "aisle_msgs/msg/GateEvent",
     core.GateCommand: "aisle_msgs/msg/GateCommand",
+    core.GateAlarm: "aisle_msgs/msg/GateAlarm",
     core.CartLine: "aisle_msgs/msg/CartLine",
     core.Cart: "aisle_msgs/msg/Cart",
     core.Carts: "aisle_msgs/msg/CartArray",

@@ -133,6 +133,14 @@ GATE_COMMANDS = Topic(
     ("gate_node", "results_node", "view"),
     "What one lane shall do.",
 )
+GATE_ALARMS = Topic(
+    _SENSORS + "gate_alarms",
+    "aisle_msgs/msg/GateAlarm",
+    Qos.EVENT,
+    ("checkout_node",),
+    ("view",),
+    "What staff must know of one lane.",
+)
 DEPTH_IMAGE = Topic(
     _SENSORS + "depth/image_rect",
     "sensor_msgs/msg/Image",
@@ -194,7 +202,7 @@ SHELF_EVENTS = Topic(
     "aisle_msgs/msg/ShelfEventArray",
     Qos.EVENT,
     ("shelf_event_node",),
-    ("cart_fusion_node", "bag_player_node", "sim_node", "results_node", "view"),
+    ("cart_fusion_node", "checkout_node", "bag_player_node", "sim_node", "results_node", "view"),
     "Settled net changes on plates, batch by batch.",
 )
 PLATE_STATES = Topic(

@@ -11,6 +11,7 @@ from aisle_contract.interfaces import (
     DEPTH_IMAGE,
     DEPTH_INFO,
     DEPTH_POINTS,
+    GATE_ALARMS,
     GATE_COMMANDS,
     GATE_EVENTS,
     SCALE_LAYOUT,
@@ -76,6 +77,6 @@ def topic_names(topic: Topic, store: Store) -> list[str]:
         return [topic.of(sensor.zone, sensor.device_id) for sensor in store.depth_sensors]
     if topic in (COLOR_IMAGE, COLOR_INFO):
         return [topic.of(camera.zone, camera.device_id) for camera in store.cameras]
-    if topic in (GATE_EVENTS, GATE_COMMANDS):
+    if topic in (GATE_EVENTS, GATE_COMMANDS, GATE_ALARMS):
         return [topic.of(lane.zone, lane.lane_id) for lane in store.lanes]
     raise TypeError(f"no devices are known for topic {topic.name}")

@@ -33,6 +33,9 @@ from .types import (
     CameraInfo,
     CartEvents,
     Carts,
+    EntryDecision,
+    EntryRequest,
+    GateAlarm,
     GateCommand,
     GateEvent,
     Image,
@@ -44,11 +47,23 @@ from .types import (
     ScaleLayout,
     ScaleReadings,
     ShelfEvents,
+    StaffOrder,
     Tick,
 )
 from .weighing import Weighing, WeighingConfig
 
-Output = PersonDetections | PersonTracks | ShelfEvents | PlateStates | CartEvents | Carts | Receipt | GateCommand
+Output = (
+    PersonDetections
+    | PersonTracks
+    | ShelfEvents
+    | PlateStates
+    | CartEvents
+    | Carts
+    | Receipt
+    | GateCommand
+    | GateAlarm
+    | EntryRequest
+)
 In = TypeVar("In")
 
 _PLATE_STATES_NS = 1_000_000_000
@@ -461,20 +476,32 @@ class CartFusionStage(Stage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
 
 
 class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
-    """checkout_node: decisions, tracks and gate events -> carts, receipts and gate commands."""
+    """checkout_node: decisions, tracks and gate events -> carts, receipts, gate commands and alarms.
+
+    What the office says, decisions about entries and orders of the staff, holds from the instant that the stage has
+    come to: no sensor saw it.
+    """
 
     inputs = (CartEvents, PersonTracks, GateEvent, Tick)
 
-    def __init__(self, store: Store, config: CheckoutConfig) -> None:
+    def __init__(self, store: Store, config: CheckoutConfig, state: CheckoutState | None = None) -> None:
+        """``state``: of a stage that ended; what it has missed since makes its open visits doubtful."""
         self._names = {lane.lane_id: f"gate:{lane.lane_id}" for lane in store.lanes}
         cart_events, tracks, tick = _inner(["cart_events", "tracks", "tick"], store, hops=3)
         gates = [_sporadic(name, store) for name in self._names.values()]
         super().__init__(store, {_ONLY: [cart_events, tracks, *gates, tick]})
         self._store, self._config = store, config
-        self._checkout = Checkout(config, store)
+        self._checkout = Checkout(config, store) if state is None else Checkout.resume(config, store, state)
 
-    def _place(self, item: CartEvents | PersonTracks | GateEvent | Tick) -> list[Output]:
+    def state(self) -> CheckoutState:
+        """Everything the checkout knows, without what waits in the aligner."""
+        return self._checkout.state()
+
+    def _place(self, item: CartEvents | PersonTracks | GateEvent | EntryDecision | StaffOrder | Tick) -> list[Output]:
         match item:
+            case EntryDecision() | StaffOrder():
+                newest_ns = self._lines[_ONLY].newest_ns
+                return list(self._step(_ONLY, replace(item, stamp_ns=newest_ns or item.stamp_ns)))
             case Tick():
                 source = "tick"
             case PersonTracks():
@@ -487,13 +514,14 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
                 source = self._names[item.lane_id]
         return self._align(_ONLY, source, item)
 
-    def _step(self, line: str, item: CartEvents | PersonTracks | GateEvent | Tick) -> Iterable[Output]:
+    def _step(self, line: str, item: Any) -> Iterable[Output]:
         return _outputs(self._checkout.step(item))
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
         last = self._checkout.finish(stamp_ns)
-        opened = self._checkout.state().opened
-        self._checkout = Checkout.restore(self._config, self._store, CheckoutState(opened=opened))
+        old = self._checkout.state()
+        fresh = CheckoutState(opened=old.opened, staff_entries=old.staff_entries, closed=old.closed)
+        self._checkout = Checkout.restore(self._config, self._store, fresh)
         return _outputs(last)
 
     def _counts(self) -> dict[str, int]:
@@ -521,7 +549,8 @@ def _inner(names: Iterable[str], store: Store, hops: int) -> list[Source]:
 
 
 def _outputs(output: CheckoutOutput) -> list[Output]:
-    return [*output.commands, *([output.carts] if output.carts else []), *output.receipts]
+    carts = [output.carts] if output.carts else []
+    return [*output.requests, *output.commands, *output.alarms, *carts, *output.receipts]
 
 
 def _speaker(output: Output) -> str:
@@ -531,7 +560,7 @@ def _speaker(output: Output) -> str:
             return output.gateway_id
         case PersonDetections():
             return output.source_id
-        case GateCommand():
+        case GateCommand() | GateAlarm() | EntryRequest():
             return output.lane_id
         case _:
             return ""

@@ -352,6 +352,9 @@ class GateEventKind(enum.IntEnum):
     UNLOCKED = 4
     LOCKED = 5
     FAULT = 6
+    ALARM = 7
+    POWER_LOST = 8
+    RESTORED = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +375,8 @@ class GateCommandKind(enum.IntEnum):
     UNKNOWN = 0
     ADMIT = 1
     REFUSE = 2
+    OPEN = 3
+    RESUME = 4
 
 
 class GateCommandReason(enum.IntEnum):
@@ -381,6 +386,17 @@ class GateCommandReason(enum.IntEnum):
     GRANTED = 1
     BUSY = 2
     EXIT_ONLY = 3
+    DECLINED = 4
+    DEBT = 5
+    UNREACHABLE = 6
+    UNKNOWN_CODE = 7
+    EXPIRED_CODE = 8
+    USED_CODE = 9
+    VISIT_OPEN = 10
+    STORE_FULL = 11
+    STORE_CLOSED = 12
+    OUT_OF_ORDER = 13
+    ALARM = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +408,78 @@ class GateCommand:
     lane_id: str
     kind: GateCommandKind
     reason: GateCommandReason
+
+
+class GateAlarmKind(enum.IntEnum):
+    """What staff must know of a lane; values of ``GateAlarm.msg``."""
+
+    UNKNOWN = 0
+    TAIL_GATING = 1
+    WRONG_WAY = 2
+    WITHOUT_GRANT = 3
+    JAMMED = 4
+    SILENT = 5
+    FAULT = 6
+    POWER_LOST = 7
+    FIRE = 8
+    RESTORED = 9
+
+
+@dataclass(frozen=True, slots=True)
+class GateAlarm:
+    """Something at a lane that staff must know of.
+
+    session_id: the visit it is about, "" for none. track_id: the person, 0 for nobody that is known.
+    """
+
+    stamp_ns: int
+    sequence: int
+    lane_id: str
+    kind: GateAlarmKind
+    session_id: str
+    track_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRequest:
+    """Somebody showed a credential at a lane; the office shall say whether they may come in."""
+
+    stamp_ns: int
+    sequence: int
+    lane_id: str
+    credential: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDecision:
+    """The office's answer to an ``EntryRequest``.
+
+    reason: GRANTED, or why not. staff: whoever comes in works here and pays for nothing.
+    """
+
+    stamp_ns: int
+    lane_id: str
+    request_id: str
+    reason: GateCommandReason
+    staff: bool = False
+
+
+class StaffOrderKind(enum.IntEnum):
+    """What staff can order."""
+
+    CLOSE_STORE = 1
+    OPEN_STORE = 2
+    CLOSE_VISIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class StaffOrder:
+    """What staff wants done; ``session_id``: the visit of CLOSE_VISIT, else ""."""
+
+    stamp_ns: int
+    kind: StaffOrderKind
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,6 +539,8 @@ class CloseReason(enum.IntEnum):
     EXIT = 1
     TRACK_ENDED = 2
     END_OF_STREAM = 3
+    TIMEOUT = 4
+    STAFF = 5
 
 
 @dataclass(frozen=True, slots=True)

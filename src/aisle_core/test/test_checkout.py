@@ -16,6 +16,8 @@ from aisle_core.types import (
     CartEvents,
     CartState,
     CloseReason,
+    EntryDecision,
+    GateAlarmKind,
     GateCommandKind,
     GateCommandReason,
     GateEvent,
@@ -23,6 +25,8 @@ from aisle_core.types import (
     PersonTrack,
     PersonTracks,
     Reason,
+    StaffOrder,
+    StaffOrderKind,
     Tick,
     TrackState,
 )
@@ -30,7 +34,12 @@ from aisle_core.types import (
 S = 1_000_000_000
 CONFIG = {
     "session_key": "a key only for tests",
+    "ask_office": False,
+    "authorise_timeout_ms": 3000,
     "grant_timeout_ms": 5000,
+    "follow_ms": 1000,
+    "jam_timeout_ms": 60_000,
+    "visit_timeout_ms": 3_600_000,
     "bind_time_ms": 2000,
     "bind_distance": 1.5,
     "exit_distance": 1.5,
@@ -53,10 +62,11 @@ def product(sku, price_minor):
 
 
 PRODUCTS = {p.sku: p for p in [product("cola", 150), product("soap", 299), product("gift", None)]}
-OPEN_STORE = SimpleNamespace(currency="EUR", products=PRODUCTS, lanes=())
+OPEN_STORE = SimpleNamespace(currency="EUR", products=PRODUCTS, max_people=None, lanes=())
 GATED_STORE = SimpleNamespace(
     currency="EUR",
     products=PRODUCTS,
+    max_people=None,
     lanes=(
         Lane(lane_id="in_1", zone="door", direction="in", position=(0.0, 0.0)),
         Lane(lane_id="in_2", zone="door", direction="in", position=(1.0, 0.0)),
@@ -70,12 +80,14 @@ class Run:
 
     def __init__(self, store=OPEN_STORE, **changes):
         self.checkout = Checkout(CheckoutConfig(**(CONFIG | changes)), store)
-        self.carts, self.receipts, self.commands = [], [], []
+        self.carts, self.receipts, self.commands, self.alarms, self.requests = [], [], [], [], []
 
     def _keep(self, output):
         self.carts += [output.carts] if output.carts else []
         self.receipts += output.receipts
         self.commands += output.commands
+        self.alarms += output.alarms
+        self.requests += output.requests
         return output
 
     def step(self, *items):
@@ -454,7 +466,7 @@ def test_refusals():
         GateCommandReason.EXIT_ONLY,
         GateCommandReason.GRANTED,
     ]
-    assert run.checkout.statistics()["entries_without_grant"] == 1
+    assert [alarm.kind for alarm in run.alarms] == [GateAlarmKind.WITHOUT_GRANT]
     assert run.finish().receipts == []
 
 
@@ -642,16 +654,184 @@ def test_a_group_on_one_credential_has_one_visit_until_the_last_has_left():
     receipt = run.receipt
     assert (receipt.credential, receipt.track_ids, receipt.close_reason) == ("card", (4, 5), CloseReason.EXIT)
     assert lines(receipt) == {"cola": 1, "soap": 1}
-    assert run.checkout.statistics()["entries_without_grant"] == 0
+    assert run.alarms == []
 
 
-def test_who_comes_in_after_the_lane_has_locked_is_not_of_the_group():
+@pytest.mark.parametrize(("late_s", "alone"), [(0.8, False), (1.2, True)])
+def test_who_comes_in_after_the_lane_has_locked(late_s, alone):
+    """The last of a group is a step behind the lock; a stranger comes later."""
     run = Run(GATED_STORE).step(
         credential(1, "in_1", "card"),
         passage(1.2, "in_1", GateEventKind.UNLOCKED),
         goes_in(2),
         passage(3, "in_1", GateEventKind.LOCKED),
-        goes_in(3.2),
+        goes_in(3 + late_s),
     )
-    assert run.checkout.statistics()["entries_without_grant"] == 1
-    assert len(run.checkout.state().visits) == 1
+    assert [alarm.kind for alarm in run.alarms] == ([GateAlarmKind.WITHOUT_GRANT] if alone else [])
+    assert run.checkout.statistics()["people_inside"] == (1 if alone else 2)
+
+
+# --- who may come in
+
+
+def reasons(run):
+    return [command.reason for command in run.commands]
+
+
+def inside(*names, **store):
+    """A gated store with people in it, each through a lane of their own time."""
+    run = Run(SimpleNamespace(**vars(GATED_STORE) | store))
+    for number, name in enumerate(names):
+        at = 10 * number
+        person = track(number + 1, x=0, y=0, first=at + 2)
+        run.step(credential(at + 1, "in_1", name), goes_in(at + 2), tracks(at + 2, person), tick(at + 5))
+    return run
+
+
+def answer(run, at, reason=GateCommandReason.GRANTED, staff=False):
+    request = run.requests[-1]
+    return EntryDecision(int(at * S), request.lane_id, request.request_id, reason, staff)
+
+
+def test_the_office_is_asked():
+    run = Run(GATED_STORE, ask_office=True).step(credential(1, "in_1", "card"))
+    assert (run.commands, run.requests[0].credential) == ([], "card")
+    run.step(answer(run, 2), goes_in(3))
+    assert reasons(run) == [GateCommandReason.GRANTED] and len(run.checkout.state().visits) == 1
+
+
+@pytest.mark.parametrize("reason", [GateCommandReason.DECLINED, GateCommandReason.USED_CODE])
+def test_the_office_says_no(reason):
+    run = Run(GATED_STORE, ask_office=True).step(credential(1, "in_1", "card"))
+    run.step(answer(run, 2, reason), goes_in(3))
+    assert reasons(run) == [reason] and run.checkout.state().visits == {}
+
+
+def test_an_answer_that_comes_too_late_opens_nothing():
+    run = Run(GATED_STORE, ask_office=True).step(credential(1, "in_1", "card"), tick(4.1))
+    assert reasons(run) == [GateCommandReason.UNREACHABLE]
+    run.step(answer(run, 4.2))
+    assert reasons(run) == [GateCommandReason.UNREACHABLE]
+
+
+def test_an_answer_about_somebody_else_opens_nothing():
+    run = Run(GATED_STORE, ask_office=True).step(credential(1, "in_1", "card"))
+    old = answer(run, 6)
+    run.step(tick(4.1), credential(5, "in_1", "other"), old)
+    assert reasons(run) == [GateCommandReason.UNREACHABLE]
+
+
+def test_staff_has_neither_cart_nor_receipt():
+    run = Run(GATED_STORE, ask_office=True).step(credential(1, "in_1", "badge"))
+    run.step(
+        answer(run, 1.5, staff=True),
+        goes_in(2),
+        tracks(2, track(4, x=0, y=0, first=2)),
+        tick(5),
+        decided(6, take("a", 4, "cola", at=5)),
+        tracks(7, track(4, x=9, y=0, first=2)),
+        goes_out(7.01),
+        decided(9),
+    ).finish()
+    assert run.receipts == [] and all(carts.carts == () for carts in run.carts) and run.alarms == []
+    assert run.checkout.statistics()["staff_entries"] == 1
+    assert run.checkout.statistics()["exits_without_visit"] == 0
+
+
+def test_a_key_lets_staff_in():
+    run = Run(GATED_STORE).step(
+        passage(1, "in_1", GateEventKind.UNLOCKED), goes_in(2), passage(3, "in_1", GateEventKind.LOCKED)
+    )
+    assert run.alarms == [] and run.checkout.statistics()["staff_entries"] == 1
+
+
+def test_one_card_has_one_visit():
+    run = inside("card").step(credential(11, "in_2", "card"))
+    assert reasons(run)[-1] is GateCommandReason.VISIT_OPEN
+    run.step(tracks(12, track(1, x=9, y=0, first=2)), goes_out(12), credential(13, "in_2", "card"))
+    assert reasons(run)[-1] is GateCommandReason.GRANTED
+
+
+def test_a_full_store_counts_those_who_are_about_to_come_in():
+    run = inside("anna", max_people=2).step(credential(11, "in_1", "ben"), credential(11.5, "in_2", "cleo"))
+    assert reasons(run)[-2:] == [GateCommandReason.GRANTED, GateCommandReason.STORE_FULL]
+    run.step(tick(30), credential(31, "in_2", "cleo"))
+    assert reasons(run)[-1] is GateCommandReason.GRANTED
+
+
+def test_a_closed_store_lets_staff_in_only():
+    run = Run(GATED_STORE, ask_office=True).step(StaffOrder(S, StaffOrderKind.CLOSE_STORE))
+    for number, (staff, reason) in enumerate(
+        [(False, GateCommandReason.STORE_CLOSED), (True, GateCommandReason.GRANTED)]
+    ):
+        run.step(credential(2 + 10 * number, "in_1", f"card {number}"))
+        assert reasons(run.step(answer(run, 3 + 10 * number, staff=staff)))[-1] is reason
+    run.step(StaffOrder(30 * S, StaffOrderKind.OPEN_STORE), credential(31, "in_1", "card"))
+    assert reasons(run.step(answer(run, 32)))[-1] is GateCommandReason.GRANTED
+
+
+# --- what goes wrong
+
+
+def test_two_bodies_and_one_pulse():
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "card"),
+        goes_in(2),
+        tracks(2.2, track(4, x=0, y=0.2, first=2.1), track(5, x=0.2, y=-0.4, first=2.2)),
+        tick(4.1),
+        decided(5, take("a", 4, "cola", at=5), take("b", 5, "soap", at=5)),
+        tick(6.5),
+        tick(7),
+    )
+    (visit,) = run.checkout.state().visits.values()
+    (alarm,) = run.alarms
+    assert (alarm.kind, alarm.lane_id, alarm.session_id) == (GateAlarmKind.TAIL_GATING, "in_1", visit.session_id)
+    assert {alarm.track_id, *visit.track_ids} == {4, 5}
+    assert len(lines(run.finish().receipt)) == 1
+
+
+def test_whoever_has_a_passage_of_their_own_is_no_tail_gater():
+    run = inside("anna").step(
+        credential(6, "in_1", "ben"), goes_in(7), tracks(8.9, track(2, x=0, y=0, first=8.9)), tick(12), tick(20)
+    )
+    assert run.alarms == []
+
+
+def test_out_through_the_way_in_is_told_and_ends_the_visit():
+    run = inside("card").step(tracks(6, track(1, x=0, y=0, first=2)), goes_out(6, "in_1"), decided(8))
+    assert [alarm.kind for alarm in run.alarms] == [GateAlarmKind.WRONG_WAY]
+    assert run.receipt.close_reason is CloseReason.EXIT
+
+
+def test_a_fire_alarm_opens_all_lanes_and_makes_visits_doubtful():
+    run = inside("card").step(passage(6, "out_1", GateEventKind.ALARM))
+    assert [(c.lane_id, c.kind) for c in run.commands[-3:]] == [
+        (lane, GateCommandKind.OPEN) for lane in ("in_1", "in_2", "out_1")
+    ]
+    run.step(tracks(7, track(1, x=9, y=0, first=2)), goes_out(7), decided(9))
+    assert run.receipt.review and run.receipt.close_reason is CloseReason.EXIT
+    run.step(passage(60, "out_1", GateEventKind.RESTORED))
+    assert [c.kind for c in run.commands[-3:]] == [GateCommandKind.RESUME] * 3
+    assert [alarm.kind for alarm in run.alarms] == [GateAlarmKind.FIRE, GateAlarmKind.RESTORED]
+
+
+def test_a_visit_that_never_ends_ends():
+    run = inside("card", "other").step(tick(3603), decided(3700))
+    assert run.receipt.close_reason is CloseReason.TIMEOUT and run.receipt.review
+    assert run.checkout.statistics()["visits_open"] == 1
+
+
+def test_staff_ends_a_visit():
+    run = inside("card")
+    (session_id,) = run.checkout.state().visits
+    run.step(
+        StaffOrder(6 * S, StaffOrderKind.CLOSE_VISIT, session_id), StaffOrder(6 * S, StaffOrderKind.CLOSE_VISIT, "no")
+    )
+    assert run.step(decided(8)).receipt.close_reason is CloseReason.STAFF
+
+
+def test_what_a_checkout_missed_makes_its_visits_doubtful():
+    run = inside("card")
+    run.checkout = Checkout.resume(CheckoutConfig(**CONFIG), GATED_STORE, run.checkout.state())
+    run.step(credential(6, "in_1", "new"), goes_in(7), tracks(7, track(2, x=0, y=0, first=7)), tick(10)).finish()
+    assert [(r.credential, r.review) for r in run.receipts] == [("card", True), ("new", False)]

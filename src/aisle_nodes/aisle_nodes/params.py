@@ -54,11 +54,19 @@ class CartFusionParams:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficeParams:
+    """Where the office is. database: its URL; empty: the store has none."""
+
+    database: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckoutParams:
     """checkout_node."""
 
     autostart: bool
     site: str
+    office: OfficeParams
     checkout: CheckoutConfig
 
 

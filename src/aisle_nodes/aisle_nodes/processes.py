@@ -47,6 +47,50 @@ def people_argument() -> DeclareLaunchArgument:
     )
 
 
+OFFICE = ("office", "office_database", "office_provider", "office_smtp", "office_smtp_security")
+
+
+def office_arguments() -> list[DeclareLaunchArgument]:
+    """Whether there is an office, and where it keeps and sends what; of the launch files that run or include it."""
+    return [
+        DeclareLaunchArgument(
+            "office",
+            default_value="none",
+            choices=["none", "run"],
+            description="run: money and mail, with the secret in AISLE_OFFICE_SECRET; none: every credential is good.",
+        ),
+        DeclareLaunchArgument(
+            "office_database", default_value="sqlite:///office.db", description="URL of the office's journal."
+        ),
+        DeclareLaunchArgument(
+            "office_provider",
+            default_value="sqlite:///sandbox.db",
+            description="Who takes the money: stripe, or the URL of the sandbox's books.",
+        ),
+        DeclareLaunchArgument("office_smtp", default_value="localhost:25", description="Mail server, HOST:PORT."),
+        DeclareLaunchArgument(
+            "office_smtp_security",
+            default_value="starttls",
+            choices=["none", "starttls", "tls"],
+            description="How the way to the mail server is encrypted.",
+        ),
+    ]
+
+
+class SitePath(Substitution):
+    """Folder of a site that is given by name or path."""
+
+    def __init__(self, site: Substitution) -> None:
+        super().__init__()
+        self._site = site
+
+    def describe(self) -> str:
+        return f"SitePath({self._site.describe()})"
+
+    def perform(self, context: LaunchContext) -> str:
+        return str(find_site(self._site.perform(context)))
+
+
 def include(concern: str, **arguments: Any) -> IncludeLaunchDescription:
     """Another launch file of this folder; the shared arguments are handed on."""
     return IncludeLaunchDescription(

@@ -10,7 +10,9 @@ from aisle_core.errors import AisleError
 
 from .events import (
     Bill,
+    ChargebackEnded,
     Charged,
+    ChargedBack,
     ChargeIntended,
     Event,
     ReceiptIssued,
@@ -40,6 +42,8 @@ class Balance:
     captured_minor: int = 0
     refunded_minor: int = 0
     receipts_minor: int = 0
+    charged_back_minor: int = 0
+    """Taken back by banks and not returned; the receipts stand."""
 
 
 @dataclass(slots=True)
@@ -63,6 +67,7 @@ class _Visit:
     refund_requests: set[str] = field(default_factory=set)
     refunded: dict[str, int] = field(default_factory=dict)
     back: Counter[str] = field(default_factory=Counter)
+    chargebacks: dict[str, int] = field(default_factory=dict)
     receipts: set[str] = field(default_factory=set)
 
 
@@ -160,6 +165,18 @@ def _check(visit: _Visit, event: Event, report: AuditReport) -> Iterator[str]:
                 yield "nobody asked for the refund"
             if visit.bill is None or not visit.charges or sum(visit.refunded.values()) > visit.bill.total_minor:
                 yield "more goes back than was paid"
+        case ChargedBack():
+            report.balances[event.currency].charged_back_minor += event.amount_minor
+            visit.chargebacks[event.chargeback_id] = event.amount_minor
+            if not visit.charges or visit.bill is None or sum(visit.chargebacks.values()) > visit.bill.total_minor:
+                yield "a bank takes back more than was paid"
+        case ChargebackEnded():
+            amount = visit.chargebacks.get(event.chargeback_id)
+            if amount is None:
+                yield "a chargeback ends that nobody booked"
+            elif event.returned and visit.bill is not None:
+                report.balances[visit.bill.currency].charged_back_minor -= amount
+                visit.chargebacks[event.chargeback_id] = 0
         case ReceiptIssued():
             report.balances[event.bill.currency].receipts_minor += event.bill.total_minor
             visit.receipts.add(event.refund_id)

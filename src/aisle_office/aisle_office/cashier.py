@@ -256,6 +256,8 @@ class Cashier(Worker):
         if visit.charged is None or visit.bill is None:
             raise AisleError(f"refund '{request.refund_id}': nothing was paid; there is nothing to give back")
         bill = self._pricing.refund(visit.bill, visit.refunded.values(), request.quantities)
+        if -bill.total_minor > visit.kept_minor:
+            raise AisleError(f"refund '{request.refund_id}': the card's bank has taken the money back already")
         if bill.total_minor == 0:
             raise AisleError(f"refund '{request.refund_id}': these were free; there is nothing to give back")
         task = visit.tasks[f"refund/{request.refund_id}"]

@@ -7,8 +7,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from . import codes
 from .events import (
     AuthorisationReleased,
+    ChargebackEnded,
+    ChargedBack,
     EntryDecided,
     EntryEvent,
     EntryRequested,
@@ -82,12 +85,18 @@ class Doorkeeper(Worker):
             for letter in dead_letters(journal)
             if letter.task == "charge"
         }
+        disputed = {entry.event.subject for entry in journal.read(kinds=(ChargedBack,))}
+        for visit in (Visit.read(journal, session_id) for session_id in sorted(disputed)):
+            if visit.lost_minor:
+                self._debts[visit.session_id] = visit.payer
 
     def concerns(self, entry: Entry) -> bool:
         match entry.event:
             case TaskFailed(task="charge", dead=True) as event:
                 self._debts = self._debts | {event.about: Visit.read(self._journal, event.about).payer}
-            case VisitSettled() as event if event.session_id in self._debts:
+            case ChargedBack() as event:
+                self._debts = self._debts | {event.session_id: Visit.read(self._journal, event.session_id).payer}
+            case (VisitSettled() | ChargebackEnded(returned=True)) as event if event.session_id in self._debts:
                 self._debts = {name: payer for name, payer in self._debts.items() if name != event.session_id}
             case EntryEvent() | TaskRerun(task="let_go"):
                 return True
@@ -124,6 +133,13 @@ class Doorkeeper(Worker):
         """The decision; None to ask the provider again a little later."""
         entry = self._office.entry
         request_id = requested.request_id
+        if requested.code_id:
+            fault = codes.spend(self._journal, requested.code_id, request_id, requested_ns)
+            if fault is not None:
+                return EntryDecided(request_id=request_id, admitted=False, reason=fault)
+        card = self._wallet.card(requested.payer)
+        if card is not None and card.staff:
+            return EntryDecided(request_id=request_id, admitted=True, reason="staff")
         if requested.payer in self._debts.values():
             return EntryDecided(request_id=request_id, admitted=False, reason="debt")
         late = self._clock() >= requested_ns + round(entry.decide_s * 1e9)

@@ -121,11 +121,17 @@ class EntryEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryRequested(EntryEvent):
-    """Somebody showed a credential at a lane."""
+    """Somebody showed a credential at a lane. ``code_id``: of a code; ``payer`` "": of a code that nobody issued."""
 
     lane_id: str
     payer: str
     stamp_ns: int
+    code_id: str = ""
+
+
+EntryReason = Literal[
+    "authorised", "staff", "declined", "debt", "provider_unreachable", "unknown_code", "expired_code", "used_code"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +139,7 @@ class EntryDecided(EntryEvent):
     """The lane may open, or not. ``authorisation_id`` "" with ``admitted``: let in without an authorisation."""
 
     admitted: bool
-    reason: Literal["authorised", "declined", "debt", "provider_unreachable"]
+    reason: EntryReason
     authorisation_id: str = ""
     authorised_minor: int = 0
 
@@ -264,6 +270,34 @@ class ReceiptIssued(VisitEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargebackEvent(VisitEvent):
+    """Something about money of a visit that the card's bank took back from the store."""
+
+    chargeback_id: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind()}/{self.session_id}/{self.chargeback_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargedBack(ChargebackEvent):
+    """The bank took it, after a dispute; ``reason`` as the bank says it."""
+
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargebackEnded(ChargebackEvent):
+    """The dispute is over. ``returned``: the money came back; else it is lost. ``actor``: who wrote it down."""
+
+    returned: bool
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundEvent(VisitEvent):
     """Something about one refund of a visit."""
 
@@ -308,6 +342,52 @@ class AnyEvent(Event):
     @property
     def subject(self) -> str:
         return self.about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryCodeIssued(AnyEvent):
+    """A payer got a code that lets them in once, until ``expires_ns`` of the office's clock. ``about``: its id."""
+
+    payer: str
+    expires_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryCodeUsed(AnyEvent):
+    """A code was shown; the first request with it stands. ``about``: its id."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffOrdered(AnyEvent):
+    """Staff closes or opens the store (``about`` is "store"), or ends a visit (``about`` is its id)."""
+
+    order_id: str
+    order: Literal["close_store", "open_store", "close_visit"]
+    actor: str
+    note: str
+
+    @property
+    def key(self) -> str:
+        return f"staff_ordered/{self.order_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateAlarmed(AnyEvent):
+    """Something at a lane that staff must know of; ``about`` is the lane.
+
+    alarm: a kind of ``GateAlarm`` in lower case. session_id: the visit it is about, or "". track_id: the person, or 0.
+    """
+
+    stamp_ns: int
+    alarm: str
+    session_id: str
+    track_id: int
+
+    @property
+    def key(self) -> str:
+        return f"gate_alarmed/{self.about}/{self.stamp_ns}/{self.alarm}/{self.track_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +442,10 @@ _ALL: tuple[type[Event], ...] = (
     EntryRequested,
     EntryDecided,
     EntryUsed,
+    EntryCodeIssued,
+    EntryCodeUsed,
+    StaffOrdered,
+    GateAlarmed,
     VisitOpened,
     CartChanged,
     AuthorisationRaised,
@@ -376,6 +460,8 @@ _ALL: tuple[type[Event], ...] = (
     RefundRequested,
     RefundRefused,
     Refunded,
+    ChargedBack,
+    ChargebackEnded,
     TaskFailed,
     TaskRerun,
     MailSent,

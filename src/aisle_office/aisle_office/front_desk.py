@@ -2,7 +2,8 @@
 
 A node's callback gives items and takes answers; both only touch queues. A thread of its own translates, writes the
 journal in the order of the items, and follows it. What it has not yet written is lost with the process, and nothing of
-it was shown: ``written()`` says how far it is.
+it was shown: ``written()`` says how far it is. With the events of an item it keeps what the checkout knew after it, so
+that a checkout that was killed goes on from there.
 """
 
 from __future__ import annotations
@@ -13,28 +14,64 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
-from aisle_core.types import CartLine, Carts, CartState, GateEvent, GateEventKind, Receipt
+from pydantic import TypeAdapter, ValidationError
 
+from aisle_core.checkout import CheckoutState
+from aisle_core.errors import AisleError
+from aisle_core.types import (
+    CartLine,
+    Carts,
+    CartState,
+    EntryDecision,
+    EntryRequest,
+    GateAlarm,
+    GateCommandReason,
+    Receipt,
+    ShelfEvents,
+    StaffOrder,
+    StaffOrderKind,
+)
+
+from . import codes
 from .events import (
     CartChanged,
     EntryDecided,
+    EntryReason,
     EntryRequested,
     EntryUsed,
     Event,
+    GateAlarmed,
     Item,
+    StaffOrdered,
     VisitClosed,
     VisitOpened,
 )
 from .journal import Entry, Journal
+from .orders import STORE
 from .wallet import Wallet
 
 log = logging.getLogger(__name__)
 
-Said = GateEvent | Carts | Receipt
+Said = EntryRequest | GateAlarm | ShelfEvents | Carts | Receipt
+Answer = EntryDecision | StaffOrder
 
 _BATCH = 200
 """Items that are written in one transaction at most."""
 _TROUBLE_S = 1.0
+_MASSES = 100_000
+"""Shelf events whose mass is remembered."""
+_STATE = "checkout"
+_STATES: TypeAdapter[CheckoutState] = TypeAdapter(CheckoutState)
+_REASONS: dict[EntryReason, GateCommandReason] = {
+    "authorised": GateCommandReason.GRANTED,
+    "staff": GateCommandReason.GRANTED,
+    "declined": GateCommandReason.DECLINED,
+    "debt": GateCommandReason.DEBT,
+    "provider_unreachable": GateCommandReason.UNREACHABLE,
+    "unknown_code": GateCommandReason.UNKNOWN_CODE,
+    "expired_code": GateCommandReason.EXPIRED_CODE,
+    "used_code": GateCommandReason.USED_CODE,
+}
 
 
 class FrontDesk:
@@ -47,16 +84,19 @@ class FrontDesk:
         self._journal = journal
         self._wallet = wallet
         self._poll_s = poll_s
-        self._said: queue.SimpleQueue[Said] = queue.SimpleQueue()
-        self._answers: deque[tuple[str, EntryDecided]] = deque()
+        self._said: queue.SimpleQueue[tuple[Said, CheckoutState | None]] = queue.SimpleQueue()
+        self._answers: deque[Answer] = deque()
         self._written = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="front desk")
         self._position = journal.end()
-        self._lane_of: dict[str, str] = {}
         self._requests: dict[str, str] = {}
         self._lines: dict[str, tuple[CartLine, ...]] = {}
         self._revisions: dict[str, int] = {}
+        self._masses: dict[str, float] = {}
+        self._claims: dict[str, set[tuple[str, str]]] = {}
+        orders = journal.read(subject=STORE, kinds=(StaffOrdered,))
+        self._answers.extend(_order(entry) for entry in orders[-1:])
 
     def __enter__(self) -> FrontDesk:
         self._thread.start()
@@ -66,12 +106,27 @@ class FrontDesk:
         self._stop.set()
         self._thread.join()
 
-    def say(self, item: Said) -> None:
-        """Hand over what the gate or the checkout said. Never blocks."""
-        self._said.put(item)
+    def state(self) -> CheckoutState | None:
+        """What the checkout knew after the last item that is on the disk; None at the first start.
 
-    def answers(self) -> list[tuple[str, EntryDecided]]:
-        """Decisions since the last call, each with its lane. Never blocks."""
+        Raises AisleError when another version of Aisle wrote it.
+        """
+        body = self._journal.kept(_STATE)
+        if body is None:
+            return None
+        try:
+            return _STATES.validate_json(body)
+        except ValidationError:
+            raise AisleError(
+                "the database holds open visits of another version of Aisle; let that version close the store first"
+            ) from None
+
+    def say(self, item: Said, state: CheckoutState | None = None) -> None:
+        """Hand over what the checkout said, and what it knows since. Never blocks."""
+        self._said.put((item, state))
+
+    def answers(self) -> list[Answer]:
+        """Decisions and orders since the last call. Never blocks."""
         return [self._answers.popleft() for _ in range(len(self._answers))]
 
     def written(self) -> int:
@@ -79,21 +134,25 @@ class FrontDesk:
         return self._written
 
     def _run(self) -> None:
-        batch: deque[Said] = deque()
+        batch: deque[tuple[Said, CheckoutState | None]] = deque()
         events: list[Event] = []
+        keep: dict[str, str] = {}
         said = 0
-        while batch or events or not self._stop.is_set() or not self._said.empty():
+        while batch or events or keep or not self._stop.is_set() or not self._said.empty():
             try:
                 if not batch and not events:
                     batch.extend(self._next_batch())
+                    state = next((state for _, state in reversed(batch) if state is not None), None)
+                    keep = {} if state is None else {_STATE: _STATES.dump_json(state).decode()}
                 while batch:
-                    for event in self._events(batch[0]):
+                    for event in self._events(batch[0][0]):
                         events.append(event)
                     batch.popleft()
                     said += 1
-                if events:
-                    self._journal.append(*events)
+                if events or keep:
+                    self._journal.append(*events, keep=keep)
                     events.clear()
+                    keep = {}
                 self._written = said
                 self._follow()
             except Exception:
@@ -101,8 +160,8 @@ class FrontDesk:
                 if self._stop.wait(_TROUBLE_S):
                     return
 
-    def _next_batch(self) -> list[Said]:
-        batch: list[Said] = []
+    def _next_batch(self) -> list[tuple[Said, CheckoutState | None]]:
+        batch: list[tuple[Said, CheckoutState | None]] = []
         try:
             batch.append(self._said.get(timeout=self._poll_s))
             while len(batch) < _BATCH:
@@ -112,26 +171,50 @@ class FrontDesk:
         return batch
 
     def _follow(self) -> None:
-        for entry in self._journal.read(after=self._position, kinds=(EntryRequested, EntryDecided)):
+        for entry in self._journal.read(after=self._position, kinds=(EntryDecided, StaffOrdered)):
             self._position = entry.position
-            self._take(entry)
+            self._answers.append(_order(entry) if isinstance(entry.event, StaffOrdered) else self._decision(entry))
 
-    def _take(self, entry: Entry) -> None:
-        match entry.event:
-            case EntryRequested() as event:
-                self._lane_of[event.request_id] = event.lane_id
-            case EntryDecided() as event:
-                lane_id = self._lane_of.pop(event.request_id, None)
-                if lane_id is not None:
-                    self._answers.append((lane_id, event))
+    def _decision(self, entry: Entry) -> EntryDecision:
+        decided = entry.event
+        assert isinstance(decided, EntryDecided)
+        requested = self._journal.get(f"entry_requested/{decided.request_id}")
+        assert requested is not None and isinstance(requested.event, EntryRequested)
+        return EntryDecision(
+            stamp_ns=requested.event.stamp_ns,
+            lane_id=requested.event.lane_id,
+            request_id=decided.request_id,
+            reason=GateCommandReason.GRANTED if decided.admitted else _REASONS[decided.reason],
+            staff=decided.reason == "staff",
+        )
 
     def _events(self, item: Said) -> Iterator[Event]:
         """What an item means. If the database fails on the way, the rest comes when asked again."""
         match item:
-            case GateEvent(kind=GateEventKind.CREDENTIAL, credential=str(token)):
-                payer, request_id = self._wallet.payer_of(token), f"{item.lane_id}-{item.stamp_ns}"
-                self._requests[payer] = request_id
-                yield EntryRequested(request_id=request_id, lane_id=item.lane_id, payer=payer, stamp_ns=item.stamp_ns)
+            case EntryRequest():
+                payer = self._payer(item.credential)
+                self._requests[payer] = item.request_id
+                yield EntryRequested(
+                    request_id=item.request_id,
+                    lane_id=item.lane_id,
+                    payer=payer,
+                    stamp_ns=item.stamp_ns,
+                    code_id=codes.code_id(self._wallet, item.credential) if codes.is_code(item.credential) else "",
+                )
+            case GateAlarm():
+                yield GateAlarmed(
+                    about=item.lane_id,
+                    stamp_ns=item.stamp_ns,
+                    alarm=item.kind.name.lower(),
+                    session_id=item.session_id,
+                    track_id=item.track_id,
+                )
+            case ShelfEvents():
+                for event in item.events:
+                    self._masses[event.shelf_event_id] = -event.mass_change
+                while len(self._masses) > _MASSES:
+                    self._claims.pop(oldest := next(iter(self._masses)), None)
+                    del self._masses[oldest]
             case Carts():
                 for cart in item.carts:
                     if cart.state is not CartState.OPEN:
@@ -152,23 +235,48 @@ class FrontDesk:
                             session_id=cart.session_id,
                             revision=self._revisions[cart.session_id],
                             stamp_ns=item.stamp_ns,
-                            items=tuple(map(item_of, cart.lines)),
+                            items=self._items(cart.session_id, cart.lines),
                         )
             case Receipt():
-                closed = visit_closed(item, self._payer(item.credential))
+                items = self._items(item.session_id, item.lines)
+                closed = visit_closed(item, self._payer(item.credential), items)
                 self._lines.pop(item.session_id, None)
                 self._revisions.pop(item.session_id, None)
                 yield closed
 
+    def _items(self, session_id: str, lines: tuple[CartLine, ...]) -> tuple[Item, ...]:
+        for line in lines:
+            for shelf_event_id in line.shelf_event_ids:
+                self._claims.setdefault(shelf_event_id, set()).add((session_id, line.sku))
+        return tuple(item_of(line, self._mass(line)) for line in lines)
+
+    def _mass(self, line: CartLine) -> float | None:
+        """What the shelves lost to a line [kg]; None where that is not known, or another line has a part of it."""
+        ids = line.shelf_event_ids
+        if not ids or any(key not in self._masses or len(self._claims[key]) > 1 for key in ids):
+            return None
+        return sum(self._masses[key] for key in ids)
+
     def _payer(self, credential: str | None) -> str:
-        return self._wallet.payer_of(credential) if credential else ""
+        if not credential:
+            return ""
+        if codes.is_code(credential):
+            return codes.payer_of(self._journal, codes.code_id(self._wallet, credential))
+        return self._wallet.payer_of(credential)
 
     def _last_revision(self, session_id: str) -> int:
         entries = self._journal.read(subject=session_id, kinds=(CartChanged,))
         return entries[-1].event.revision if entries and isinstance(entries[-1].event, CartChanged) else -1
 
 
-def visit_closed(receipt: Receipt, payer: str) -> VisitClosed:
+def _order(entry: Entry) -> StaffOrder:
+    ordered = entry.event
+    assert isinstance(ordered, StaffOrdered)
+    kind = StaffOrderKind[ordered.order.upper()]
+    return StaffOrder(entry.stamp_ns, kind, ordered.about if kind is StaffOrderKind.CLOSE_VISIT else "")
+
+
+def visit_closed(receipt: Receipt, payer: str, items: tuple[Item, ...]) -> VisitClosed:
     """The end of a visit as the checkout says it."""
     return VisitClosed(
         session_id=receipt.session_id,
@@ -177,19 +285,20 @@ def visit_closed(receipt: Receipt, payer: str) -> VisitClosed:
         close_ns=receipt.stamp_ns,
         close_reason=receipt.close_reason.name.lower(),
         currency=receipt.currency,
-        items=tuple(map(item_of, receipt.lines)),
+        items=items,
         review=receipt.review,
         unbooked_cart_event_ids=receipt.unbooked_cart_event_ids,
     )
 
 
-def item_of(line: CartLine) -> Item:
+def item_of(line: CartLine, mass: float | None) -> Item:
     """A line of a cart or a receipt of the checkout."""
     return Item(
         sku=line.sku,
         name=line.name,
         quantity=line.quantity,
         unit_price_minor=line.unit_price_minor,
+        mass=mass,
         review=line.review,
         confidence=line.confidence,
         reason=line.reason.name.lower(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -41,6 +41,7 @@ _journal = Table(
 _bookmarks = Table(
     "bookmarks", metadata, Column("reader", Text, primary_key=True), Column("position", BigInteger, nullable=False)
 )
+_kept = Table("kept", metadata, Column("name", Text, primary_key=True), Column("body", Text, nullable=False))
 _STANDING = select(_journal).where(_journal.c.key.in_(bindparam("keys", expanding=True)))
 _LAST = select(_journal.c.position, _journal.c.hash).order_by(_journal.c.position.desc()).limit(1)
 _ORDINAL = select(func.max(_journal.c.ordinal)).where(_journal.c.kind == bindparam("kind"))
@@ -122,12 +123,16 @@ class Journal:
         """Let go of the database."""
         self._engine.dispose()
 
-    def append(self, *news: Event) -> tuple[Entry, ...]:
+    def append(self, *news: Event, keep: Mapping[str, str] | None = None) -> tuple[Entry, ...]:
         """Write events, all or none, and return when they are on the disk.
 
         Gives the entries that now stand under their keys: another event's, where the key was taken before.
+        keep: texts by name, for ``kept``; written with the events, in the place of older ones.
         """
         with writing(self._engine) as connection:
+            for name, body in (keep or {}).items():
+                connection.execute(_kept.delete().where(_kept.c.name == name))
+                connection.execute(_kept.insert(), {"name": name, "body": body})
             if self._engine.dialect.name == "postgresql":
                 connection.exec_driver_sql("LOCK TABLE journal IN EXCLUSIVE MODE")
             keys = [event.key for event in news]
@@ -198,6 +203,11 @@ class Journal:
         """Position of the last entry, 0 for an empty journal."""
         with self._engine.connect() as connection:
             return connection.execute(select(func.max(_journal.c.position))).scalar() or 0
+
+    def kept(self, name: str) -> str | None:
+        """The text that was last kept under a name."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(_kept.c.body).where(_kept.c.name == name)).scalar()
 
     def bookmark(self, reader: str) -> int:
         """Where a reader left off; 0 for a new one."""

@@ -10,7 +10,9 @@ from .events import (
     AuthorisationReleased,
     Bill,
     CartChanged,
+    ChargebackEnded,
     Charged,
+    ChargedBack,
     EntryDecided,
     Event,
     ReceiptIssued,
@@ -52,6 +54,9 @@ class Visit:
     refunds: dict[str, RefundRequested] = field(default_factory=dict)
     refunded: dict[str, Bill] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    chargebacks: dict[str, ChargedBack] = field(default_factory=dict)
+    returned: set[str] = field(default_factory=set)
+    """Ids of the chargebacks whose money came back."""
     tasks: Tasks = field(default_factory=Tasks)
 
     @classmethod
@@ -103,11 +108,26 @@ class Visit:
                 self.refunds[event.refund_id] = event
             case RefundRefused() as event:
                 self.refused[event.refund_id] = event.reason
+            case ChargedBack() as event:
+                self.chargebacks[event.chargeback_id] = event
+            case ChargebackEnded(returned=True) as event:
+                self.returned.add(event.chargeback_id)
 
     @property
     def payer(self) -> str:
         """Who pays; "" when nobody is known."""
         return self.closed.payer if self.closed else self.opened.payer if self.opened else ""
+
+    @property
+    def lost_minor(self) -> int:
+        """What banks took back, and did not return."""
+        return sum(event.amount_minor for key, event in self.chargebacks.items() if key not in self.returned)
+
+    @property
+    def kept_minor(self) -> int:
+        """What the store has of the money that was charged."""
+        charged = self.charged.amount_minor if self.charged else 0
+        return charged + sum(bill.total_minor for bill in self.refunded.values()) - self.lost_minor
 
     def open_refunds(self) -> list[RefundRequested]:
         """Refunds that were asked for and neither given nor refused."""

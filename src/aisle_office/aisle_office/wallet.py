@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Self
 
-from sqlalchemy import Column, Engine, MetaData, Table, Text, select
+from sqlalchemy import Boolean, Column, Engine, MetaData, Table, Text, select
 
 from aisle_core.errors import AisleError
 
@@ -31,17 +31,22 @@ _cards = Table(
     Column("token", Text, nullable=False),
     Column("email", Text),
     Column("language", Text),
+    Column("staff", Boolean, nullable=False),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is known of a payer: the provider's token, and where and in which language receipts go, if anywhere."""
+    """What is known of a payer: the provider's token, and where and in which language receipts go, if anywhere.
+
+    staff: whoever has this card works here.
+    """
 
     payer: str
     token: str
     email: str | None
     language: str | None
+    staff: bool
 
 
 class Wallet:
@@ -64,19 +69,25 @@ class Wallet:
 
     def payer_of(self, token: str) -> str:
         """The name of the payer with a card; a new random one for a card that is not known."""
-        fingerprint = hmac.digest(self._secret, token.encode(), hashlib.sha256).hex()
+        fingerprint = self.fingerprint(token)
         with writing(self._engine) as connection:
             query = select(_cards.c.payer).where(_cards.c.fingerprint == fingerprint)
             payer = connection.execute(query).scalar()
             if payer is None:
                 payer = secrets.token_hex(8)
-                connection.execute(_cards.insert(), {"payer": payer, "fingerprint": fingerprint, "token": token})
+                row = {"payer": payer, "fingerprint": fingerprint, "token": token, "staff": False}
+                connection.execute(_cards.insert(), row)
         return str(payer)
+
+    def fingerprint(self, text: str) -> str:
+        """By which a card or a code is found again without being kept: HMAC-SHA256 with the secret, hexadecimal."""
+        return hmac.digest(self._secret, text.encode(), hashlib.sha256).hex()
 
     def card(self, payer: str) -> Card | None:
         """The card of a payer, unless it was forgotten."""
         columns = _cards.c
-        query = select(columns.payer, columns.token, columns.email, columns.language).where(columns.payer == payer)
+        wanted = (columns.payer, columns.token, columns.email, columns.language, columns.staff)
+        query = select(*wanted).where(columns.payer == payer)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else Card(*row)
@@ -91,6 +102,11 @@ class Wallet:
         with writing(self._engine) as connection:
             update = _cards.update().where(_cards.c.payer == payer)
             connection.execute(update.values(email=email, language=language))
+
+    def set_staff(self, payer: str, staff: bool) -> None:
+        """Whoever has the payer's card works here, or does no longer."""
+        with writing(self._engine) as connection:
+            connection.execute(_cards.update().where(_cards.c.payer == payer).values(staff=staff))
 
     def forget(self, payer: str) -> None:
         """Delete all that is known of a payer."""

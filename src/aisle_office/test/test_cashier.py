@@ -8,6 +8,8 @@ import pytest
 from office_world import NOON, SECOND, World, item, office, opened
 
 from aisle_core.errors import AisleError
+from aisle_office import chargebacks
+from aisle_office.audit import audit
 from aisle_office.events import (
     CartChanged,
     Charged,
@@ -16,6 +18,7 @@ from aisle_office.events import (
     EntryUsed,
     Event,
     ReceiptIssued,
+    RefundRefused,
     RefundRequested,
     TaskFailed,
     VisitReviewed,
@@ -279,3 +282,39 @@ def test_a_forgotten_payer_is_still_charged_what_was_held(world: World) -> None:
     world.settle()
     assert world.sandbox.books().captured_minor == 149
     assert world.wallet.card(visit.event.payer) is None
+
+
+def test_a_chargeback_is_a_debt_until_the_money_comes_back(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COLA-033", 2))
+    world.settle()
+    chargebacks.book(world.journal, "v1", "d1", 149, "not recognised")
+    chargebacks.book(world.journal, "v1", "d1", 149, "told twice")
+    assert world.enter("tok_anna", "v2").reason == "debt"
+    world.start()
+    assert world.enter("tok_anna", "v3").reason == "debt"
+    report = audit(world.journal)
+    assert (report.findings, report.balances["USD"].charged_back_minor) == ([], 149)
+    chargebacks.end(world.journal, "v1", "d1", returned=True, actor="staff-1")
+    assert world.enter("tok_anna", "v4").admitted
+    assert audit(world.journal).balances["USD"].charged_back_minor == 0
+
+
+def test_what_a_bank_took_back_is_not_refunded_too(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COLA-033", 2))
+    world.settle()
+    chargebacks.book(world.journal, "v1", "d1", 149, "not recognised")
+    for number, pieces in enumerate((2, 1)):
+        world.journal.append(
+            RefundRequested(
+                session_id="v1", refund_id=f"r{number}", quantities={"COLA-033": pieces}, actor="staff-1", note=""
+            )
+        )
+    world.settle()
+    (refused,) = world.events(RefundRefused)
+    assert refused.refund_id == "r0" and "bank" in refused.reason
+    assert world.sandbox.books().refunded_minor == 149
+    with pytest.raises(AisleError, match="has paid 0"):
+        chargebacks.book(world.journal, "v1", "d2", 1, "")
+    assert audit(world.journal).findings == []

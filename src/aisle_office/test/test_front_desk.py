@@ -1,23 +1,34 @@
 """The meeting of nodes and office, with the real thread and the real journal."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from office_world import NOON, SECOND, World, office
 
+from aisle_core.checkout import CheckoutState
+from aisle_core.checkout.gate import LaneStatus
 from aisle_core.types import (
     Cart,
     CartLine,
     Carts,
     CartState,
     CloseReason,
-    GateEvent,
-    GateEventKind,
+    EntryDecision,
+    EntryRequest,
+    GateAlarm,
+    GateAlarmKind,
+    GateCommandReason,
+    PersonTrack,
     Reason,
     Receipt,
+    StaffOrder,
+    StaffOrderKind,
+    TrackState,
 )
-from aisle_office.events import CartChanged, EntryUsed, VisitClosed, VisitOpened
+from aisle_office import codes, orders
+from aisle_office.events import CartChanged, EntryDecided, EntryUsed, GateAlarmed, VisitClosed, VisitOpened
 from aisle_office.front_desk import FrontDesk, Said
 
 
@@ -57,8 +68,8 @@ def receipt(*lines: CartLine, review: bool = False) -> Receipt:
     )
 
 
-def shown(token: str = "tok_anna") -> GateEvent:
-    return GateEvent(NOON, 0, "gate1", GateEventKind.CREDENTIAL, token)
+def shown(credential: str = "tok_anna") -> EntryRequest:
+    return EntryRequest(NOON, 0, "gate1", credential, f"gate1-{NOON}")
 
 
 def said(world: World, *items: Said) -> None:
@@ -87,17 +98,81 @@ def test_a_visit_crosses_and_is_charged(world: World) -> None:
     assert world.sandbox.books("tok_anna").captured_minor == 298
 
 
-def test_the_answer_names_the_lane(world: World) -> None:
-    """The doorkeeper runs in this thread, the desk in its own."""
+def decided(world: World, credential: str) -> EntryDecision:
+    """The answer to a request; the doorkeeper runs in this thread, the desk in its own."""
     with FrontDesk(world.journal, world.wallet, poll_s=0.01) as desk:
-        desk.say(shown())
+        desk.say(shown(credential))
         answers: list = []
         while not answers:
             world.workers[0].step()
             answers = desk.answers()
-    ((lane_id, decided),) = answers
-    assert (lane_id, decided.admitted) == ("gate1", True)
-    assert desk.answers() == []
+    (answer,) = answers
+    assert (answer.lane_id, answer.request_id) == ("gate1", f"gate1-{NOON}")
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("credential", "reason"), [("good", GateCommandReason.GRANTED), ("tok_declined", GateCommandReason.DECLINED)]
+)
+def test_the_answer_to_a_card(world: World, credential: str, reason: GateCommandReason) -> None:
+    assert decided(world, credential) == EntryDecision(NOON, "gate1", f"gate1-{NOON}", reason)
+
+
+def test_a_badge_is_let_in_without_money(world: World) -> None:
+    world.wallet.set_staff(world.wallet.payer_of("badge"), True)
+    assert decided(world, "badge").staff
+    assert world.sandbox.books().held_minor == 0
+
+
+def test_a_code_lets_its_payer_in_once(world: World) -> None:
+    payer = world.wallet.payer_of("tok_anna")
+    code = codes.issue(world.journal, world.wallet, payer, world.now_ns + SECOND)
+    assert decided(world, code).reason is GateCommandReason.GRANTED
+    said(world, replace(shown(code), request_id="r2", stamp_ns=NOON + 1))
+    world.settle(0.001)
+    assert [d.reason for d in world.events(EntryDecided, "r2")] == ["used_code"]
+    assert world.sandbox.books("tok_anna").held_minor > 0
+    assert code not in "".join(raw.body for raw in world.journal.raw(limit=1000))
+
+
+@pytest.mark.parametrize(
+    ("age_ns", "reason"), [(None, GateCommandReason.UNKNOWN_CODE), (-1, GateCommandReason.EXPIRED_CODE)]
+)
+def test_a_code_that_is_not_good(world: World, age_ns: int | None, reason: GateCommandReason) -> None:
+    code = "code:GUESS"
+    if age_ns is not None:
+        payer = world.wallet.payer_of("tok_anna")
+        code = codes.issue(world.journal, world.wallet, payer, world.now_ns + age_ns)
+    assert decided(world, code).reason is reason
+
+
+def test_orders_of_the_staff_cross_and_outlive_a_restart(world: World) -> None:
+    orders.open_store(world.journal, "ann")
+    orders.close_store(world.journal, "ann")
+    with FrontDesk(world.journal, world.wallet, poll_s=0.01) as desk:
+        assert [order.kind for order in desk.answers()] == [StaffOrderKind.CLOSE_STORE]
+        orders.close_visit(world.journal, "v1", "ann")
+        answers: list = []
+        while not answers:
+            answers = desk.answers()
+    assert answers == [StaffOrder(NOON, StaffOrderKind.CLOSE_VISIT, "v1")]
+
+
+def test_an_alarm_is_written_down(world: World) -> None:
+    alarm = GateAlarm(NOON, 0, "gate1", GateAlarmKind.TAIL_GATING, "v1", 7)
+    said(world, alarm, alarm)
+    (event,) = world.events(GateAlarmed, "gate1")
+    assert (event.alarm, event.session_id, event.track_id) == ("tail_gating", "v1", 7)
+
+
+def test_what_the_checkout_knew_comes_back(world: World) -> None:
+    track = PersonTrack(7, None, TrackState.SEEN, (1.0, 2.0, 0.0), (0.1, 0.0, 0.0, 0.1), None, (), 1.0, NOON)
+    state = CheckoutState(opened=3, tracks={7: track}, lanes={"gate1": LaneStatus(credential="tok_anna")})
+    with FrontDesk(world.journal, world.wallet, poll_s=0.01) as desk:
+        assert desk.state() is None
+        desk.say(carts(1), CheckoutState(opened=2))
+        desk.say(carts(2), state)
+    assert FrontDesk(world.journal, world.wallet, poll_s=0.01).state() == state
 
 
 def test_what_is_said_again_after_a_restart_stands_once(world: World) -> None:
@@ -114,8 +189,3 @@ def test_a_cart_that_did_not_change_is_not_written_again(world: World) -> None:
     assert len(world.events(CartChanged)) == 1
     (opened,) = world.events(VisitOpened)
     assert opened.request_id == ""
-
-
-def test_only_credentials_of_the_gate_cross(world: World) -> None:
-    said(world, GateEvent(NOON, 0, "gate1", GateEventKind.PASSAGE_IN, None))
-    assert world.journal.end() == 0

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle_core.types import GateCommandKind, GateEvent, GateEventKind
+from aisle_core.types import GateCommandKind, GateCommandReason, GateEvent, GateEventKind
 from aisle_sim.walking import LaneGround
 
 Array = NDArray[np.float64]
@@ -23,6 +23,7 @@ _SAFE = 0.9
 """A lane does not close while somebody is this near to its line [m]: a safety sensor, as EN 17352 wants of barriers."""
 _SAFE_S = 0.2
 _SELF_GRANT_S = 0.3
+_NEVER_S = 1e12
 _HALF_TORSO = 0.17
 """A body interrupts the light barrier this far before and behind its middle [m]."""
 
@@ -49,7 +50,7 @@ class Gate:
         self.ground = ground
         self.events: list[GateEvent] = []
         self.open = False
-        self.refused = False
+        self.refused: GateCommandReason | None = None
         self.queue: list[int] = []
         """Who waits outside, in order."""
         self.entrant: int | None = None
@@ -66,17 +67,24 @@ class Gate:
 
     def tap(self, second: float, credential: str) -> None:
         """Somebody shows a credential."""
-        self.refused = False
+        self.refused = None
         self._tell(second, GateEventKind.CREDENTIAL, credential)
         if self._opens_itself:
-            self._at(second + _SELF_GRANT_S, lambda: self.command(second + _SELF_GRANT_S, GateCommandKind.ADMIT))
+            granted = (GateCommandKind.ADMIT, GateCommandReason.GRANTED)
+            self._at(second + _SELF_GRANT_S, lambda: self.command(second + _SELF_GRANT_S, *granted))
 
-    def command(self, second: float, kind: GateCommandKind) -> None:
+    def command(self, second: float, kind: GateCommandKind, reason: GateCommandReason) -> None:
         """What the checkout decided."""
-        if kind is GateCommandKind.ADMIT:
-            self._at(second + _UNLOCK_S, lambda: self._unlock(second + _UNLOCK_S))
-        elif kind is GateCommandKind.REFUSE:
-            self.refused = True
+        match kind:
+            case GateCommandKind.ADMIT:
+                self._at(second + _UNLOCK_S, lambda: self._unlock(second + _UNLOCK_S))
+            case GateCommandKind.REFUSE:
+                self.refused = reason
+            case GateCommandKind.OPEN:
+                self._unlock(second)
+                self._lock_s = _NEVER_S
+            case GateCommandKind.RESUME:
+                self._lock_at(second)
 
     def turn_key(self, second: float) -> None:
         """Staff opens the lane."""
@@ -106,7 +114,7 @@ class Gate:
 
     def _pass(self, second: float, kind: GateEventKind) -> None:
         self._tell(second, kind)
-        if kind is GateEventKind.PASSAGE_IN and self.open:
+        if kind is GateEventKind.PASSAGE_IN and self.open and self._lock_s != _NEVER_S:
             self._lock_at(second + _LOCK_AFTER_S)
 
     def _unlock(self, second: float) -> None:

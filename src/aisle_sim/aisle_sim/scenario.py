@@ -201,6 +201,8 @@ class Enter(Frozen):
     by: Literal["card", "app"] = "card"
     leader: Annotated[Id | None, Field(alias="with")] = None
     """Comes in with this shopper, on the same credential."""
+    card: Annotated[str, Field(pattern=r"^tok_[a-z_]+$")] | None = None
+    """Beginning of the credential: one of the cards that misbehave at the office's sandbox."""
     tail_gate: Id | None = None
     """Slips in right behind this shopper, without a credential."""
 

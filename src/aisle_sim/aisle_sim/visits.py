@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from aisle_contract.truth import TruthEventKind
+from aisle_core.types import GateCommandReason
 from aisle_sim import body
 from aisle_sim.body import LEFT, RIGHT, Goal
 from aisle_sim.gates import Gate
@@ -42,7 +43,16 @@ if TYPE_CHECKING:
 
 _TAPS = 12
 """How often somebody tries a lane that refuses."""
-_ANSWER_S = 5.0
+_ANSWER_S = 8.0
+_FINAL = (
+    GateCommandReason.DECLINED,
+    GateCommandReason.DEBT,
+    GateCommandReason.STORE_CLOSED,
+    GateCommandReason.UNKNOWN_CODE,
+    GateCommandReason.EXPIRED_CODE,
+    GateCommandReason.USED_CODE,
+)
+"""Who is refused for one of these goes away."""
 _BARRIER_S = 45.0
 _RECEIVE_S = 25.0
 _APART = 0.42
@@ -183,10 +193,12 @@ class Visit:
             if self.shopper.enter.by == "app" and self.rng.random() < 0.1:
                 yield self._now + 0.2
                 gate.tap(self._now, self.credential)
-            answered = yield Until(lambda: gate.open or gate.refused, self._now + _ANSWER_S)
+            answered = yield Until(lambda: gate.open or gate.refused is not None, self._now + _ANSWER_S)
             self._reach(RIGHT, self._rest(RIGHT))
             if answered and gate.open:
                 return True
+            if gate.refused in _FINAL:
+                break
             yield self._now + self._draw(1.5, 3.0)
         self.given_up = True
         return False

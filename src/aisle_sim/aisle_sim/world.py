@@ -90,7 +90,7 @@ class World:
         self._last_left_s = 0.0
         self._history = _History(count)
 
-        credentials = {s.name: _fingerprint(seed, s.enter.leader or s.name) for s in scenario.shoppers}
+        credentials = credentials_of(scenario, seed)
         self.visits = [
             Visit(self, number, shopper, "" if shopper.staff else credentials[shopper.name], visit_rng)
             for number, (shopper, visit_rng) in enumerate(zip(scenario.shoppers, rng.spawn(count), strict=True))
@@ -200,7 +200,7 @@ class World:
 
     def command(self, command: GateCommand) -> None:
         """A lane is told what to do, now."""
-        self.gates[command.lane_id].command(self.now_s, command.kind)
+        self.gates[command.lane_id].command(self.now_s, command.kind, command.reason)
 
     # --- what visits ask and do
 
@@ -506,8 +506,14 @@ def _sway(who: NDArray[np.int64], seconds: Array) -> Array:
     return np.asarray(_SWAY * (np.sin(0.21 * turn + phase) + 0.5 * np.sin(0.47 * turn + 2.0 * phase)))
 
 
-def _fingerprint(seed: int, name: str) -> str:
-    return hashlib.sha256(f"credential of {name} in run {seed}".encode()).hexdigest()[:32]
+def credentials_of(scenario: Scenario, seed: int) -> dict[str, str]:
+    """Shopper -> the credential they come in on: that of the group's first."""
+    cards = {shopper.name: shopper.enter.card or "" for shopper in scenario.shoppers}
+    leaders = {shopper.name: shopper.enter.leader or shopper.name for shopper in scenario.shoppers}
+    return {
+        name: cards[leader] + hashlib.sha256(f"credential of {leader} in run {seed}".encode()).hexdigest()[:32]
+        for name, leader in leaders.items()
+    }
 
 
 def _needed(scenario: Scenario, store: Store) -> Counter[tuple[str, str]]:

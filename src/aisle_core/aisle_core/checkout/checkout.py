@@ -20,18 +20,29 @@ from ..types import (
     Carts,
     CartState,
     CloseReason,
+    EntryDecision,
+    EntryRequest,
+    GateAlarm,
+    GateAlarmKind,
     GateCommand,
+    GateCommandReason,
     GateEvent,
     GateEventKind,
     PersonTrack,
     PersonTracks,
     Receipt,
+    StaffOrder,
+    StaffOrderKind,
     Tick,
     TrackState,
 )
 from . import gate
 from .cart import Account, account, tracks_of
+from .gate import Entered, LaneState, LaneStatus, LaneStep
 
+Item = CartEvents | PersonTracks | GateEvent | EntryDecision | StaffOrder | Tick
+
+_MS = 1_000_000
 _BEFORE_ALL = -(1 << 63)
 _WITHOUT_TRACK = 3.0
 """Cost of a passage that stays without a track; a possible pair costs at most 1 for the time and 1 for the place."""
@@ -43,7 +54,12 @@ class CheckoutConfig:
     """Tuning of the checkout.
 
     session_key: store secret from which the public ids of the visits are made.
-    grant_timeout_ms: how long an open lane waits for the person whose credential was good.
+    ask_office: the office says who may come in, by an ``EntryDecision``; else every credential is good.
+    authorise_timeout_ms: how long somebody at a lane waits for that.
+    grant_timeout_ms: how long a lane that was told to open waits for the person whose credential was good.
+    follow_ms: whoever goes in within this time after the lane has locked follows the one before.
+    jam_timeout_ms: a lane that stays open for so long, and nobody goes in, is jammed.
+    visit_timeout_ms: a visit that has not closed after this closes, and is reviewed.
     bind_time_ms, bind_distance: a person who went in is the track first seen within this time of the passage, before or
         after it, and within this distance [m] of the lane.
     exit_distance: a person who goes out is the nearest track within this distance [m] of the lane.
@@ -52,7 +68,12 @@ class CheckoutConfig:
     """
 
     session_key: str
+    ask_office: bool
+    authorise_timeout_ms: int
     grant_timeout_ms: int
+    follow_ms: int
+    jam_timeout_ms: int
+    visit_timeout_ms: int
     bind_time_ms: int
     bind_distance: float
     exit_distance: float
@@ -64,9 +85,20 @@ class CheckoutConfig:
             raise ValueError(
                 f"session_key has {len(self.session_key)} characters; give a secret of {_LEAST_KEY_LENGTH} or more"
             )
-        require(self, ("grant_timeout_ms", "bind_time_ms", "bind_distance", "exit_distance"), 0, above=True)
-        require(self, ("settle_ms",), 0)
+        times = ("authorise_timeout_ms", "grant_timeout_ms", "jam_timeout_ms", "visit_timeout_ms", "bind_time_ms")
+        require(self, (*times, "bind_distance", "exit_distance"), 0, above=True)
+        require(self, ("follow_ms", "settle_ms"), 0)
         require(self, ("doubt_probability",), 0, 1, above=True)
+
+    @property
+    def gate_times(self) -> gate.GateTimes:
+        """What a lane waits for."""
+        return gate.GateTimes(
+            authorise=self.authorise_timeout_ms * _MS,
+            grant=self.grant_timeout_ms * _MS,
+            follow=self.follow_ms * _MS,
+            jam=self.jam_timeout_ms * _MS,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +108,8 @@ class CheckoutOutput:
     carts: Carts | None = None
     receipts: tuple[Receipt, ...] = ()
     commands: tuple[GateCommand, ...] = ()
+    alarms: tuple[GateAlarm, ...] = ()
+    requests: tuple[EntryRequest, ...] = ()
 
 
 @dataclass(slots=True)
@@ -84,6 +118,12 @@ class _Visit:
     open_ns: int
     credential: str | None = None
     label: str | None = None
+    staff: bool = False
+    """Of somebody who works here: no cart, no receipt."""
+    doubtful: bool = False
+    """Something may have been missed: a person looks at it."""
+    people: int = 0
+    """How many have gone in."""
     track_ids: list[int] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
     """Tracks that have gone out."""
@@ -94,7 +134,7 @@ class _Visit:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A passage whose person has no track yet."""
+    """A passage in."""
 
     session_id: str
     lane_id: str
@@ -106,9 +146,12 @@ class CheckoutState:
     """Everything the checkout knows; plain data.
 
     visits: by session id, until the receipt is out, in the order of opening.
-    session_of: visit of every track that is or was on one, until the track ends.
+    session_of: visit of every track that is or was on one, until the track ends; "" of who has left without one.
     tracks: the tracks in the store; first_seen: each as it was when it was first seen.
+    entries: passages whose person has no track yet. passages: those of late, for people who came in together.
     waiting: decisions about tracks without a visit. decided_ns: the fusion's progress.
+    sessions_of_lanes: the visit that somebody last went in to at a lane. strangers: tracks that came in with somebody
+        else. closed: the store lets nobody in.
     """
 
     opened: int = 0
@@ -117,21 +160,25 @@ class CheckoutState:
     tracks: dict[int, PersonTrack] = field(default_factory=dict)
     first_seen: dict[int, PersonTrack] = field(default_factory=dict)
     entries: list[_Entry] = field(default_factory=list)
-    grants: dict[str, gate.Grant] = field(default_factory=dict)
+    passages: list[_Entry] = field(default_factory=list)
+    lanes: dict[str, LaneStatus] = field(default_factory=dict)
     waiting: dict[int, list[CartEvent]] = field(default_factory=dict)
     decided_ns: int = _BEFORE_ALL
     about_nobody: int = 0
     sessions_of_lanes: dict[str, str] = field(default_factory=dict)
-    """Lane -> the visit that somebody last went in to there."""
-    entries_without_grant: int = 0
+    strangers: list[int] = field(default_factory=list)
+    closed: bool = False
+    staff_entries: int = 0
+    alarms: dict[str, int] = field(default_factory=dict)
     exits_without_visit: int = 0
 
 
 class Checkout:
     """Opens, keeps and closes visits. Items come in the order of their stamps.
 
-    With lanes in the site, a visit opens when somebody goes in on a credential, is joined by all who go in on the same
-    one, and closes when the last of their tracks goes out.
+    With lanes in the site, a visit opens when somebody goes in on a credential, is joined by all who follow through the
+    same opening of the lane, and closes when the last of their tracks goes out. Whoever works here has a visit too, of
+    which nothing is told.
     Without lanes it opens at a track's first sight and closes when the track ends. A receipt is given when the fusion
     has decided everything that settled until ``settle_ms`` after the visit closed.
     """
@@ -140,8 +187,12 @@ class Checkout:
         self._config = config
         self._store = store
         self._lanes = {lane.lane_id: lane for lane in store.lanes}
+        self._times = config.gate_times
         self._state = CheckoutState()
         self._changed = False
+        self._commands: list[GateCommand] = []
+        self._alarms: list[GateAlarm] = []
+        self._requests: list[EntryRequest] = []
 
     def state(self) -> CheckoutState:
         """A copy of everything the checkout knows."""
@@ -154,22 +205,33 @@ class Checkout:
         checkout._state = copy.deepcopy(state)
         return checkout
 
+    @classmethod
+    def resume(cls, config: CheckoutConfig, store: Store, state: CheckoutState) -> Self:
+        """A checkout that was away since ``state()`` was taken: what it has missed makes the open visits doubtful."""
+        checkout = cls.restore(config, store, state)
+        for visit in checkout._state.visits.values():
+            visit.doubtful = True
+        return checkout
+
     def statistics(self) -> dict[str, int]:
         """What is open, and what went wrong so far."""
         state = self._state
         return {
             "visits_opened": state.opened,
-            "visits_open": len(state.visits),
-            "entries_without_grant": state.entries_without_grant,
+            "visits_open": len(self._told()),
+            "people_inside": self._people(),
+            "staff_entries": state.staff_entries,
             "exits_without_visit": state.exits_without_visit,
             "cart_events_about_nobody": state.about_nobody,
             "cart_events_waiting": sum(len(events) for events in state.waiting.values()),
+            **{f"alarms: {kind}": count for kind, count in state.alarms.items()},
         }
 
-    def step(self, item: CartEvents | PersonTracks | GateEvent | Tick) -> CheckoutOutput:
-        """Take one item and say what follows. A gate event must be of a lane of the site."""
-        commands: tuple[GateCommand, ...] = ()
-        self._bind_before(item.stamp_ns - self._config.bind_time_ms * 1_000_000)
+    def step(self, item: Item) -> CheckoutOutput:
+        """Take one item and say what follows. A gate event or decision must be of a lane of the site."""
+        self._bind_before(item.stamp_ns - self._config.bind_time_ms * _MS)
+        for lane_id, status in self._state.lanes.items():
+            self._take_step(lane_id, item.stamp_ns, gate.wait(status, item.stamp_ns, self._times))
         match item:
             case CartEvents():
                 for event in item.events:
@@ -178,12 +240,16 @@ class Checkout:
             case PersonTracks():
                 self._take_tracks(item)
             case GateEvent():
-                commands = self._take_gate_event(item)
+                self._take_gate_event(item)
+            case EntryDecision():
+                self._take_decision(item)
+            case StaffOrder():
+                self._take_order(item)
             case Tick():
-                pass
-        decided_ns = self._state.decided_ns - self._config.settle_ms * 1_000_000
+                self._close_old(item.stamp_ns)
+        decided_ns = self._state.decided_ns - self._config.settle_ms * _MS
         closed = [v for v in self._state.visits.values() if v.close_ns is not None and v.close_ns <= decided_ns]
-        return self._output(item.stamp_ns, closed, commands)
+        return self._output(item.stamp_ns, closed)
 
     def finish(self, stamp_ns: int) -> CheckoutOutput:
         """The end of all streams: every visit closes, at ``stamp_ns`` at the latest."""
@@ -191,7 +257,7 @@ class Checkout:
         visits = list(self._state.visits.values())
         for visit in visits:
             self._close(visit, stamp_ns, CloseReason.END_OF_STREAM)
-        return self._output(stamp_ns, visits, ())
+        return self._output(stamp_ns, visits)
 
     # --- what the items mean
 
@@ -223,40 +289,111 @@ class Checkout:
             self._close(visit, stamp_ns, CloseReason.TRACK_ENDED)
         for known in (self._state.tracks, self._state.first_seen):
             known.pop(track_id, None)
+        if track_id in self._state.strangers:
+            self._state.strangers.remove(track_id)
         if visit is None:
             self._state.session_of.pop(track_id, None)
 
-    def _take_gate_event(self, event: GateEvent) -> tuple[GateCommand, ...]:
-        state = self._state
+    def _take_gate_event(self, event: GateEvent) -> None:
         lane = self._lanes[event.lane_id]
-        result = gate.step(
-            lane.direction, state.grants.get(lane.lane_id), event, self._config.grant_timeout_ms * 1_000_000
-        )
-        if result.grant is None:
-            state.grants.pop(lane.lane_id, None)
-        else:
-            state.grants[lane.lane_id] = result.grant
-
-        if event.kind is GateEventKind.PASSAGE_OUT:
+        status = self._state.lanes.get(lane.lane_id, LaneStatus())
+        open_visits = [v.credential for v in self._state.visits.values() if v.close_ns is None]
+        visit_open = event.credential is not None and event.credential in open_visits
+        result = gate.step(lane.direction, status, event, visit_open, self._times)
+        if result.alarm in (GateAlarmKind.FIRE, GateAlarmKind.POWER_LOST):
+            self._doubt_all()
+        self._take_step(lane.lane_id, event.stamp_ns, result)
+        if result.entered is not None:
+            self._enter(lane.lane_id, event.stamp_ns, status, result.entered)
+        elif event.kind is GateEventKind.PASSAGE_OUT:
             self._leave(lane.position, event.stamp_ns)
-        elif result.entered is not None:
-            session_id = state.sessions_of_lanes.get(lane.lane_id, "") if result.entered.used else ""
-            if session_id not in state.visits:
-                session_id = self._open(event.stamp_ns, result.entered.credential).session_id
-            state.sessions_of_lanes[lane.lane_id] = session_id
-            state.entries.append(_Entry(session_id, lane.lane_id, event.stamp_ns))
-        elif event.kind is GateEventKind.PASSAGE_IN:
-            state.entries_without_grant += 1
-        return () if result.command is None else (GateCommand(event.stamp_ns, 0, lane.lane_id, *result.command),)
+        elif result.asks:
+            self._ask(event)
+
+    def _take_step(self, lane_id: str, stamp_ns: int, result: LaneStep) -> None:
+        """Keep what a lane has come to, and tell what follows."""
+        self._state.lanes[lane_id] = result.status
+        if result.alarm is not None:
+            self._alarm(stamp_ns, lane_id, result.alarm)
+        if result.command is not None:
+            everywhere = result.command[1] is GateCommandReason.ALARM
+            for told in self._lanes if everywhere else (lane_id,):
+                self._commands.append(GateCommand(stamp_ns, 0, told, *result.command))
+
+    def _alarm(self, stamp_ns: int, lane_id: str, kind: GateAlarmKind, session_id: str = "", track_id: int = 0) -> None:
+        name = kind.name.lower()
+        self._state.alarms[name] = self._state.alarms.get(name, 0) + 1
+        self._alarms.append(GateAlarm(stamp_ns, 0, lane_id, kind, session_id, track_id))
+
+    def _ask(self, event: GateEvent) -> None:
+        request_id = _request_id(event.lane_id, event.stamp_ns)
+        if self._config.ask_office:
+            credential = event.credential or ""
+            self._requests.append(EntryRequest(event.stamp_ns, 0, event.lane_id, credential, request_id))
+        else:
+            self._take_decision(EntryDecision(event.stamp_ns, event.lane_id, request_id, GateCommandReason.GRANTED))
+
+    def _take_decision(self, decision: EntryDecision) -> None:
+        status = self._state.lanes.get(decision.lane_id, LaneStatus())
+        asked = _request_id(decision.lane_id, status.request_ns)
+        if status.state is not LaneState.AUTHORISING or asked != decision.request_id:
+            return
+        refusal: GateCommandReason | None = decision.reason
+        if decision.reason is GateCommandReason.GRANTED:
+            refusal = None if decision.staff else self._no_room()
+        result = gate.decide(status, refusal, decision.staff, decision.stamp_ns, self._times)
+        self._take_step(decision.lane_id, decision.stamp_ns, result)
+
+    def _no_room(self) -> GateCommandReason | None:
+        if self._state.closed:
+            return GateCommandReason.STORE_CLOSED
+        promised = sum(status.promised and not status.staff for status in self._state.lanes.values())
+        most = self._store.max_people
+        full = most is not None and self._people() + promised >= most
+        return GateCommandReason.STORE_FULL if full else None
+
+    def _take_order(self, order: StaffOrder) -> None:
+        match order.kind:
+            case StaffOrderKind.CLOSE_STORE | StaffOrderKind.OPEN_STORE:
+                self._state.closed = order.kind is StaffOrderKind.CLOSE_STORE
+            case StaffOrderKind.CLOSE_VISIT if order.session_id in self._state.visits:
+                self._close(self._state.visits[order.session_id], order.stamp_ns, CloseReason.STAFF)
+
+    def _close_old(self, stamp_ns: int) -> None:
+        oldest_ns = stamp_ns - self._config.visit_timeout_ms * _MS
+        for visit in self._state.visits.values():
+            if visit.close_ns is None and visit.open_ns < oldest_ns:
+                visit.doubtful = True
+                self._close(visit, stamp_ns, CloseReason.TIMEOUT)
+
+    def _doubt_all(self) -> None:
+        """People may come and go unseen."""
+        for visit in self._state.visits.values():
+            visit.doubtful |= visit.close_ns is None
+
+    def _enter(self, lane_id: str, stamp_ns: int, status: LaneStatus, entered: Entered) -> None:
+        state = self._state
+        session_id = state.sessions_of_lanes.get(lane_id, "") if entered is Entered.FOLLOWING else ""
+        visit = state.visits.get(session_id)
+        if visit is None or visit.close_ns is not None:
+            visit = self._open_for_staff(stamp_ns) if status.staff else self._open(stamp_ns, status.credential)
+        visit.people += 1
+        state.sessions_of_lanes[lane_id] = visit.session_id
+        entry = _Entry(visit.session_id, lane_id, stamp_ns)
+        state.entries.append(entry)
+        state.passages.append(entry)
 
     def _leave(self, position: tuple[float, float], stamp_ns: int) -> None:
         inside = [track for track in self._state.tracks.values() if not self._has_left(track.track_id)]
         distance, track_id = min(
             ((_distance(track, position), track.track_id) for track in inside), default=(float("inf"), 0)
         )
-        visit = self._visit_of(track_id) if distance <= self._config.exit_distance else None
+        near = distance <= self._config.exit_distance
+        visit = self._visit_of(track_id) if near else None
         if visit is None:
             self._state.exits_without_visit += 1
+            if near:
+                self._state.session_of[track_id] = ""
             return
         visit.left.append(track_id)
         coming = any(entry.session_id == visit.session_id for entry in self._state.entries)
@@ -272,6 +409,20 @@ class Checkout:
         self._state.visits[visit.session_id] = visit
         self._changed = True
         return visit
+
+    def _open_for_staff(self, stamp_ns: int) -> _Visit:
+        self._state.staff_entries += 1
+        visit = _Visit(f"staff-{self._state.staff_entries}", stamp_ns, staff=True)
+        self._state.visits[visit.session_id] = visit
+        return visit
+
+    def _people(self) -> int:
+        """Who is in the store and does not work here."""
+        open_visits = [visit for visit in self._told() if visit.close_ns is None]
+        return sum(max(visit.people, len(visit.track_ids)) - len(visit.left) for visit in open_visits)
+
+    def _told(self) -> list[_Visit]:
+        return [visit for visit in self._state.visits.values() if not visit.staff]
 
     def _put_on(self, visit: _Visit, track: PersonTrack) -> None:
         self._state.session_of[track.track_id] = visit.session_id
@@ -297,6 +448,7 @@ class Checkout:
         """Find the tracks of older passages: least total distance in time and place over all that have none yet."""
         state, config, entries = self._state, self._config, self._state.entries
         if not entries or entries[0].stamp_ns >= stamp_ns:
+            self._look_behind(stamp_ns)
             return
         tracks = [track for track in state.first_seen.values() if track.track_id not in state.session_of]
         positions = np.array([self._lanes[entry.lane_id].position for entry in entries]).reshape(-1, 1, 2)
@@ -308,24 +460,48 @@ class Checkout:
             if entries[row].stamp_ns < stamp_ns and cost[row, column] < _WITHOUT_TRACK:
                 self._put_on(state.visits[entries[row].session_id], tracks[column])
         state.entries = [entry for entry in entries if entry.stamp_ns >= stamp_ns]
+        self._look_behind(stamp_ns)
+
+    def _look_behind(self, stamp_ns: int) -> None:
+        """Find who came in together with somebody else: first seen before ``stamp_ns``, at a passage, and left over."""
+        state, config = self._state, self._config
+        if not state.passages:
+            return
+        bind_ns = config.bind_time_ms * _MS
+        for track in state.first_seen.values():
+            if track.track_id in state.session_of or track.track_id in state.strangers or track.first_ns >= stamp_ns:
+                continue
+            near = [
+                (abs(passage.stamp_ns - track.first_ns), number)
+                for number, passage in enumerate(state.passages)
+                if abs(passage.stamp_ns - track.first_ns) <= bind_ns
+                and _distance(track, self._lanes[passage.lane_id].position) <= config.bind_distance
+            ]
+            if near:
+                passage = state.passages[min(near)[1]]
+                state.strangers.append(track.track_id)
+                session_id = "" if passage.session_id.startswith("staff-") else passage.session_id
+                kind = GateAlarmKind.TAIL_GATING
+                self._alarm(stamp_ns + bind_ns, passage.lane_id, kind, session_id, track.track_id)
+        state.passages = [passage for passage in state.passages if passage.stamp_ns >= stamp_ns - bind_ns]
 
     # --- what is told
 
-    def _output(self, stamp_ns: int, closed: list[_Visit], commands: tuple[GateCommand, ...]) -> CheckoutOutput:
+    def _output(self, stamp_ns: int, closed: list[_Visit]) -> CheckoutOutput:
+        commands, alarms, requests = tuple(self._commands), tuple(self._alarms), tuple(self._requests)
+        self._commands, self._alarms, self._requests = [], [], []
         if not self._changed and not closed:
-            return CheckoutOutput(commands=commands)
-        accounts = {visit.session_id: self._account(visit) for visit in self._state.visits.values()}
-        carts = tuple(
-            self._cart(visit, accounts[visit.session_id], visit in closed) for visit in self._state.visits.values()
-        )
-        receipts = tuple(self._receipt(visit, accounts[visit.session_id]) for visit in closed)
+            return CheckoutOutput(commands=commands, alarms=alarms, requests=requests)
+        accounts = {visit.session_id: self._account(visit) for visit in self._told()}
+        carts = tuple(self._cart(visit, accounts[visit.session_id], visit in closed) for visit in self._told())
+        receipts = tuple(self._receipt(visit, accounts[visit.session_id]) for visit in closed if not visit.staff)
         for visit in closed:
             del self._state.visits[visit.session_id]
             for track_id in visit.track_ids:
                 if track_id not in self._state.tracks:
-                    del self._state.session_of[track_id]
+                    self._state.session_of.pop(track_id, None)
         self._changed = False
-        return CheckoutOutput(Carts(stamp_ns, 0, carts), receipts, commands)
+        return CheckoutOutput(Carts(stamp_ns, 0, carts), receipts, commands, alarms, requests)
 
     def _account(self, visit: _Visit) -> Account:
         return account(visit.events, visit.track_ids, self._store.products, self._config.doubt_probability)
@@ -358,9 +534,13 @@ class Checkout:
             lines=account.lines,
             charged_minor=account.charged_minor,
             review_minor=account.review_minor,
-            review=account.review or not visit.track_ids,
+            review=account.review or visit.doubtful or not visit.track_ids,
             unbooked_cart_event_ids=account.unbooked,
         )
+
+
+def _request_id(lane_id: str, stamp_ns: int) -> str:
+    return f"{lane_id}-{stamp_ns}"
 
 
 def _distance(track: PersonTrack, position: tuple[float, float]) -> float:

@@ -157,6 +157,7 @@ class GatesFile(Frozen):
     """``gates.yaml``."""
 
     lanes: tuple[Lane, ...]
+    max_people: Annotated[int, Field(ge=1)] | None = None
 
 
 class SiteFiles(Frozen):
@@ -183,7 +184,8 @@ def load_store(folder: Path) -> Store:
     store = store_file.read(StoreFile)
     fixtures = fixtures_file.read(FixturesFile).fixtures
     sensors = sensors_file.read(SensorsFile)
-    lanes = gates_file.read(GatesFile).lanes
+    gates = gates_file.read(GatesFile)
+    lanes = gates.lanes
     products = catalogue_file.read(Product)
     facings = planogram_file.read(Facing)
 
@@ -219,6 +221,7 @@ def load_store(folder: Path) -> Store:
             for e in sensors.cameras
         ),
         lanes=lanes,
+        max_people=gates.max_people,
     )
 
 

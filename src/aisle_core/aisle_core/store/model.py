@@ -248,6 +248,8 @@ class Store(Frozen):
     depth_sensors: tuple[DepthSensor, ...] = ()
     cameras: tuple[Camera, ...] = ()
     lanes: tuple[Lane, ...]
+    max_people: int | None = None
+    """So many may be in the store at a time; None: nobody counts."""
 
     @cached_property
     def plates(self) -> dict[str, Plate]:

@@ -1,0 +1,94 @@
+"""The office of the demo: a sandbox for the money, and a mail server on this machine."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+
+from aisle_cli.post import Post
+from aisle_cli.view_model import money
+from aisle_core.store import Store
+from aisle_office.audit import audit
+from aisle_office.events import MailSent, ReceiptIssued, VisitClosed, VisitOpened, VisitReviewed, VisitSettled
+from aisle_office.journal import Journal
+from aisle_office.payment.sandbox import Sandbox
+from aisle_office.wallet import Wallet
+from aisle_sim.scenarios import find_scenario
+from aisle_sim.world import credentials_of
+
+_PATIENCE_S = 30.0
+_PERIOD_S = 0.1
+
+
+class DemoOffice:
+    """Knows the shoppers of a simulated store: each has a card, and an address for receipts."""
+
+    def __init__(self, folder: Path, post: Post) -> None:
+        self.folder = folder
+        self.secret = secrets.token_hex(16)
+        self.database = f"sqlite:///{folder}/office.db"
+        self.provider = f"sqlite:///{folder}/sandbox.db"
+        self._post = post
+        self._journal = Journal.open(self.database, time.time_ns)
+        self._wallet = Wallet.open(self.database, self.secret)
+
+    def link(self, scenario: str, store: Store, seed: int, shoppers: int) -> None:
+        """Give every card of the scenario the address of the shopper it belongs to."""
+        plan = find_scenario(scenario, store, seed, shoppers)
+        names: dict[str, str] = {}
+        for name, credential in credentials_of(plan, seed).items():
+            names.setdefault(credential, name)
+        for credential, name in names.items():
+            self._wallet.link(self._wallet.payer_of(credential), f"{name}@shoppers.example", None)
+
+    def arguments(self) -> list[str]:
+        """What the launch is told."""
+        return [
+            "office:=run",
+            f"office_database:={self.database}",
+            f"office_provider:={self.provider}",
+            f"office_smtp:={self._post.address}",
+            "office_smtp_security:=none",
+        ]
+
+    def wait(self) -> None:
+        """Until all visits are settled or wait for a review, and all mails are out; not forever."""
+        end = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < end and not self._done():
+            time.sleep(_PERIOD_S)
+
+    def summary(self) -> str:
+        """What was paid, and where to see it."""
+        report, books = audit(self._journal), Sandbox.open(self.provider).books()
+        lines = []
+        for currency, balance in report.balances.items():
+            issued, captured, booked = (
+                money(amount, currency)
+                for amount in (balance.receipts_minor, balance.captured_minor, books.captured_minor)
+            )
+            lines.append(f"{report.receipts} receipts for {issued}; {captured} captured; the provider has {booked}.")
+        lines.append(f"{len(report.findings)} findings of the audit: ./aisle audit {self.database}")
+        waiting = len(self._subjects(VisitOpened) - self._subjects(VisitSettled))
+        if waiting:
+            lines.append(f"{waiting} visits wait for a review or a payment: ./aisle office show {self.database}")
+        lines.append(f"{len(self._post.arrived)} mails: {self._post.folder}")
+        return "\n".join(lines)
+
+    def close(self) -> None:
+        """Let go of the databases."""
+        self._journal.close()
+        self._wallet.close()
+
+    def _done(self) -> bool:
+        closed = [entry.event for entry in self._journal.read(kinds=(VisitClosed,))]
+        waiting = {event.subject for event in closed if isinstance(event, VisitClosed) and event.review}
+        waiting -= self._subjects(VisitReviewed)
+        settled = {event.subject for event in closed} - waiting <= self._subjects(VisitSettled)
+        wanted = len(self._journal.read(kinds=(ReceiptIssued,))) + sum(
+            isinstance(event, VisitClosed) and event.review for event in closed
+        )
+        return settled and len(self._journal.read(kinds=(MailSent,))) >= wanted
+
+    def _subjects(self, kind: type) -> set[str]:
+        return {entry.event.subject for entry in self._journal.read(kinds=(kind,))}

@@ -1,0 +1,113 @@
+"""What ``./aisle audit`` and ``./aisle office`` do."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from aisle_core.errors import AisleError
+from aisle_office.audit import audit
+from aisle_office.events import GateAlarmed, RefundRequested, VisitClosed, VisitOpened, VisitReviewed
+from aisle_office.journal import Journal
+from aisle_office.tasks import dead_letters
+from aisle_office.visit import Visit
+
+_NEWEST_ALARMS = 10
+
+
+def journal(database: str) -> Journal:
+    """The journal in a database. Raises AisleError when it cannot be opened."""
+    return Journal.open(database, time.time_ns)
+
+
+def run_audit(database: str, noted: Sequence[str]) -> int:
+    """Print what the audit found; 1 when something is wrong."""
+    hashes = {}
+    for text in noted:
+        position, colon, value = text.partition(":")
+        if not (colon and position.isdecimal()):
+            raise AisleError(f"--noted '{text}': give POSITION:HASH, as an audit prints it")
+        hashes[int(position)] = value
+    report = audit(journal(database), hashes)
+    console = Console(highlight=False)
+    mark = f"{report.entries}:{report.last_hash}"
+    console.print(f"{report.entries} entries, {report.receipts} receipts. Note this elsewhere: {mark}", soft_wrap=True)
+    table = Table("currency", "captured", "refunded", "receipts", "charged back", title="Minor units")
+    for currency, balance in sorted(report.balances.items()):
+        sums = (balance.captured_minor, balance.refunded_minor, balance.receipts_minor, balance.charged_back_minor)
+        table.add_row(currency, *(f"{value:,}" for value in sums))
+    if report.balances:
+        console.print(table)
+    for finding in report.findings:
+        console.print(f"entry {finding.position}: {finding.text}", soft_wrap=True)
+    console.print(f"{len(report.findings)} findings.")
+    return int(bool(report.findings))
+
+
+def run_show(database: str) -> None:
+    """Print what is open."""
+    books, console = journal(database), Console(highlight=False)
+    opened, closed, reviewed = (
+        {entry.event.subject for entry in books.read(kinds=(kind,))}
+        for kind in (VisitOpened, VisitClosed, VisitReviewed)
+    )
+    visits = Table("visit", "state", "pieces", title="Visits")
+    for session_id in sorted(opened - closed):
+        cart = Visit.read(books, session_id).cart
+        visits.add_row(session_id, "open", str(sum(item.quantity for item in cart.items) if cart else 0))
+    for session_id in sorted(closed - reviewed):
+        visit = Visit.read(books, session_id)
+        if visit.closed is not None and visit.closed.review:
+            doubtful = ", ".join(f"{item.sku} {item.quantity}" for item in visit.closed.items if item.review)
+            visits.add_row(session_id, "waits for a review", doubtful)
+    console.print(visits)
+    failed = Table("visit", "task", "attempts", "why", title="Failed tasks")
+    for letter in dead_letters(books):
+        failed.add_row(letter.subject, letter.task, str(letter.attempts), letter.reason)
+    console.print(failed)
+    alarms = Table("lane", "alarm", "visit", title="Newest alarms")
+    for entry in books.read(kinds=(GateAlarmed,))[-_NEWEST_ALARMS:]:
+        if isinstance(entry.event, GateAlarmed):
+            alarms.add_row(entry.event.about, entry.event.alarm, entry.event.session_id)
+    console.print(alarms)
+
+
+def run_review(database: str, session_id: str, quantities: Sequence[str], actor: str, note: str) -> None:
+    """Write a review down. Raises AisleError for a visit that waits for none."""
+    books = journal(database)
+    visit = Visit.read(books, session_id)
+    if visit.closed is None or not visit.closed.review or visit.reviewed is not None:
+        raise AisleError(f"visit '{session_id}' does not wait for a review; `aisle office show` lists those that do")
+    books.append(
+        VisitReviewed(session_id=session_id, actor=actor, quantities=_quantities(quantities), loss_minor=0, note=note)
+    )
+
+
+def run_refund(database: str, session_id: str, quantities: Sequence[str], actor: str, note: str) -> None:
+    """Ask for a refund. Raises AisleError for a visit that nothing was paid for."""
+    books = journal(database)
+    if Visit.read(books, session_id).charged is None:
+        raise AisleError(f"visit '{session_id}' has paid nothing; there is nothing to give back")
+    books.append(
+        RefundRequested(
+            session_id=session_id,
+            refund_id=secrets.token_hex(8),
+            quantities=_quantities(quantities),
+            actor=actor,
+            note=note,
+        )
+    )
+
+
+def _quantities(texts: Sequence[str]) -> dict[str, int]:
+    found = {}
+    for text in texts:
+        sku, _, pieces = text.rpartition("=")
+        if not (sku and pieces.isdecimal()):
+            raise AisleError(f"'{text}': give SKU=PIECES, such as COLA-033=1")
+        found[sku] = int(pieces)
+    return found

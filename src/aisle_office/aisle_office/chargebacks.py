@@ -1,0 +1,44 @@
+"""Money that a card's bank takes back from the store after a dispute.
+
+The sale and its receipt stand; the money is gone until the dispute is won. Meanwhile the card is not let in, and
+nothing of the visit is refunded on top.
+"""
+
+from __future__ import annotations
+
+from aisle_core.errors import AisleError
+
+from .events import ChargebackEnded, ChargedBack
+from .journal import Journal
+from .visit import Visit
+
+
+def book(journal: Journal, session_id: str, chargeback_id: str, amount_minor: int, reason: str) -> None:
+    """Write down what the provider told; the same chargeback again does nothing.
+
+    Raises AisleError when the visit was not charged so much.
+    """
+    visit = Visit.read(journal, session_id)
+    if chargeback_id in visit.chargebacks:
+        return
+    if visit.charged is None or not 0 < amount_minor <= visit.kept_minor:
+        raise AisleError(
+            f"chargeback '{chargeback_id}': visit '{session_id}' has paid {visit.kept_minor} (minor units), "
+            f"not {amount_minor}; look the charge up at the provider"
+        )
+    journal.append(
+        ChargedBack(
+            session_id=session_id,
+            chargeback_id=chargeback_id,
+            amount_minor=amount_minor,
+            currency=visit.charged.currency,
+            reason=reason,
+        )
+    )
+
+
+def end(journal: Journal, session_id: str, chargeback_id: str, returned: bool, actor: str) -> None:
+    """The dispute is over; ``returned``: the money came back. Raises AisleError for one that is not known."""
+    if chargeback_id not in Visit.read(journal, session_id).chargebacks:
+        raise AisleError(f"chargeback '{chargeback_id}' of visit '{session_id}' is not known; book it first")
+    journal.append(ChargebackEnded(session_id=session_id, chargeback_id=chargeback_id, returned=returned, actor=actor))
