@@ -19,6 +19,7 @@ from aisle_core.store import load_store
 from .cashier import Cashier
 from .doorkeeper import Doorkeeper
 from .journal import Journal
+from .links import Links
 from .mail import Mailer, Smtp
 from .payment import PaymentProvider
 from .payment.sandbox import Sandbox
@@ -62,19 +63,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     store = load_store(given.site)
     office = load_office(given.site, store)
     journal = Journal.open(given.database, time.time_ns)
-    wallet = Wallet.open(given.database, _secret("AISLE_OFFICE_SECRET"))
+    secret = secret_named("AISLE_OFFICE_SECRET")
+    wallet = Wallet.open(given.database, secret)
+    links = Links(secret, office.web.address)
     provider: PaymentProvider
     if given.provider == "stripe":
         from .payment.stripe import Stripe  # a second's work that the sandbox does not need
 
         patience_s = office.entry.decide_s
-        provider = Stripe(_secret("AISLE_STRIPE_KEY"), timeout_s=patience_s, base_address=given.stripe_address)
+        provider = Stripe(secret_named("AISLE_STRIPE_KEY"), timeout_s=patience_s, base_address=given.stripe_address)
     else:
         provider = Sandbox.open(given.provider)
     host, _, port = given.smtp.rpartition(":")
     if not (host and port.isdecimal()):
         raise AisleError(f"--smtp '{given.smtp}': give HOST:PORT, such as localhost:587")
-    password = _secret("AISLE_SMTP_PASSWORD") if given.smtp_user else ""
+    password = secret_named("AISLE_SMTP_PASSWORD") if given.smtp_user else ""
     transport = Smtp(host, int(port), given.smtp_security, 30.0, given.smtp_user, password)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -84,13 +87,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [
             lambda pool: Doorkeeper(journal, provider, wallet, office, store.currency, clock, pool),
             lambda pool: Cashier(journal, provider, wallet, store, office, clock, pool),
-            lambda pool: Mailer(journal, transport, wallet, store, office, clock, pool),
+            lambda pool: Mailer(journal, transport, wallet, store, office, links, clock, pool),
         ],
         stop,
     )
 
 
-def _secret(name: str) -> str:
+def secret_named(name: str) -> str:
+    """A secret of the environment. Raises AisleError when it is not there."""
     try:
         return os.environ[name]
     except KeyError:
