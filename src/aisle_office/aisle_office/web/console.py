@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
-from nicegui import run, ui
+from nicegui import ui
 
 from aisle_core.errors import AisleError
 
@@ -105,7 +106,7 @@ class _Console:
         if self._sessions.actor(self._token) is None:
             ui.navigate.to(f"/console/sign-in?language={self._words.language}")
             return
-        now = await run.io_bound(self._rooms.board.look)
+        now = await asyncio.to_thread(self._rooms.board.look)
         before, self._shown = self._shown, now
         draw: dict[str, Callable[[Any], None]] = {
             "visits": self._visit,
@@ -206,9 +207,9 @@ class _Console:
             except AisleError as error:
                 ui.notify(str(error), type="negative", position="top")
                 return
-            await run.io_bound(self._rooms.access.note, actor.name, "visit opened", session_id, self._origin)
-            entries = await run.io_bound(lambda: self._rooms.journal.read(subject=session_id))
-            visit = await run.io_bound(Visit.read, self._rooms.journal, session_id)
+            await asyncio.to_thread(self._rooms.access.note, actor.name, "visit opened", session_id, self._origin)
+            entries = await asyncio.to_thread(lambda: self._rooms.journal.read(subject=session_id))
+            visit = await asyncio.to_thread(Visit.read, self._rooms.journal, session_id)
             self._dialog(visit, entries, actor)
 
         ui.button(self._text("details"), on_click=show).props("outline")
@@ -337,7 +338,7 @@ class _Console:
         """Do what staff want, off the event loop; ``do`` gives who decided, which may be somebody faster."""
         try:
             actor = self._actor("support")
-            by = await run.io_bound(do, actor)
+            by = await asyncio.to_thread(do, actor)
         except AisleError as error:
             ui.notify(str(error), type="negative", position="top")
             return
@@ -356,8 +357,8 @@ class _Console:
         except AisleError as error:
             ui.notify(str(error), type="negative", position="top")
             return
-        await run.io_bound(self._rooms.access.note, actor.name, "access log opened", "", self._origin)
-        accesses = await run.io_bound(lambda: self._rooms.access.read(limit=200))
+        await asyncio.to_thread(self._rooms.access.note, actor.name, "access log opened", "", self._origin)
+        accesses = await asyncio.to_thread(lambda: self._rooms.access.read(limit=200))
         panel = self._panels["access"]
         panel.clear()
         with panel, ui.element("div").classes("a-card"):

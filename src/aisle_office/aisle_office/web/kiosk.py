@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import Any
 import segno
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
-from nicegui import run, ui
+from nicegui import ui
 
 from aisle_core.errors import AisleError
 
@@ -135,7 +136,7 @@ class _Kiosk:
             self._say("kiosk_not_read", bad=True)
             self._welcome()
             return
-        shopper = await run.io_bound(self._read_card, token)
+        shopper = await asyncio.to_thread(self._read_card, token)
         self._show(shopper)
 
     def _read_card(self, token: str) -> _Shopper:
@@ -188,17 +189,17 @@ class _Kiosk:
 
             async def save() -> None:
                 try:
-                    await run.io_bound(self._link, card.payer, address.value.strip())
+                    await asyncio.to_thread(self._link, card.payer, address.value.strip())
                 except AisleError:
                     self._say("kiosk_no_address", bad=True)
                 else:
                     self._say("kiosk_saved", address=address.value.strip())
-                    self._show(await run.io_bound(self._read, card.payer))
+                    self._show(await asyncio.to_thread(self._read, card.payer))
 
             async def stop() -> None:
-                await run.io_bound(self._link, card.payer, None)
+                await asyncio.to_thread(self._link, card.payer, None)
                 self._say("kiosk_stopped")
-                self._show(await run.io_bound(self._read, card.payer))
+                self._show(await asyncio.to_thread(self._read, card.payer))
 
             address.on("keydown.enter", save)
             with ui.element("div").classes("a-row a-wrap"):
@@ -216,7 +217,7 @@ class _Kiosk:
             text(self._text("kiosk_data_why"))
 
             async def allow(event: Any) -> None:
-                await run.io_bound(self._rooms.wallet.allow_analytics, card.payer, event.value)
+                await asyncio.to_thread(self._rooms.wallet.allow_analytics, card.payer, event.value)
 
             ui.switch(self._text("kiosk_analytics"), value=card.analytics, on_change=allow)
             with ui.dialog() as dialog, ui.element("div").classes("a-card"):
@@ -232,7 +233,7 @@ class _Kiosk:
             async def delete() -> None:
                 dialog.close()
                 try:
-                    await run.io_bound(erase, self._rooms.journal, self._rooms.wallet, card.payer, "kiosk")
+                    await asyncio.to_thread(erase, self._rooms.journal, self._rooms.wallet, card.payer, "kiosk")
                 except AisleError:
                     self._say("kiosk_not_yet", bad=True)
                 else:
@@ -260,7 +261,7 @@ class _Kiosk:
 
     def _opener(self, session_id: str) -> Callable[[], Any]:
         async def show() -> None:
-            visit = await run.io_bound(Visit.read, self._rooms.journal, session_id)
+            visit = await asyncio.to_thread(Visit.read, self._rooms.journal, session_id)
             receipt = self._receipt(visit)
             if receipt is not None:
                 self._rooms.access.note("kiosk", "receipt opened", session_id, self._origin)
@@ -301,8 +302,8 @@ class _Kiosk:
 
                         async def not_taken(sku: str = line.sku) -> None:
                             with suppress(AisleError):
-                                await run.io_bound(dispute, self._rooms.journal, visit.session_id, sku, "kiosk")
-                            now = await run.io_bound(Visit.read, self._rooms.journal, visit.session_id)
+                                await asyncio.to_thread(dispute, self._rooms.journal, visit.session_id, sku, "kiosk")
+                            now = await asyncio.to_thread(Visit.read, self._rooms.journal, visit.session_id)
                             self._receipt_lines(box, now, receipt)
 
                         button = ui.button(self._text("not_taken"), on_click=not_taken)
