@@ -205,6 +205,11 @@ class Journal:
         query = select(_journal).where(_journal.c.position == position)
         return next((raw.entry() for raw in self._rows(query)), None)
 
+    def numbered(self, kind: type[Event], ordinal: int) -> Entry | None:
+        """The entry with a number among those of its kind."""
+        query = select(_journal).where(_journal.c.kind == kind.kind(), _journal.c.ordinal == ordinal)
+        return next((raw.entry() for raw in self._rows(query)), None)
+
     def position_before(self, stamp_ns: int) -> int:
         """Position of the last entry that was written before an instant, 0 when there is none."""
         query = select(func.max(_journal.c.position)).where(_journal.c.stamp_ns < stamp_ns)

@@ -20,11 +20,11 @@ from ..journal import Journal
 from ..links import Links
 from ..office import secret_named
 from ..privacy import DAY_NS, apply_retention
+from ..rooms import Rooms
 from ..settings import load_office
 from ..staff import Staff
 from ..wallet import Wallet
 from .app import make_app
-from .rooms import Rooms
 
 _BOARD_DAYS = 60
 """What is older and still open is not on the console's board."""

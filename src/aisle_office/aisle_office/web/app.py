@@ -6,11 +6,12 @@ from fastapi import FastAPI
 from nicegui import ui
 from starlette.types import ASGIApp
 
+from ..api import make_api
+from ..rooms import Rooms
 from .console import console_pages
 from .guard import Guard
 from .kiosk import kiosk_pages, kiosk_routes
 from .receipt_page import receipt_routes
-from .rooms import Rooms
 from .sign_in import Sessions, sign_in_routes
 
 
@@ -22,6 +23,7 @@ def make_app(rooms: Rooms) -> ASGIApp:
     app.include_router(receipt_routes(rooms))
     app.include_router(sign_in_routes(rooms, sessions, secure))
     app.include_router(kiosk_routes(rooms, secure))
+    app.mount("/api", make_api(rooms))
     kiosk_pages(rooms)
     console_pages(rooms, sessions)
     ui.run_with(app, title=rooms.store.name, favicon="🛒", tailwind=False, show_welcome_message=False)

@@ -18,13 +18,13 @@ from ..cashier import HOUR_NS
 from ..events import Item
 from ..journal import Entry
 from ..receipts import Wording, receipt_number
+from ..rooms import Rooms
 from ..staff import Actor, Role
 from ..support import MOST_NOTE_LENGTH, decide_dispute, left_to_refund, refund, review
 from ..tasks import DeadLetter, rerun
 from ..visit import Visit
 from .live import languages, live_pages, rows, text
 from .plain import origin_of
-from .rooms import Rooms
 from .sign_in import COOKIE, Sessions
 
 _LOOK_S = 1.5

@@ -18,6 +18,7 @@ from aisle_core.errors import AisleError
 
 from ..privacy import DAY_NS, erase, visits_of
 from ..receipts import ReceiptView, Wording, receipt_view
+from ..rooms import Rooms
 from ..support import dispute, left_to_refund
 from ..visit import Visit
 from ..wallet import Card
@@ -25,7 +26,6 @@ from .guard import Limiter
 from .live import languages, live_pages, text
 from .plain import notice, origin_of, words_for
 from .receipt_page import disputes_of
-from .rooms import Rooms
 
 COOKIE = "aisle_kiosk"
 _YEAR_S = 31_536_000

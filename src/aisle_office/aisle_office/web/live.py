@@ -11,9 +11,9 @@ from fastapi import Request
 from nicegui import ui
 
 from ..receipts import Wording
+from ..rooms import Rooms
 from ..settings import LANGUAGES
 from .plain import LANGUAGE_NAMES
-from .rooms import Rooms
 
 _PACKS: dict[str, Literal["en-US", "de", "vi", "ar"]] = {"en": "en-US", "de": "de", "vi": "vi", "ar": "ar"}
 """Our languages as Quasar names them."""

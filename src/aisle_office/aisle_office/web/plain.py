@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from ..receipts import Wording
-from .rooms import Rooms, language_of
+from ..rooms import Rooms, language_of
 
 LANGUAGE_NAMES = (("en", "English"), ("de", "Deutsch"), ("vi", "Tiếng Việt"), ("ar", "العربية"))
 

@@ -14,11 +14,11 @@ from ..events import ReceiptIssued
 from ..journal import Entry
 from ..privacy import DAY_NS
 from ..receipts import ReceiptView, Wording, receipt_number, receipt_view, render_pdf
+from ..rooms import Rooms
 from ..support import dispute, left_to_refund
 from ..visit import Visit
 from .guard import Limiter
 from .plain import notice, origin_of, render, words_for
-from .rooms import Rooms
 
 _MOST_WRONG, _WRONG_NS = 20, 600_000_000_000
 """Wrong codes from one address in ten minutes, then it waits."""

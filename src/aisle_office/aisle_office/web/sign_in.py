@@ -13,10 +13,10 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from ..receipts import Wording
+from ..rooms import Rooms
 from ..staff import Actor, Staff
 from .guard import Limiter
 from .plain import notice, origin_of, render, words_for
-from .rooms import Rooms
 
 COOKIE = "aisle_staff"
 _IDLE_NS, _LONGEST_NS = 30 * 60_000_000_000, 10 * 3_600_000_000_000

@@ -1,4 +1,4 @@
-"""What the pages stand on."""
+"""What the pages and the API stand on."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 from aisle_core.store import Store
 
-from ..access import AccessLog
-from ..board import Board
-from ..journal import Journal
-from ..links import Links
-from ..receipts import Wording
-from ..settings import LANGUAGES, Language, Office
-from ..staff import Staff
-from ..wallet import Wallet
+from .access import AccessLog
+from .board import Board
+from .journal import Journal
+from .links import Links
+from .receipts import Wording
+from .settings import LANGUAGES, Language, Office
+from .staff import Staff
+from .wallet import Wallet
 
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """One store's office, as the pages see it. ``site``: its folder; ``clock``: ns since 1970."""
+    """One store's office, as pages and API see it. ``site``: its folder; ``clock``: ns since 1970."""
 
     site: Path
     store: Store
