@@ -468,6 +468,13 @@ class DisputeDecided(DisputeEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseCreated(VisitEvent):
+    """The retailer's systems know of the visit, under this id."""
+
+    purchase_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PayerForgotten(AnyEvent):
     """All personal data of a payer were deleted; ``actor``: ``kiosk``, ``retention``, or who of the staff did it."""
 
@@ -503,6 +510,7 @@ _ALL: tuple[type[Event], ...] = (
     MailSent,
     LineDisputed,
     DisputeDecided,
+    PurchaseCreated,
     PayerForgotten,
 )
 _CLASSES: dict[tuple[str, int], type[Event]] = {(cls.kind(), cls.VERSION): cls for cls in _ALL}

@@ -138,6 +138,18 @@ class Mail(Frozen):
     retry: Retry
 
 
+class Retailer(Frozen):
+    """The systems of a retailer that are told of every visit. Their key is in the environment."""
+
+    address: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
+    store_id: Annotated[str, Field(pattern=r"^[0-9a-zA-Z_-]+$", max_length=255)]
+    """As they call the store."""
+    region: Text
+    """For which their key is, as AWS Signature Version 4 has it."""
+    timeout_s: Seconds
+    retry: Retry
+
+
 class Web(Frozen):
     """The pages of the office."""
 
@@ -171,6 +183,7 @@ class Office(Frozen):
     mail: Mail
     web: Web
     retention: Retention
+    retailer: Retailer | None = None
 
 
 def load_office(folder: Path, store: Store) -> Office:

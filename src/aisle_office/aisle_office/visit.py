@@ -17,6 +17,7 @@ from .events import (
     EntryDecided,
     Event,
     LineDisputed,
+    PurchaseCreated,
     ReceiptIssued,
     RefundRefused,
     RefundRequested,
@@ -37,6 +38,7 @@ class Visit:
     authorisation_id, held_minor: what the provider holds for it since the entry; "" and 0 for nothing.
     refunds: in the order in which they were asked for; refunded: bills of those that were given, by refund id.
     disputes, decisions: what the shopper says they did not take, and what a person said to it, by sku.
+    purchase_id: of the retailer's systems, "" while they do not know of it.
     """
 
     session_id: str
@@ -62,6 +64,7 @@ class Visit:
     """Ids of the chargebacks whose money came back."""
     disputes: dict[str, LineDisputed] = field(default_factory=dict)
     decisions: dict[str, DisputeDecided] = field(default_factory=dict)
+    purchase_id: str = ""
     tasks: Tasks = field(default_factory=Tasks)
 
     @classmethod
@@ -117,6 +120,8 @@ class Visit:
                 self.chargebacks[event.chargeback_id] = event
             case ChargebackEnded(returned=True) as event:
                 self.returned.add(event.chargeback_id)
+            case PurchaseCreated() as event:
+                self.purchase_id = event.purchase_id
             case LineDisputed() as event:
                 self.disputes[event.sku] = event
             case DisputeDecided() as event:

@@ -43,7 +43,8 @@ _cards = Table(
 class Card:
     """What is known of a payer: the provider's token, and where and in which language receipts go, if anywhere.
 
-    staff: whoever has this card works here. analytics: their visits may be counted for the store's statistics. seen_ns: when the card was last shown.
+    staff: whoever has this card works here. analytics: their visits may be counted for the store's statistics.
+    seen_ns: when the card was last shown.
     """
 
     payer: str
