@@ -10,7 +10,6 @@ from office_world import World, item, office, store
 from aisle_core.errors import AisleError
 from aisle_office.access import AccessLog
 from aisle_office.audit import audit
-from aisle_office.events import ReceiptIssued
 from aisle_office.links import Links
 from aisle_office.privacy import DAY_NS, apply_retention, erase, export, visits_of
 from aisle_office.settings import Retention
@@ -148,13 +147,3 @@ def test_a_review_says_what_the_store_gives_up(world: World) -> None:
     world.settle(0.01)
     visit = Visit.read(world.journal, "v1")
     assert visit.bill is not None and [line.quantity for line in visit.bill.lines] == [1, 1]
-
-
-def test_a_journal_knows_numbers_and_instants(world: World) -> None:
-    shop(world, "v1")
-    shop(world, "v2")
-    second = world.journal.numbered(ReceiptIssued, 2)
-    assert second is not None and second.event.subject == "v2" and world.journal.numbered(ReceiptIssued, 3) is None
-    before = world.journal.position_before(second.stamp_ns)
-    assert 0 < before < second.position and world.journal.position_before(0) == 0
-    assert world.journal.position_before(world.now_ns + 1) == world.journal.end()
