@@ -186,7 +186,7 @@ def test_pages_fit_and_run_in_the_languages_direction(page: Page, web: WebWorld,
         expect(root).to_have_attribute("lang", re.compile(f"^{language}"))
         for width in (1024, 768):
             page.set_viewport_size({"width": width, "height": 1024})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
 
     tap(page, web, "tok_fits", language)
     check()

@@ -75,7 +75,7 @@ class _Console:
         names = [name for name in _ICONS if name != "access" or actor.may("manager")]
         with self._main:
             self._counts: dict[str, ui.badge] = {}
-            with ui.tabs().props("align=left inline-label outside-arrows mobile-arrows dense") as tabs:
+            with ui.tabs().props("align=left inline-label dense") as tabs:
                 for name in names:
                     with ui.tab(name, label=self._text(f"tab_{name}"), icon=_ICONS[name]):
                         badge = ui.badge().props("color=negative rounded").style("margin-inline-start: 0.5rem")
