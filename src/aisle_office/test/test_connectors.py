@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 import yaml
 from office_world import NOON, STORE, World, item, office
@@ -74,7 +74,7 @@ class Retailer:
         return {}
 
     def _check(self, schema: dict[str, Any], document: Any) -> None:
-        validator = jsonschema.Draft202012Validator({**schema, "components": API["components"]})
+        validator = jsonschema_rs.Draft202012Validator({**schema, "components": API["components"]})
         self.complaints += [error.message for error in validator.iter_errors(document)]
 
     def _check_signature(self, path: str, headers: dict[str, str], body: bytes, address: str) -> None:
@@ -131,7 +131,7 @@ def line() -> Iterator[Line]:
     retailer, slept = Retailer(), list[float]()
     with (
         serving(retailer) as address,
-        Connector(address, "STORE-1", KEY, RETRY, 10.0, lambda: NOON, slept.append) as connector,
+        Connector(address, "STORE-1", KEY, RETRY, 60.0, lambda: NOON, slept.append) as connector,
     ):
         yield Line(retailer, address, connector, slept)
     assert retailer.complaints == []
