@@ -4,7 +4,7 @@ setup(
     name="aisle_office",
     version="0.1.0",
     packages=find_packages(exclude=["test"]),
-    package_data={"": ["py.typed", "texts.yaml", "templates/*"]},
+    package_data={"": ["py.typed", "texts.yaml", "look.css", "openapi.yaml", "templates/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/aisle_office"]),
         ("share/aisle_office", ["package.xml"]),

@@ -27,8 +27,12 @@ ROSDEP_KEYS = {
     "shapely": "python3-shapely",
     "yaml": "python3-yaml",
 }
-PIP_ONLY = {"fpdf": "fpdf2"} | {
-    name: name for name in ("aiosmtpd", "jupedsim", "rich", "rosbags", "sqlalchemy", "stripe", "trackeval", "typer")
+PIP_ONLY = {"argon2": "argon2-cffi", "fpdf": "fpdf2", "starlette": "fastapi"} | {
+    name: name
+    for name in (
+        *("fastapi", "httpx", "jupedsim", "nicegui", "rich", "rosbags", "segno", "sqlalchemy", "stripe", "trackeval"),
+        *("aiosmtpd", "typer", "uvicorn"),
+    )
 }
 """Imported name -> package that rosless/requirements.in installs on every machine."""
 TEXTS = {".csv", ".in", ".md", ".msg", ".py", ".rviz", ".toml", ".txt", ".xml", ".yaml", ".yml", ""}

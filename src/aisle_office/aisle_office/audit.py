@@ -14,6 +14,7 @@ from .events import (
     Charged,
     ChargedBack,
     ChargeIntended,
+    DisputeDecided,
     Event,
     ReceiptIssued,
     Refunded,
@@ -23,6 +24,7 @@ from .events import (
     VisitReviewed,
 )
 from .journal import FIRST_HASH, Journal
+from .visit import dispute_refund_id
 
 _BATCH = 2000
 
@@ -158,6 +160,8 @@ def _check(visit: _Visit, event: Event, report: AuditReport) -> Iterator[str]:
                 yield "the charge is not what the bill says"
         case RefundRequested():
             visit.refund_requests.add(event.refund_id)
+        case DisputeDecided(accepted=True):
+            visit.refund_requests.add(dispute_refund_id(event.sku))
         case Refunded():
             report.balances[event.currency].refunded_minor += event.amount_minor
             visit.refunded[event.refund_id] = event.amount_minor

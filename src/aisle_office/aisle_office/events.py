@@ -438,6 +438,49 @@ class MailSent(AnyEvent):
         return f"mail_sent/{self.position}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeEvent(VisitEvent):
+    """Something about one product of a receipt that the shopper says they did not take."""
+
+    sku: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind()}/{self.session_id}/{self.sku}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineDisputed(DisputeEvent):
+    """A shopper says "I did not take this", by the link of the receipt or at the kiosk."""
+
+    quantity: int
+    place: Literal["link", "kiosk"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDecided(DisputeEvent):
+    """What a person says to it. ``accepted``: it is a request to refund so many pieces, too."""
+
+    quantity: int
+    accepted: bool
+    actor: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseCreated(VisitEvent):
+    """The retailer's systems know of the visit, under this id."""
+
+    purchase_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayerForgotten(AnyEvent):
+    """All personal data of a payer were deleted; ``actor``: ``kiosk``, ``retention``, or who of the staff did it."""
+
+    actor: str
+
+
 _ALL: tuple[type[Event], ...] = (
     EntryRequested,
     EntryDecided,
@@ -465,6 +508,10 @@ _ALL: tuple[type[Event], ...] = (
     TaskFailed,
     TaskRerun,
     MailSent,
+    LineDisputed,
+    DisputeDecided,
+    PurchaseCreated,
+    PayerForgotten,
 )
 _CLASSES: dict[tuple[str, int], type[Event]] = {(cls.kind(), cls.VERSION): cls for cls in _ALL}
 _ADAPTERS: dict[type[Event], TypeAdapter[Event]] = {cls: TypeAdapter(cls) for cls in _ALL}

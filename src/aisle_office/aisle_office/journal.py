@@ -174,14 +174,20 @@ class Journal:
         after: int = 0,
         subject: str | None = None,
         kinds: Collection[type[Event]] | None = None,
+        mentioning: str | None = None,
         limit: int | None = None,
     ) -> list[Entry]:
-        """Entries in their order, behind position ``after``; of one subject, of some kinds, at most ``limit``."""
+        """Entries in their order, behind position ``after``; of one subject, of some kinds, at most ``limit``.
+
+        mentioning: only those in whose fields this text stands somewhere; it reads all that are left otherwise.
+        """
         query, values = _AFTER, {"after": after, "subject": subject}
         if subject is not None:
             query = _OF_SUBJECT
         if kinds is not None:
             query = query.where(_journal.c.kind.in_([kind.kind() for kind in kinds]))
+        if mentioning is not None:
+            query = query.where(_journal.c.body.contains(mentioning, autoescape=True))
         if limit is not None:
             query = query.limit(limit)
         return [raw.entry() for raw in self._rows(query, values)]
@@ -198,6 +204,17 @@ class Journal:
         """The entry at a position."""
         query = select(_journal).where(_journal.c.position == position)
         return next((raw.entry() for raw in self._rows(query)), None)
+
+    def numbered(self, kind: type[Event], ordinal: int) -> Entry | None:
+        """The entry with a number among those of its kind."""
+        query = select(_journal).where(_journal.c.kind == kind.kind(), _journal.c.ordinal == ordinal)
+        return next((raw.entry() for raw in self._rows(query)), None)
+
+    def position_before(self, stamp_ns: int) -> int:
+        """Position of the last entry that was written before an instant, 0 when there is none."""
+        query = select(func.max(_journal.c.position)).where(_journal.c.stamp_ns < stamp_ns)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar() or 0
 
     def end(self) -> int:
         """Position of the last entry, 0 for an empty journal."""

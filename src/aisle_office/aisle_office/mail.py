@@ -20,6 +20,7 @@ from aisle_core.store import Store
 from .cashier import HOUR_NS
 from .events import MailSent, ReceiptIssued, TaskRerun, VisitClosed
 from .journal import Entry, Journal
+from .links import Links
 from .receipts import Wording, receipt_number, receipt_view, render_html, render_pdf, render_text
 from .receipts.html import render_notice_html
 from .receipts.wording import utc
@@ -98,11 +99,13 @@ class Mailer(Worker):
         wallet: Wallet,
         store: Store,
         office: Office,
+        links: Links,
         clock: Callable[[], int],
         pool: Executor | None = None,
     ) -> None:
         super().__init__(journal, clock, pool)
         self._transport = transport
+        self._links = links
         self._wallet = wallet
         self._store = store
         self._office = office
@@ -156,7 +159,8 @@ class Mailer(Worker):
         message["Message-ID"] = f"<{entry.position}.{entry.hash[:16]}@{settings.sender.partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         if isinstance(entry.event, ReceiptIssued):
-            view = receipt_view(entry, visit, self._store, self._office, words)
+            link = self._links.receipt(visit.session_id)
+            view = receipt_view(entry, visit, self._store, self._office, words, link)
             subject = "refund_subject" if entry.event.refund_id else "receipt_subject"
             message["Subject"] = words.text(subject, number=receipt_number(self._store, entry), store=self._store.name)
             message.set_content(render_text(view, words))

@@ -1,4 +1,7 @@
-"""The office as one process: the doorkeeper, the cashier and the mailer, each in a thread with helpers."""
+"""The office as one process: doorkeeper, cashier, mailer, and purchaser if there is a retailer to tell.
+
+Each runs in a thread with helpers.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,11 @@ from aisle_core.store import load_store
 from .cashier import Cashier
 from .doorkeeper import Doorkeeper
 from .journal import Journal
+from .links import Links
 from .mail import Mailer, Smtp
 from .payment import PaymentProvider
 from .payment.sandbox import Sandbox
-from .settings import load_office
+from .settings import Retailer, load_office
 from .wallet import Wallet
 from .worker import Worker
 
@@ -48,7 +52,8 @@ def run(workers: Sequence[Callable[[ThreadPoolExecutor], Worker]], stop: threadi
 def main(arguments: Sequence[str] | None = None) -> None:
     """The process. Secrets come by the environment, so that no list of processes shows them.
 
-    AISLE_OFFICE_SECRET keys the cards' fingerprints, AISLE_STRIPE_KEY and AISLE_SMTP_PASSWORD are those of the servers.
+    AISLE_OFFICE_SECRET keys the cards' fingerprints, AISLE_STRIPE_KEY, AISLE_SMTP_PASSWORD, AISLE_RETAILER_KEY_ID
+    and AISLE_RETAILER_KEY are those of the servers.
     """
     parser = argparse.ArgumentParser(prog="aisle office", description=__doc__)
     parser.add_argument("site", type=Path, help="site folder with office.yaml")
@@ -61,36 +66,51 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     store = load_store(given.site)
     office = load_office(given.site, store)
-    journal = Journal.open(given.database, time.time_ns)
-    wallet = Wallet.open(given.database, _secret("AISLE_OFFICE_SECRET"))
+    clock = time.time_ns
+    journal = Journal.open(given.database, clock)
+    secret = secret_named("AISLE_OFFICE_SECRET")
+    wallet = Wallet.open(given.database, secret)
+    links = Links(secret, office.web.address)
     provider: PaymentProvider
     if given.provider == "stripe":
         from .payment.stripe import Stripe  # a second's work that the sandbox does not need
 
         patience_s = office.entry.decide_s
-        provider = Stripe(_secret("AISLE_STRIPE_KEY"), timeout_s=patience_s, base_address=given.stripe_address)
+        provider = Stripe(secret_named("AISLE_STRIPE_KEY"), timeout_s=patience_s, base_address=given.stripe_address)
     else:
         provider = Sandbox.open(given.provider)
     host, _, port = given.smtp.rpartition(":")
     if not (host and port.isdecimal()):
         raise AisleError(f"--smtp '{given.smtp}': give HOST:PORT, such as localhost:587")
-    password = _secret("AISLE_SMTP_PASSWORD") if given.smtp_user else ""
+    password = secret_named("AISLE_SMTP_PASSWORD") if given.smtp_user else ""
     transport = Smtp(host, int(port), given.smtp_security, 30.0, given.smtp_user, password)
+    workers: list[Callable[[ThreadPoolExecutor], Worker]] = [
+        lambda pool: Doorkeeper(journal, provider, wallet, office, store.currency, clock, pool),
+        lambda pool: Cashier(journal, provider, wallet, store, office, clock, pool),
+        lambda pool: Mailer(journal, transport, wallet, store, office, links, clock, pool),
+    ]
+    if office.retailer is not None:
+        workers.append(_purchaser(office.retailer, journal, clock))
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    clock = time.time_ns
-    run(
-        [
-            lambda pool: Doorkeeper(journal, provider, wallet, office, store.currency, clock, pool),
-            lambda pool: Cashier(journal, provider, wallet, store, office, clock, pool),
-            lambda pool: Mailer(journal, transport, wallet, store, office, clock, pool),
-        ],
-        stop,
-    )
+    run(workers, stop)
 
 
-def _secret(name: str) -> str:
+def _purchaser(
+    retailer: Retailer, journal: Journal, clock: Callable[[], int]
+) -> Callable[[ThreadPoolExecutor], Worker]:
+    from .connectors import Connector, Credentials, Purchaser  # httpx, which a store of its own does not need
+
+    key_id, secret = (secret_named(f"AISLE_RETAILER_{name}") for name in ("KEY_ID", "KEY"))
+    once = retailer.retry.model_copy(update={"attempts": 1})
+    credentials = Credentials(key_id, secret, retailer.region)
+    connector = Connector(retailer.address, retailer.store_id, credentials, once, retailer.timeout_s)
+    return lambda pool: Purchaser(journal, connector, retailer.retry, clock, pool)
+
+
+def secret_named(name: str) -> str:
+    """A secret of the environment. Raises AisleError when it is not there."""
     try:
         return os.environ[name]
     except KeyError:

@@ -20,6 +20,7 @@ Minor = Annotated[int, Field(ge=0)]
 Percent = Annotated[Decimal, Field(ge=0, le=100)]
 Skus = Annotated[tuple[str, ...], Field(min_length=1)]
 Seconds = Annotated[float, Field(gt=0)]
+Days = Annotated[float, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -137,6 +138,36 @@ class Mail(Frozen):
     retry: Retry
 
 
+class Retailer(Frozen):
+    """The systems of a retailer that are told of every visit. Their key is in the environment."""
+
+    address: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
+    store_id: Annotated[str, Field(pattern=r"^[0-9a-zA-Z_-]+$", max_length=255)]
+    """As they call the store."""
+    region: Text
+    """For which their key is, as AWS Signature Version 4 has it."""
+    timeout_s: Seconds
+    retry: Retry
+
+
+class Web(Frozen):
+    """The pages of the office."""
+
+    address: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$")]
+    """As shoppers reach them; the links in mails begin with it."""
+
+
+class Retention(Frozen):
+    """How long personal data are kept [days]."""
+
+    card: Days
+    """A card that nobody showed for so long is forgotten, with its e-mail address."""
+    link: Days
+    """So long after the visit, the link of a receipt opens it, and its lines can be disputed."""
+    access: Days
+    """The log of access."""
+
+
 class Office(Frozen):
     """All of ``office.yaml``."""
 
@@ -150,6 +181,9 @@ class Office(Frozen):
     settling: Settling
     seller: Seller
     mail: Mail
+    web: Web
+    retention: Retention
+    retailer: Retailer | None = None
 
 
 def load_office(folder: Path, store: Store) -> Office:

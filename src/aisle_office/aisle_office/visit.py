@@ -13,8 +13,11 @@ from .events import (
     ChargebackEnded,
     Charged,
     ChargedBack,
+    DisputeDecided,
     EntryDecided,
     Event,
+    LineDisputed,
+    PurchaseCreated,
     ReceiptIssued,
     RefundRefused,
     RefundRequested,
@@ -34,6 +37,8 @@ class Visit:
 
     authorisation_id, held_minor: what the provider holds for it since the entry; "" and 0 for nothing.
     refunds: in the order in which they were asked for; refunded: bills of those that were given, by refund id.
+    disputes, decisions: what the shopper says they did not take, and what a person said to it, by sku.
+    purchase_id: of the retailer's systems, "" while they do not know of it.
     """
 
     session_id: str
@@ -57,6 +62,9 @@ class Visit:
     chargebacks: dict[str, ChargedBack] = field(default_factory=dict)
     returned: set[str] = field(default_factory=set)
     """Ids of the chargebacks whose money came back."""
+    disputes: dict[str, LineDisputed] = field(default_factory=dict)
+    decisions: dict[str, DisputeDecided] = field(default_factory=dict)
+    purchase_id: str = ""
     tasks: Tasks = field(default_factory=Tasks)
 
     @classmethod
@@ -112,6 +120,24 @@ class Visit:
                 self.chargebacks[event.chargeback_id] = event
             case ChargebackEnded(returned=True) as event:
                 self.returned.add(event.chargeback_id)
+            case PurchaseCreated() as event:
+                self.purchase_id = event.purchase_id
+            case LineDisputed() as event:
+                self.disputes[event.sku] = event
+            case DisputeDecided() as event:
+                self.decisions[event.sku] = event
+                if event.accepted:
+                    self._request_refund(event)
+
+    def _request_refund(self, decided: DisputeDecided) -> None:
+        refund_id = dispute_refund_id(decided.sku)
+        self.refunds[refund_id] = RefundRequested(
+            session_id=self.session_id,
+            refund_id=refund_id,
+            quantities={decided.sku: decided.quantity},
+            actor=decided.actor,
+            note=decided.note,
+        )
 
     @property
     def payer(self) -> str:
@@ -136,3 +162,8 @@ class Visit:
             for refund_id, refund in self.refunds.items()
             if refund_id not in self.refunded and refund_id not in self.refused
         ]
+
+
+def dispute_refund_id(sku: str) -> str:
+    """Id of the refund that an accepted dispute about a product is."""
+    return f"dispute/{sku}"

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from office_world import HOUR, NOON, SECOND, closed, item, office, opened, store
+from office_world import HOUR, LINKS, NOON, SECOND, closed, item, office, opened, store
 
 from aisle_office.audit import audit
 from aisle_office.cashier import Cashier
@@ -187,7 +187,7 @@ class Story:
         self.workers: list[Worker] = [
             Doorkeeper(*args, self.office, "USD", self.clock),
             Cashier(*args, store(), self.office, self.clock),
-            Mailer(self.journal, self.post, self.wallet, store(), self.office, self.clock),
+            Mailer(self.journal, self.post, self.wallet, store(), self.office, LINKS, self.clock),
         ]
         if self.crash_every:
             self.fuse.left = int(self.rng.expovariate(1 / self.crash_every))

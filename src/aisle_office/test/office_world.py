@@ -9,6 +9,7 @@ from aisle_office.cashier import Cashier
 from aisle_office.doorkeeper import Doorkeeper
 from aisle_office.events import EntryDecided, EntryRequested, EntryUsed, Item, VisitClosed, VisitOpened
 from aisle_office.journal import Journal
+from aisle_office.links import Links
 from aisle_office.mail import Mailer, Transport
 from aisle_office.payment.sandbox import Sandbox
 from aisle_office.settings import Deposit, Multiple, Office, Percentage, Price, load_office
@@ -18,6 +19,7 @@ from aisle_office.worker import Worker
 
 ROOT = Path(__file__).resolve().parents[3]
 STORE = load_store(ROOT / "test" / "sites" / "demo")
+LINKS = Links("a secret of the test", "https://corner.example")
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
 NOON = 1_795_348_800 * SECOND
@@ -105,7 +107,8 @@ class World:
             Cashier(*args, store(), self.office, clock),
         ]
         if self.transport is not None:
-            self.workers.append(Mailer(self.journal, self.transport, self.wallet, store(), self.office, clock))
+            mailer = Mailer(self.journal, self.transport, self.wallet, store(), self.office, LINKS, clock)
+            self.workers.append(mailer)
 
     def settle(self, hours: float = 1.0) -> None:
         end_ns = self.now_ns + round(hours * HOUR)

@@ -1,7 +1,6 @@
 """The journal on a real database, by several writers; and the auditor, who sees what was done to it."""
 
 import itertools
-import os
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from aisle_office.events import (
     Refunded,
     RefundRequested,
     VisitBilled,
+    VisitOpened,
     VisitReviewed,
     VisitSettled,
 )
@@ -38,12 +38,10 @@ Make = Callable[[], Journal]
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    """Opens the same journal again and again; PostgreSQL where AISLE_POSTGRESQL has the URL of an empty database."""
+    """Opens the same journal again and again."""
     url = f"sqlite:///{tmp_path}/office.db"
     if request.param == "postgresql":
-        url = os.environ.get("AISLE_POSTGRESQL", "")
-        if not url:
-            pytest.skip("no PostgreSQL; set AISLE_POSTGRESQL to the URL of a database for tests")
+        url = request.getfixturevalue("postgresql")
         engine = create_engine(url)
         with engine.begin() as connection:
             connection.execute(text("DROP TABLE IF EXISTS journal, bookmarks"))
@@ -103,6 +101,16 @@ def test_reading_by_subject_kind_and_position(journal: Journal) -> None:
     assert [e.position for e in journal.read(subject="v1")] == [1, 3, 5]
     assert [e.position for e in journal.read(kinds=(CartChanged,), after=3, limit=1)] == [4]
     assert journal.at(9) is None and journal.get("nothing") is None
+
+
+def test_reading_by_number_instant_and_text(journal: Journal) -> None:
+    journal.append(opened(payer="anna_1"), opened("v2", payer="annax1"), cart(0))
+    second = journal.numbered(VisitOpened, 2)
+    assert second is not None and second.event.subject == "v2" and journal.numbered(VisitOpened, 3) is None
+    assert [e.event.subject for e in journal.read(mentioning='"anna_1"')] == ["v1"]
+    last = journal.append(cart(1))[0]
+    assert (journal.position_before(last.stamp_ns), journal.position_before(last.stamp_ns + 1)) == (3, 4)
+    assert journal.position_before(0) == 0
 
 
 def test_a_bookmark_stays(journal: Journal, make: Make) -> None:

@@ -19,6 +19,7 @@ from aisle_office.visit import Visit
 
 OFFICE = office(weighed={"APPLE-BAG": 329}).model_copy(update={"promotions": (TEN_PERCENT,), "deposits": (BOTTLE,)})
 STORE = store(currency="EUR", time_zone="Asia/Ho_Chi_Minh", name="Corner <shop> & sons")
+LINK = "https://corner.example/r/v1.x"
 PRICING = Pricing(STORE, OFFICE)
 BILL = PRICING.bill([item("COLA-033", 2), item("STILL-05"), item("APPLE-BAG", mass=0.742)], NOON)
 SALE = Entry(9, NOON + 90 * SECOND, 41, ReceiptIssued(session_id="v1", refund_id="", bill=BILL), "ab")
@@ -34,7 +35,7 @@ def visit() -> Visit:
 
 def view(language: Language, entry: Entry = SALE) -> tuple[ReceiptView, Wording]:
     words = Wording(language, STORE.time_zone)
-    return receipt_view(entry, visit(), STORE, OFFICE, words), words
+    return receipt_view(entry, visit(), STORE, OFFICE, words, LINK), words
 
 
 @pytest.mark.parametrize("name", texts())

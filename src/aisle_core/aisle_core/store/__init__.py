@@ -1,6 +1,6 @@
 """The store: one folder of six files, checked when it is loaded and immutable afterwards."""
 
-from .files import FILE_NAMES, SiteFiles, load_store, save_site
+from .files import FILE_NAMES, SiteFiles, catalogue_csv, load_store, planogram_csv, save_site
 from .model import (
     LATENCY_PROFILES,
     Camera,
@@ -42,6 +42,8 @@ __all__ = [
     "Shelf",
     "SiteFiles",
     "Store",
+    "catalogue_csv",
     "load_store",
+    "planogram_csv",
     "save_site",
 ]

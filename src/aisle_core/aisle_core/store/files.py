@@ -243,6 +243,16 @@ def save_site(folder: Path, site: SiteFiles, comments: Mapping[str, str] | None 
         raise AisleError(f"{folder}: cannot be written: {error.strerror}; give a folder that does not exist") from None
 
 
+def catalogue_csv(products: Iterable[Product]) -> str:
+    """The text of ``catalogue.csv``."""
+    return _csv(Product, products)
+
+
+def planogram_csv(facings: Iterable[Facing]) -> str:
+    """The text of ``planogram.csv``."""
+    return _csv(Facing, facings)
+
+
 def _fixture(entry: FixtureEntry) -> Fixture:
     x0, y0, z0, yaw = entry.pose
     cos, sin = math.cos(yaw), math.sin(yaw)

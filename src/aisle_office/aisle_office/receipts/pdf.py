@@ -56,7 +56,7 @@ def render_pdf(view: ReceiptView, words: Wording) -> bytes:
         page.row([(text, 0.25, i > 0) for i, text in enumerate(cells)], size=9)
     page.ln(8)
     page.line_of(words.text("thanks"), size=10)
-    for text in view.seller:
+    for text in (*view.seller, view.link):
         page.line_of(text, size=9, colour=_SOFT)
     return bytes(page.output())
 

@@ -16,12 +16,13 @@ from .wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """One row; ``indented``: a discount on the row above."""
+    """One row; ``indented``: a discount on the row above. ``sku``: of goods, else ""."""
 
     name: str
     quantity: str
     amount: str
     indented: bool = False
+    sku: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,10 @@ class TaxView:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptView:
-    """facts: label and value, such as the number and the times. ``paid``: what happened with the total."""
+    """facts: label and value, such as the number and the times. ``paid``: what happened with the total.
+
+    link: the address of the visit's page.
+    """
 
     title: str
     number: str
@@ -48,6 +52,7 @@ class ReceiptView:
     paid: str
     taxes: tuple[TaxView, ...]
     issued_ns: int
+    link: str
 
 
 def receipt_number(store: Store, entry: Entry) -> str:
@@ -55,7 +60,7 @@ def receipt_number(store: Store, entry: Entry) -> str:
     return f"{store.store_id}-{entry.ordinal:06d}"
 
 
-def receipt_view(entry: Entry, visit: Visit, store: Store, office: Office, words: Wording) -> ReceiptView:
+def receipt_view(entry: Entry, visit: Visit, store: Store, office: Office, words: Wording, link: str) -> ReceiptView:
     """The receipt that an entry with ``ReceiptIssued`` issued, about a visit of the store."""
     event = entry.event
     assert isinstance(event, ReceiptIssued) and visit.closed is not None
@@ -89,6 +94,7 @@ def receipt_view(entry: Entry, visit: Visit, store: Store, office: Office, words
             for tax in event.bill.taxes
         ),
         issued_ns=entry.stamp_ns,
+        link=link,
     )
 
 
@@ -100,6 +106,7 @@ def _rows(line: BillLine, currency: str, words: Wording) -> Iterator[LineView]:
         quantity = words.text("pieces", count=words.number(abs(line.quantity), 0), price=price)
     name = words.text("deposit", name=line.name) if line.kind == "deposit" else line.name
     before = line.amount_minor + sum(discount.amount_minor for discount in line.discounts)
-    yield LineView(name, quantity, words.money(before, currency))
+    sku = line.sku if line.kind == "goods" else ""
+    yield LineView(name, quantity, words.money(before, currency), sku=sku)
     for discount in line.discounts:
         yield LineView(discount.name, "", words.money(-discount.amount_minor, currency), indented=True)

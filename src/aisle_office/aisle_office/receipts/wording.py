@@ -21,9 +21,11 @@ from ..settings import LANGUAGES, Language
 
 @cache
 def texts() -> dict[str, dict[str, str]]:
-    """Name -> language -> text, of ``texts.yaml``."""
-    content = resources.files(__package__).joinpath("texts.yaml").read_text(encoding="utf-8")
-    found: dict[str, dict[str, str]] = yaml.safe_load(content)
+    """Name -> language -> text: of receipts and of the web pages."""
+    found: dict[str, dict[str, str]] = {}
+    for room in ("receipts", "web"):
+        file = resources.files("aisle_office").joinpath(room, "texts.yaml")
+        found |= yaml.safe_load(file.read_text(encoding="utf-8"))
     return found
 
 

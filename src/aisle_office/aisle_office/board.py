@@ -1,0 +1,145 @@
+"""What the console shows: a picture of what is open in the office, kept up from the journal."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from .events import (
+    CartChanged,
+    DisputeDecided,
+    Event,
+    Item,
+    LineDisputed,
+    ReceiptIssued,
+    TaskFailed,
+    TaskRerun,
+    VisitClosed,
+    VisitOpened,
+    VisitReviewed,
+)
+from .journal import Entry, Journal
+from .tasks import DeadLetter, Tasks
+
+_KINDS: tuple[type[Event], ...] = (
+    VisitOpened,
+    CartChanged,
+    VisitClosed,
+    VisitReviewed,
+    ReceiptIssued,
+    LineDisputed,
+    DisputeDecided,
+    TaskFailed,
+    TaskRerun,
+)
+_BATCH = 2000
+_RECEIPTS = 100
+"""Receipts that are shown at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVisit:
+    """Somebody is in the store."""
+
+    session_id: str
+    open_ns: int
+    changed_ns: int
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReview:
+    """A doubtful visit that nobody has looked at."""
+
+    session_id: str
+    closed_ns: int
+    closed: VisitClosed
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDispute:
+    """Something that a shopper says they did not take."""
+
+    disputed_ns: int
+    disputed: LineDisputed
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A receipt. ``ordinal``: its number."""
+
+    ordinal: int
+    stamp_ns: int
+    issued: ReceiptIssued
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that is open, the oldest first, and the last receipts, the newest first."""
+
+    visits: tuple[OpenVisit, ...]
+    reviews: tuple[WaitingReview, ...]
+    disputes: tuple[WaitingDispute, ...]
+    letters: tuple[DeadLetter, ...]
+    receipts: tuple[Issued, ...]
+
+
+class Board:
+    """Follows the journal when asked; any thread may use it. ``after``: the position from which it reads."""
+
+    def __init__(self, journal: Journal, after: int = 0) -> None:
+        self._journal = journal
+        self._position = after
+        self._lock = threading.Lock()
+        self._visits: dict[str, OpenVisit] = {}
+        self._reviews: dict[str, WaitingReview] = {}
+        self._disputes: dict[tuple[str, str], WaitingDispute] = {}
+        self._tasks: dict[str, Tasks] = {}
+        self._receipts: deque[Issued] = deque(maxlen=_RECEIPTS)
+
+    def look(self) -> Overview:
+        """The picture now. Raises ``sqlalchemy.exc.DBAPIError`` when the journal cannot be read."""
+        with self._lock:
+            while entries := self._journal.read(after=self._position, kinds=_KINDS, limit=_BATCH):
+                for entry in entries:
+                    self._take(entry)
+                    self._position = entry.position
+            return Overview(
+                visits=tuple(self._visits.values()),
+                reviews=tuple(self._reviews.values()),
+                disputes=tuple(self._disputes.values()),
+                letters=tuple(
+                    DeadLetter(subject, name, tasks[name].attempts, tasks[name].reason, tasks[name].failed_ns)
+                    for subject, tasks in self._tasks.items()
+                    for name in tasks.dead()
+                ),
+                receipts=tuple(reversed(self._receipts)),
+            )
+
+    def _take(self, entry: Entry) -> None:
+        match entry.event:
+            case VisitOpened() as event:
+                self._visits[event.session_id] = OpenVisit(event.session_id, event.open_ns, event.open_ns, ())
+            case CartChanged() as event if event.session_id in self._visits:
+                opened = self._visits[event.session_id]
+                self._visits[event.session_id] = OpenVisit(
+                    event.session_id, opened.open_ns, event.stamp_ns, event.items
+                )
+            case VisitClosed() as event:
+                self._visits.pop(event.session_id, None)
+                if event.review:
+                    self._reviews[event.session_id] = WaitingReview(event.session_id, entry.stamp_ns, event)
+            case VisitReviewed() as event:
+                self._reviews.pop(event.session_id, None)
+            case ReceiptIssued() as event:
+                self._receipts.append(Issued(entry.ordinal, entry.stamp_ns, event))
+            case LineDisputed() as event:
+                self._disputes[event.session_id, event.sku] = WaitingDispute(entry.stamp_ns, event)
+            case DisputeDecided() as event:
+                self._disputes.pop((event.session_id, event.sku), None)
+            case TaskFailed() | TaskRerun() as event:
+                tasks = self._tasks.setdefault(event.about, Tasks())
+                tasks.take(entry)
+                if not tasks.dead() and isinstance(event, TaskRerun):
+                    self._tasks.pop(event.about)

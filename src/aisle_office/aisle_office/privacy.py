@@ -1,0 +1,89 @@
+"""What is known of a person: shown, handed out, deleted on demand and after its time."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aisle_core.errors import AisleError
+
+from . import events
+from .access import AccessLog
+from .events import EntryRequested, PayerForgotten, VisitClosed, VisitOpened
+from .journal import Journal
+from .settings import Retention
+from .visit import Visit
+from .wallet import Wallet
+
+DAY_NS = 86_400_000_000_000
+
+
+def visits_of(journal: Journal, payer: str, after: int = 0) -> list[str]:
+    """Ids of the visits of a payer, the oldest first; ``after``: of those that began behind this position."""
+    opened = journal.read(after=after, kinds=(VisitOpened, VisitClosed), mentioning=f'"{payer}"')
+    return list(
+        dict.fromkeys(
+            entry.event.session_id
+            for entry in opened
+            if isinstance(entry.event, VisitOpened | VisitClosed) and entry.event.payer == payer
+        )
+    )
+
+
+def export(journal: Journal, wallet: Wallet, payer: str) -> dict[str, Any]:
+    """All that is known of a payer, ready for JSON: the card's entry, and every event of their visits.
+
+    Raises AisleError for a payer who is not known.
+    """
+    card = wallet.card(payer)
+    if card is None:
+        raise AisleError(f"payer '{payer}': nothing is known; they were forgotten, or never were here")
+    entries = journal.read(kinds=(EntryRequested,), mentioning=f'"{payer}"')
+    requests = [e.event.request_id for e in entries if isinstance(e.event, EntryRequested) and e.event.payer == payer]
+    return {
+        "card": {
+            "payer": card.payer,
+            "email": card.email,
+            "language": card.language,
+            "analytics": card.analytics,
+            "last_shown_ns": card.seen_ns,
+        },
+        "entries": {request_id: _story(journal, request_id) for request_id in requests},
+        "visits": {session_id: _story(journal, session_id) for session_id in visits_of(journal, payer)},
+    }
+
+
+def erase(journal: Journal, wallet: Wallet, payer: str, actor: str) -> None:
+    """Forget a payer: the card, the address, and with them who the payer of the visits was.
+
+    Raises AisleError while a visit of theirs is not settled: its card is still to be charged.
+    """
+    for session_id in visits_of(journal, payer):
+        visit = Visit.read(journal, session_id)
+        if not visit.settled or visit.open_refunds():
+            raise AisleError(f"payer '{payer}': visit '{session_id}' is not settled; erase them when it is")
+    wallet.forget(payer)
+    journal.append(PayerForgotten(about=payer, actor=actor))
+
+
+def apply_retention(journal: Journal, wallet: Wallet, access: AccessLog, retention: Retention, now_ns: int) -> int:
+    """Delete what is older than the site keeps it; gives how many cards were forgotten.
+
+    A card with a visit that is not settled stays until it is.
+    """
+    access.delete_before(now_ns - round(retention.access * DAY_NS))
+    forgotten = 0
+    for payer in wallet.unseen_since(now_ns - round(retention.card * DAY_NS)):
+        try:
+            erase(journal, wallet, payer, "retention")
+        except AisleError:
+            continue
+        forgotten += 1
+    return forgotten
+
+
+def _story(journal: Journal, subject: str) -> list[dict[str, Any]]:
+    return [
+        {"stamp_ns": entry.stamp_ns, "event": entry.event.kind(), **json.loads(events.dump(entry.event))}
+        for entry in journal.read(subject=subject)
+    ]

@@ -1,0 +1,30 @@
+"""All pages and the API as one application."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from nicegui import ui
+from starlette.types import ASGIApp
+
+from ..api import make_api
+from ..rooms import Rooms
+from .console import console_pages
+from .guard import Guard
+from .kiosk import kiosk_pages, kiosk_routes
+from .receipt_page import receipt_routes
+from .sign_in import Sessions, sign_in_routes
+
+
+def make_app(rooms: Rooms) -> ASGIApp:
+    """The application. One for each process: NiceGUI knows only one."""
+    secure = rooms.office.web.address.startswith("https:")
+    sessions = Sessions(rooms.staff, rooms.clock)
+    app = FastAPI(title=f"{rooms.store.name}: office", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(receipt_routes(rooms))
+    app.include_router(sign_in_routes(rooms, sessions, secure))
+    app.include_router(kiosk_routes(rooms, secure))
+    app.mount("/api", make_api(rooms))
+    kiosk_pages(rooms)
+    console_pages(rooms, sessions)
+    ui.run_with(app, title=rooms.store.name, favicon="🛒", tailwind=False, show_welcome_message=False)
+    return Guard(app, rooms.access, secure)

@@ -1,0 +1,239 @@
+"""The calls to a retailer's systems, against a server that holds them to their description."""
+
+import datetime
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+from office_world import NOON, STORE, World, item, office
+
+import aisle_office.connectors
+from aisle_core.store import Product
+from aisle_office.connectors import Connector, Credentials, Purchaser, RefusedError, UnansweredError, trip_of
+from aisle_office.connectors.signing import signed
+from aisle_office.connectors.trips import made_id
+from aisle_office.money import Money
+from aisle_office.settings import Retry
+from aisle_office.tasks import dead_letters, rerun
+from aisle_office.visit import Visit
+
+API = yaml.safe_load((Path(aisle_office.connectors.__file__).parent / "openapi.yaml").read_text())
+KEY = Credentials("AKID", "a secret of the retailer", "eu-central-1")
+RETRY = Retry(first_s=1, factor=2, most_s=8, attempts=4)
+
+
+@dataclass
+class Retailer:
+    """Checks signature and body of each call. ``manners``: what the next calls meet; else they are answered."""
+
+    manners: list[Any] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    purchases: dict[str, str] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
+
+    def answer(self, path: str, headers: dict[str, str], body: bytes, address: str) -> tuple[int, Any]:
+        self._check_signature(path, headers, body, address)
+        operation = API["paths"].get(path, {}).get("post")
+        if operation is None:
+            return 404, {"message": "no such call"}
+        document = json.loads(body)
+        schema = API["components"]["requestBodies"][operation["requestBody"]["$ref"].rpartition("/")[2]]
+        self._check(schema["content"]["application/json"]["schema"], document)
+        self.calls.append((path, document))
+        done = self._act(path, document)
+        manner = self.manners.pop(0) if self.manners else None
+        if manner is not None:
+            return manner
+        status, content = next(iter(operation["responses"].items()))
+        if "content" in content:
+            self._check(content["content"]["application/json"]["schema"], done)
+        return int(status), done
+
+    def _act(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        match path.rpartition("/")[2]:
+            case "identity-keys":
+                return {"visitorDetails": {"id": "shopper-1", "type": "SHOPPER"}}
+            case "purchases":
+                trip = document["idempotentShoppingTripId"]
+                return {"purchaseId": self.purchases.setdefault(trip, f"p{len(self.purchases)}")}
+            case "shopperauthorization":
+                return {"shopperAuthorized": document["authorizedAmount"]["value"] >= 20}
+            case "upload":
+                return {"ingestionId": f"i{len(self.calls)}"}
+            case "startAuth":
+                busy = document["deviceId"] == "late"
+                return {"authStarted": False, "reason": "busy"} if busy else {"authStarted": True, "authEventId": "e1"}
+        return {}
+
+    def _check(self, schema: dict[str, Any], document: Any) -> None:
+        validator = jsonschema_rs.Draft202012Validator({**schema, "components": API["components"]})
+        self.complaints += [error.message for error in validator.iter_errors(document)]
+
+    def _check_signature(self, path: str, headers: dict[str, str], body: bytes, address: str) -> None:
+        now = datetime.datetime.strptime(headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+        given = {"Content-Type": headers["content-type"]}
+        if signed("POST", f"{address}{path}", given, body, KEY, now)["authorization"] != headers["authorization"]:
+            self.complaints.append(f"{path}: wrong signature")
+
+
+@contextmanager
+def serving(retailer: Retailer) -> Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, document = retailer.answer(self.path, headers, body, address)
+            if status == 0:
+                return
+            content = document if isinstance(document, bytes) else json.dumps(document).encode()
+            self.send_response(status)
+            if status == 429:
+                self.send_header("Retry-After", "5")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    address = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield address
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass
+class Line:
+    """A retailer, the client before it, and how long the client would have slept."""
+
+    retailer: Retailer
+    address: str
+    connector: Connector
+    slept: list[float]
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    retailer, slept = Retailer(), list[float]()
+    with (
+        serving(retailer) as address,
+        Connector(address, "STORE-1", KEY, RETRY, 60.0, lambda: NOON, slept.append) as connector,
+    ):
+        yield Line(retailer, address, connector, slept)
+    assert retailer.complaints == []
+
+
+def billed(world: World, session_id: str = "v1") -> Visit:
+    world.enter("tok_anna", session_id)
+    world.leave(item("COLA-033", 2), item("APPLE-BAG", mass=0.742), session_id=session_id)
+    world.settle(0.001)
+    return Visit.read(world.journal, session_id)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path, office(weighed={"APPLE-BAG": 329}))
+    yield world
+    world.close()
+
+
+def test_the_signature_is_that_of_the_published_example() -> None:
+    """``get-vanilla`` of the test suite for AWS Signature Version 4."""
+    key = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "us-east-1", "service")
+    now = datetime.datetime(2015, 8, 30, 12, 36, tzinfo=datetime.UTC)
+    headers = signed("GET", "https://example.amazonaws.com/", {}, b"", key, now)
+    assert headers["authorization"].endswith(
+        "SignedHeaders=host;x-amz-date, Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
+    )
+    assert key.secret not in repr(key)
+
+
+def test_all_calls_keep_to_their_description(line: Line, world: World) -> None:
+    connector, visit = line.connector, billed(world)
+    assert connector.verify_identity_key("r1", "YWJj", "OPTICAL") == ("shopper-1", "SHOPPER")
+    assert connector.authorise("r1", "shopper-1", Money(5000, "EUR"))
+    assert not connector.authorise("r1", "shopper-1", Money(1999, "EUR"))
+    assert connector.create_purchase(trip_of(visit)) == "p0"
+    connector.adjust_charge("v1", Money(1234, "EUR"))
+    connector.cancel_charge("v1")
+    assert connector.upload_catalogue(STORE.products.values(), "EUR") == ["i7"]
+    assert connector.start_authentication("gate1", 5.0) == "e1"
+    with pytest.raises(RefusedError, match="busy"):
+        connector.start_authentication("late", 5.0)
+    connector.process_authentication("gate1", "e1", "shopper-1")
+    connector.process_authentication("gate1", "e1", None)
+    told = dict(line.retailer.calls)
+    assert set(told) == set(API["paths"])
+    assert told["/v1/adjust/charge"]["amount"] == {"amount": 12.34, "code": "EUR"}
+    quantities = [i["quantity"] for i in told["/v1/order/purchases"]["cartItems"]]
+    assert quantities == [{"value": "2", "unit": "unit"}, {"value": "0.742", "unit": "kg"}]
+    assert told["/v1/cancel/charge"]["shoppingTripId"] == made_id("trip", "v1")
+
+
+@pytest.mark.parametrize(
+    ("manners", "slept"),
+    [
+        ([(503, {})], [1.0]),
+        ([(0, None)], [1.0]),
+        ([(429, {}), (500, {})], [5.0, 2.0]),
+        ([(504, {}), (0, None), (502, {})], [1.0, 2.0, 4.0]),
+    ],
+)
+def test_a_call_without_an_answer_is_made_again_and_done_once(
+    line: Line, world: World, manners: list[Any], slept: list[float]
+) -> None:
+    line.retailer.manners = list(manners)
+    assert line.connector.create_purchase(trip_of(billed(world))) == "p0"
+    bodies = [document for _, document in line.retailer.calls]
+    assert len(bodies) == len(manners) + 1 and all(body == bodies[0] for body in bodies)
+    assert line.slept == slept and len(line.retailer.purchases) == 1
+
+
+def test_silence_ends_and_a_no_is_final(line: Line, world: World) -> None:
+    trip = trip_of(billed(world))
+    line.retailer.manners = [(500, {})] * 4
+    with pytest.raises(UnansweredError, match="500 after 4"):
+        line.connector.create_purchase(trip)
+    for no in ((400, {"message": "wrong"}), (403, {}), (200, b"<html>"), (200, []), (302, {})):
+        line.retailer.manners = [no]
+        with pytest.raises(RefusedError):
+            line.connector.create_purchase(trip)
+    assert len(line.retailer.calls) == 9
+
+
+def test_a_catalogue_goes_in_requests_of_ten_thousand(line: Line) -> None:
+    some = next(iter(STORE.products.values()))
+    products: list[Product] = [some.model_copy(update={"sku": f"S{n}"}) for n in range(20_001)]
+    assert len(line.connector.upload_catalogue(products, "EUR")) == 3
+    assert [len(body["catalogItems"]) for _, body in line.retailer.calls] == [10_000, 10_000, 1]
+    assert line.slept == [0.1, 0.1]
+
+
+def test_every_billed_visit_becomes_one_purchase(line: Line, world: World) -> None:
+    once = Connector(line.address, "STORE-1", KEY, RETRY.model_copy(update={"attempts": 1}), 10.0, lambda: NOON)
+    world.workers.append(Purchaser(world.journal, once, RETRY, lambda: world.now_ns))
+    line.retailer.manners = [(503, {}), (0, None)]
+    billed(world)
+    world.settle(0.01)
+    visit = Visit.read(world.journal, "v1")
+    assert (visit.purchase_id, visit.tasks["purchase"].attempts, len(line.retailer.purchases)) == ("p0", 2, 1)
+    line.retailer.manners = [(400, {})]
+    billed(world, "v2")
+    assert [(letter.subject, letter.task) for letter in dead_letters(world.journal)] == [("v2", "purchase")]
+    rerun(world.journal, "v2", "purchase", "anna")
+    world.settle(0.01)
+    assert Visit.read(world.journal, "v2").purchase_id == "p1"

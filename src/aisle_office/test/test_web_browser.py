@@ -1,0 +1,207 @@
+"""The kiosk and the console as people use them, in a real browser."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from web_world import PASSWORD, WebWorld
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from aisle_office.events import DisputeDecided, RefundRequested, VisitReviewed
+from aisle_office.settings import LANGUAGES
+from aisle_office.tasks import dead_letters
+
+CHROMIUM = Path("/usr/bin/chromium")
+TABLET = {"width": 1024, "height": 768}
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium; install the Debian package chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, web: WebWorld) -> Iterator[Page]:
+    context = browser.new_context(base_url=web.address, viewport=TABLET)
+    page = context.new_page()
+    yield page
+    context.close()
+
+
+def tap(page: Page, web: WebWorld, token: str, language: str = "en") -> None:
+    """A device becomes a kiosk, and somebody taps a card: the reader types its token, and Enter."""
+    page.goto(f"/kiosk?key={web.links.kiosk_key()}")
+    page.goto(f"/kiosk/{language}")
+    expect(page.locator("input")).to_be_focused()
+    page.keyboard.type(token)
+    page.keyboard.press("Enter")
+    expect(page.locator("input[type=email]")).to_be_visible()
+
+
+def sign_in(page: Page, name: str, language: str = "en") -> None:
+    page.goto(f"/console/sign-in?language={language}")
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("main [role=tab]").first).to_be_visible()
+
+
+def test_an_address_typed_once_gets_the_next_receipts(page: Page, web: WebWorld) -> None:
+    tap(page, web, "tok_kiosk1")
+    page.locator("input[type=email]").fill("no address")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This is not an e-mail address")).to_be_visible()
+    page.locator("input[type=email]").fill("kim@example.org")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Your receipts go to kim@example.org")).to_be_visible()
+    web.shop("kiosk1", web.item("COLA-15"), token="tok_kiosk1")
+    (mail,) = [mail for mail in web.post.mails if mail["To"] == "kim@example.org"]
+    text = mail.get_body(("plain",)).get_content()
+    page.goto(re.findall(r"http\S+/r/\S+", text)[0])
+    expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
+
+
+def test_a_shopper_disputes_at_the_kiosk_and_deletes_their_data(page: Page, web: WebWorld) -> None:
+    web.shop("kiosk2", web.item("COLA-15"), token="tok_kiosk2")
+    payer = web.wallet.payer_of("tok_kiosk2")
+    tap(page, web, "tok_kiosk2")
+    page.get_by_role("switch").click()
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("button", name="I did not take this").click()
+    expect(page.get_by_text("We are checking it")).to_be_visible()
+    assert "line_disputed" in web.kinds("kiosk2")
+    page.get_by_role("button", name="Close").click()
+    card = web.wallet.card(payer)
+    assert card is not None and not card.analytics
+    page.get_by_role("button", name="Delete my data").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete my data").click()
+    expect(page.get_by_text("Your data are deleted.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Hold your card to the reader")).to_be_visible()
+    assert web.wallet.card(payer) is None and "payer_forgotten" in web.kinds(payer)
+
+
+def test_support_reviews_a_visit_that_appears_while_they_look(page: Page, web: WebWorld) -> None:
+    sign_in(page, "support")
+    web.enter("console1", "tok_console1")
+    web.take("console1", web.item("COLA-05"))
+    expect(page.get_by_role("heading", name="Visit console1")).to_be_visible()
+    web.leave("console1", web.item("COLA-15"), web.item("COLA-05", 2, review=True, confidence=0.5))
+    expect(page.get_by_role("heading", name="Visit console1")).to_be_hidden()
+    page.get_by_role("tab", name="Doubts").click()
+    card = page.locator("article", has_text="Visit console1")
+    card.get_by_role("button", name="Details").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("s-COLA-05")).to_be_visible()
+    dialog.get_by_test_id("count-COLA-05").fill("1")
+    dialog.get_by_label("Note").fill("one on the picture of the shelf")
+    dialog.get_by_role("button", name="Bill this").click()
+    expect(card).to_be_hidden()
+    (entry,) = web.journal.read(subject="console1", kinds=(VisitReviewed,))
+    said = entry.event
+    assert isinstance(said, VisitReviewed)
+    assert (said.actor, said.quantities, said.loss_minor) == ("support", {"COLA-05": 1}, 149)
+    assert said.note == "one on the picture of the shelf"
+    web.settle()
+    assert "receipt_issued" in web.kinds("console1")
+    assert any((a.actor, a.action, a.subject) == ("support", "visit opened", "console1") for a in web.access.read())
+
+
+def test_support_decides_a_dispute_and_refunds_another_piece(page: Page, web: WebWorld) -> None:
+    code = web.shop("console2", web.item("COLA-15"), web.item("WATER-STILL-15", 3), token="tok_console2")
+    web.browse().post(f"/r/{code}/dispute", data={"sku": "COLA-15"})
+    sign_in(page, "support")
+    page.get_by_role("tab", name="Disputes").click()
+    card = page.locator("article", has_text="Visit console2")
+    card.get_by_role("button", name="Details").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Reject").click()
+    expect(card).to_be_hidden()
+    page.get_by_role("tab", name="Receipts").click()
+    page.locator(".a-line", has_text="€").first.get_by_role("button", name="Details").click()
+    dialog.get_by_role("button", name='Expand "Refund"').click()
+    dialog.get_by_test_id("count-WATER-STILL-15").fill("2")
+    dialog.get_by_role("button", name="Refund", exact=True).click()
+    expect(dialog).to_be_hidden()
+    (decided,), (asked,) = (
+        [entry.event for entry in web.journal.read(subject="console2", kinds=(kind,))]
+        for kind in (DisputeDecided, RefundRequested)
+    )
+    assert (decided.accepted, decided.actor) == (False, "support")
+    assert (asked.quantities, asked.actor) == ({"WATER-STILL-15": 2}, "support")
+
+
+def test_a_failed_payment_is_seen_and_tried_again(page: Page, web: WebWorld) -> None:
+    web.shop("console3", web.item("COLA-15"), token="tok_stolen_later")
+    sign_in(page, "support")
+    page.get_by_role("tab", name="Failed tasks").click()
+    card = page.locator("article", has_text="console3")
+    card.get_by_role("button", name="Try again").click()
+    expect(card).to_be_hidden()
+    assert "task_rerun" in web.kinds("console3")
+    web.settle()
+    assert [letter.subject for letter in dead_letters(web.journal)] == ["console3"]
+
+
+def test_a_role_cannot_be_outgrown(page: Page, web: WebWorld) -> None:
+    web.enter("console4", "tok_console4")
+    web.leave("console4", web.item("COLA-15", review=True))
+    web.staff.set_account("newcomer", "support", PASSWORD)
+    sign_in(page, "newcomer")
+    expect(page.get_by_role("tab", name="Access log")).to_be_hidden()
+    page.get_by_role("tab", name="Doubts").click()
+    page.locator("article", has_text="console4").get_by_role("button", name="Details").click()
+    web.staff.set_account("newcomer", "viewer", PASSWORD)
+    page.get_by_role("dialog").get_by_role("button", name="Bill this").click()
+    expect(page.get_by_text("Your role may not do this.")).to_be_visible()
+    assert "visit_reviewed" not in web.kinds("console4")
+    assert any((a.actor, a.action) == ("newcomer", "refused: role") for a in web.access.read())
+    page.reload()
+    page.get_by_role("tab", name="Doubts").click()
+    page.locator("article", has_text="console4").get_by_role("button", name="Details").click()
+    expect(page.get_by_role("dialog").get_by_text("What happened")).to_be_visible()
+    expect(page.get_by_role("button", name="Bill this")).to_be_hidden()
+    web.staff.remove("newcomer")
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_pages_fit_and_run_in_the_languages_direction(page: Page, web: WebWorld, language: str) -> None:
+    if not web.kinds("fits"):
+        web.shop("fits", web.item("COLA-15", 2), token="tok_fits")
+    direction = "rtl" if language == "ar" else "ltr"
+
+    def check() -> None:
+        root = page.locator("html")
+        expect(root).to_have_attribute("dir", direction)
+        expect(root).to_have_attribute("lang", re.compile(f"^{language}"))
+        for width in (1024, 768):
+            page.set_viewport_size({"width": width, "height": 1024})
+            page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
+
+    tap(page, web, "tok_fits", language)
+    check()
+    sign_in(page, "manager", language)
+    check()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/r/{web.links.code('fits')}?language={language}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_another_site_gets_no_socket(web: WebWorld) -> None:
+    address = web.address.replace("http", "ws") + "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    with pytest.raises(InvalidStatus), connect(address, origin="https://evil.example"):  # type: ignore[arg-type]
+        pass
+    with connect(address, origin=web.address):  # type: ignore[arg-type]
+        pass
+    poll = httpx.post(address.replace("ws", "http", 1), headers={"Origin": "https://evil.example"})
+    assert poll.status_code == 403
