@@ -125,6 +125,21 @@ def score(
     raise typer.Exit(run_score(paths, truth, picture, json))
 
 
+@app.command()
+def explain(
+    receipt_line: Annotated[
+        str, typer.Argument(help="VISIT/SKU as in receipts.json, a VISIT, or the id of a shelf event or a decision.")
+    ],
+    bag: Annotated[Path, typer.Option(help="The bag of the visit.")],
+    picture: Annotated[Path | None, typer.Option(help="Draw plates, hands and explanations over time as PNG.")] = None,
+    people: People = "auto",
+) -> None:
+    """Say why a receipt line is what it is: decisions, explanations with scores, plates and hands."""
+    from aisle_cli.explain import run_explain
+
+    raise typer.Exit(run_explain(receipt_line, bag, picture, people))
+
+
 store_app = typer.Typer(no_args_is_help=True, help="Draw a site, and check one.")
 app.add_typer(store_app, name="store")
 

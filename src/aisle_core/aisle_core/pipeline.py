@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .checkout import CheckoutConfig
-from .fusion import FusionConfig
+from .fusion import FusionConfig, Witness, unobserved
 from .stages import (
     CartFusionStage,
     CheckoutStage,
@@ -47,12 +47,12 @@ class PipelineConfig:
 class Pipeline:
     """All stages, each one's outputs given to those that want them."""
 
-    def __init__(self, config: PipelineConfig, store: Store) -> None:
+    def __init__(self, config: PipelineConfig, store: Store, witness: Witness = unobserved) -> None:
         self.stages: dict[str, Stage[Any]] = {
             "people_node": PeopleStage(store, config.people),
             "shelf_event_node": ShelfEventStage(store, config.weighing),
             "tracker_node": TrackerStage(store, config.tracker),
-            "cart_fusion_node": CartFusionStage(store, config.fusion),
+            "cart_fusion_node": CartFusionStage(store, config.fusion, witness),
             "checkout_node": CheckoutStage(store, config.checkout),
         }
 

@@ -22,7 +22,7 @@ from .checkout import Checkout, CheckoutConfig, CheckoutOutput, CheckoutState
 from .checks import require
 from .depth import DepthPeople, DepthPeopleConfig
 from .errors import AisleError
-from .fusion import Fusion, FusionConfig
+from .fusion import Fusion, FusionConfig, Witness, unobserved
 from .people import People, PeopleConfig, PeopleState
 from .store import Store
 from .store.frames import optical_frame
@@ -421,13 +421,13 @@ class CartFusionStage(Stage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
 
     inputs = (PersonTracks, ShelfEvents, ItemEvidence, Tick)
 
-    def __init__(self, store: Store, config: FusionConfig) -> None:
+    def __init__(self, store: Store, config: FusionConfig, witness: Witness = unobserved) -> None:
         self._names = {gateway.device_id: f"shelf:{gateway.device_id}" for gateway in store.gateways}
         tracks, *others = _inner(["tracks", *self._names.values(), "tick"], store, hops=2)
         evidence = _sporadic("evidence", store)
         super().__init__(store, {_ONLY: [tracks, *others[:-1], evidence, others[-1]]})
-        self._store, self._config = store, config
-        self._fusion = Fusion(config, store)
+        self._store, self._config, self._witness = store, config, witness
+        self._fusion = Fusion(config, store, witness)
 
     def _place(self, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> list[Output]:
         match item:
@@ -453,7 +453,7 @@ class CartFusionStage(Stage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
         old = self._fusion.state().memory
         fresh.memory.decided = old.decided
         fresh.memory.shelf_events, fresh.memory.on_unlisted_plates = old.shelf_events, old.on_unlisted_plates
-        self._fusion = Fusion.restore(self._config, self._store, fresh)
+        self._fusion = Fusion.restore(self._config, self._store, fresh, self._witness)
         return (last,)
 
     def _counts(self) -> dict[str, int]:

@@ -24,6 +24,7 @@ from aisle_contract.interfaces import (
     Topic,
 )
 from aisle_core.errors import AisleError
+from aisle_core.fusion import Witness, unobserved
 from aisle_core.pipeline import Pipeline, PipelineConfig
 from aisle_core.stages import Output
 from aisle_core.store import LatencyProfile, Store, load_store
@@ -93,13 +94,15 @@ def replay(
     seed: int = 0,
     observe: Callable[[int, Output], None] = lambda log_ns, output: None,
     people: str = "auto",
+    witness: Witness = unobserved,
 ) -> ReplayResult:
     """Replay a bag.
 
     ``people``: with what people are found, one of ``aisle_core.stages.SOURCES``. ``site`` is a site folder to use in
     place of the recorded one; ``order`` is that of the log times, of the stamps, or a random one in which every source
     stays within its lateness and time-out (drawn from ``seed``). ``observe`` is told every output of a stage, with the
-    log time of the message that released it; at the end, with that of the last one.
+    log time of the message that released it; at the end, with that of the last one. ``witness`` is told what the fusion
+    thinks of every change.
 
     Raises AisleError when bag, site or tuning is wrong, and when the site is not the one the bag was recorded with
     unless ``allow_config``.
@@ -118,7 +121,7 @@ def replay(
                 f"{bag}: recorded with site {recorded}, replayed with {store.site_hash[:12]}... of "
                 f"{site or reader.site}; give the recorded site or --allow-config"
             )
-        pipeline = Pipeline(config, store)
+        pipeline = Pipeline(config, store, witness)
         results = Results()
         wanted = {topic for topic, kind in INPUTS.items() if kind in pipeline.inputs}
         items: Iterable[tuple[int, str, Any]] = (

@@ -18,7 +18,7 @@ from ..types import (
 )
 from .config import FusionConfig
 from .history import History, HistoryState
-from .hypotheses import Explainer
+from .hypotheses import Explainer, Witness, unobserved
 from .ledger import Ledger
 from .resolve import Cluster, Decision, Resolver, Thought, clusters
 from .shelf_map import ShelfMap
@@ -81,15 +81,16 @@ class Fusion:
     sure is told at once; what is doubtful waits for what may explain it, at the latest ``doubt_ms`` after it came.
     """
 
-    def __init__(self, config: FusionConfig, store: Store) -> None:
+    def __init__(self, config: FusionConfig, store: Store, witness: Witness = unobserved) -> None:
         self._config = config
+        self._witness = witness
         self._map = ShelfMap(store, config.weight, config.place)
         self._begin(_Memory(), History(config.time.history_ms * 1_000_000))
 
     def _begin(self, memory: _Memory, history: History) -> None:
         self._memory = memory
         self._history = history
-        explainer = Explainer(self._config, self._map, history, memory.evidence, memory.ended_ns)
+        explainer = Explainer(self._config, self._map, history, memory.evidence, memory.ended_ns, self._witness)
         self._resolver = Resolver(self._config, self._map, explainer)
 
     def step(self, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> CartEvents | None:
@@ -128,9 +129,9 @@ class Fusion:
         return FusionState(self._memory.copy(), self._history.state())
 
     @classmethod
-    def restore(cls, config: FusionConfig, store: Store, state: FusionState) -> Self:
+    def restore(cls, config: FusionConfig, store: Store, state: FusionState, witness: Witness = unobserved) -> Self:
         """A fusion that goes on exactly where ``state()`` was taken."""
-        fusion = cls(config, store)
+        fusion = cls(config, store, witness)
         fusion._begin(state.memory.copy(), History.restore(config.time.history_ms * 1_000_000, state.history))
         return fusion
 
