@@ -44,7 +44,7 @@ def test_a_line_goes_back_to_plates_and_hands(corner_bag: Path, receipt: Receipt
 def test_a_visit_is_told_and_drawn(
     corner_bag: Path, receipt: Receipt, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_explain(receipt.session_id, corner_bag, tmp_path / "why.png", "auto") == 0
+    assert run_explain(receipt.session_id, corner_bag, tmp_path / "why.png", "auto", None) == 0
     told = capsys.readouterr().out
     assert receipt.lines[0].sku in told.replace("\n", "")
     assert receipt.lines[0].shelf_event_ids[0] in told

@@ -20,9 +20,9 @@ SHOWN = 8
 """Explanations of one move that are shown."""
 
 
-def run_explain(name: str, bag: Path, picture: Path | None, people: str) -> int:
+def run_explain(name: str, bag: Path, picture: Path | None, people: str, evidence: Path | None) -> int:
     """Print the way from the line to the sensors, and draw it."""
-    found = explain(bag, name, config_folder(), people)
+    found = explain(bag, name, config_folder(), people, evidence)
     console = Console(highlight=False)
     console.print(f"[bold]{found.title}[/bold]")
     for line in found.lines:

@@ -151,10 +151,12 @@ class _Notes:
         return next(reversed(fitting or notes), None)
 
 
-def explain(bag: Path, name: str, config_dir: Path, people: str = "auto") -> Explanation:
+def explain(
+    bag: Path, name: str, config_dir: Path, people: str = "auto", evidence: Path | None = None
+) -> Explanation:
     """Explain a receipt line ``VISIT/SKU``, a whole visit, a shelf event or a decision.
 
-    VISIT is a name of ``receipts.json`` or a session id. Raises AisleError when the bag is wrong or knows no such name.
+    VISIT is a name of ``receipts.json`` or a session id; ``people`` and ``evidence`` are those of ``replay``. Raises AisleError when the bag is wrong or knows no such name.
     """
     notes, history, results = _Notes(), History(_FOREVER_NS), Results()
 
@@ -163,7 +165,7 @@ def explain(bag: Path, name: str, config_dir: Path, people: str = "auto") -> Exp
         if isinstance(output, PersonTracks):
             history.add(output)
 
-    store = replay(bag, config_dir, observe=observe, people=people, witness=notes.add).store
+    store = replay(bag, config_dir, observe=observe, people=people, witness=notes.add, evidence=evidence).store
     config = load_config(config_dir).fusion
     subject = _find(name, results, bag)
     shelf_map = ShelfMap(store, config.weight, config.place)
