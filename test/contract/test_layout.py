@@ -28,7 +28,7 @@ ROSDEP_KEYS = {
     "yaml": "python3-yaml",
 }
 PIP_ONLY = {"fpdf": "fpdf2"} | {
-    name: name for name in ("jupedsim", "rich", "rosbags", "sqlalchemy", "stripe", "trackeval", "typer")
+    name: name for name in ("jupedsim", "onnxruntime", "rich", "rosbags", "sqlalchemy", "stripe", "trackeval", "typer")
 }
 """Imported name -> package that rosless/requirements.in installs on every machine."""
 TEXTS = {".csv", ".in", ".md", ".msg", ".py", ".rviz", ".toml", ".txt", ".xml", ".yaml", ".yml", ""}

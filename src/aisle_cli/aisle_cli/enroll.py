@@ -36,7 +36,9 @@ def run_enroll(site: str, bag: Path, out: Path | None, seconds: float, recognise
             if camera is not None and image.pixels.shape == (camera.model.height, camera.model.width, 3):
                 frames[camera.device_id].append(image.pixels)
     if not frames:
-        raise AisleError(f"{bag}: no colour images of the cameras of {folder}; record some, with topics color/image_rect")
+        raise AisleError(
+            f"{bag}: no colour images of the cameras of {folder}; record some, with topics color/image_rect"
+        )
     chosen = {
         device: [images[i] for i in np.linspace(0, len(images) - 1, min(len(images), MOST_FRAMES)).astype(int)]
         for device, images in frames.items()

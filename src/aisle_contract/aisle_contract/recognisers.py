@@ -15,7 +15,7 @@ from aisle_core.evidence import ColourRecogniser, Recogniser
 Floats = NDArray[np.float64]
 
 _SHARPNESS = 20.0
-"""Differences of cosines to log likelihoods; common temperature of contrastive models, Wu et al. (CVPR 2018): 0.05-0.07."""
+"""Differences of cosines to log likelihoods: the inverse of 0.05. Z. Wu et al. (CVPR 2018) train with 0.07."""
 _GREY = 0.5
 
 
@@ -28,7 +28,7 @@ class OnnxRecogniser:
     def __init__(self, path: Path) -> None:
         """Raises AisleError when the file is no such model."""
         try:
-            import onnxruntime
+            import onnxruntime  # type: ignore[import-untyped]
         except ImportError:
             raise AisleError(f"{path}: ONNX Runtime is not installed; install the package onnxruntime") from None
         try:
@@ -44,7 +44,9 @@ class OnnxRecogniser:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shape = inputs[0].shape
         if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or not all(isinstance(n, int) for n in shape[1:]):
-            raise AisleError(f"{path}: takes {[i.shape for i in inputs]}; give a model with one input (1, 3, height, width)")
+            raise AisleError(
+                f"{path}: takes {[i.shape for i in inputs]}; give a model with one input (1, 3, height, width)"
+            )
         self._input, (self._height, self._width) = inputs[0].name, shape[2:]
 
     def describe(self, view: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Floats:
@@ -57,7 +59,7 @@ class OnnxRecogniser:
         vector = np.asarray(found, np.float64).ravel()
         return vector / max(float(np.linalg.norm(vector)), 1e-12)
 
-    def compare(self, seen: Floats, references: Floats) -> Floats:
+    def compare(self, seen: Floats, references: Floats, typical: Floats) -> Floats:
         """(n,) cosine times 20; a product never shown has the mean of the others."""
         cosine = references @ seen / np.maximum(np.linalg.norm(references, axis=1), 1e-12)
         known = cosine[~np.isnan(cosine)]

@@ -449,8 +449,7 @@ class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
         tracks, *others = _inner(["tracks", *self._names.values(), "tick"], store, hops=2)
         super().__init__(store, {_ONLY: [tracks, *images, *others]})
         self._depth = {optical_frame(store.store_id, sensor.device_id) for sensor in store.depth_sensors}
-        self._new = lambda: Looker(config, store, recogniser, references, _RECOGNISERS)
-        self._looker = self._new()
+        self._looker = Looker(config, store, recogniser, references, _RECOGNISERS)
 
     def _place(self, item: Image | PersonTracks | ShelfEvents | Tick) -> list[Output]:
         match item:
@@ -479,9 +478,7 @@ class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
         return self._looker.step(item)
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
-        last = self._looker.finish(stamp_ns)
-        self._looker = self._new()
-        return last
+        return self._looker.finish(stamp_ns)
 
     def _counts(self) -> dict[str, int]:
         return self._looker.statistics()

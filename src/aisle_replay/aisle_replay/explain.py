@@ -151,12 +151,11 @@ class _Notes:
         return next(reversed(fitting or notes), None)
 
 
-def explain(
-    bag: Path, name: str, config_dir: Path, people: str = "auto", evidence: Path | None = None
-) -> Explanation:
+def explain(bag: Path, name: str, config_dir: Path, people: str = "auto", evidence: Path | None = None) -> Explanation:
     """Explain a receipt line ``VISIT/SKU``, a whole visit, a shelf event or a decision.
 
-    VISIT is a name of ``receipts.json`` or a session id; ``people`` and ``evidence`` are those of ``replay``. Raises AisleError when the bag is wrong or knows no such name.
+    VISIT is a name of ``receipts.json`` or a session id; ``people`` and ``evidence`` are those of ``replay``. Raises
+    AisleError when the bag is wrong or knows no such name.
     """
     notes, history, results = _Notes(), History(_FOREVER_NS), Results()
 

@@ -6,6 +6,7 @@ import copy
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..types import (
     ItemScore,
     PersonTrack,
     PersonTracks,
+    Point,
     ShelfEvent,
     ShelfEvents,
     Tick,
@@ -36,6 +38,10 @@ _LONGEST_NS = 2_000_000_000
 _STALE_NS = 10_000_000_000
 """People may stand before a plate so long: what was seen before is from before changes of other plates."""
 _FOREVER_NS = 1 << 60
+_HELD_NS = 800_000_000
+"""A thing is in the hand for so long before it is put and after it was taken."""
+_REACH, _AROUND_HAND = 0.45, 0.16
+"""A hand at the plate is so near to the middle of its opening, and what it holds so near to it [m]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +84,15 @@ class ItemEvidenceConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One image of a camera: pixels (h, w, 3) BGR, and free (h, w): nobody can stand before the shelves there."""
+    """One image of a camera.
+
+    pixels: (h, w, 3) BGR. free: (h, w) nobody can stand before the shelves there. hands: by track and side [m].
+    """
 
     stamp_ns: int
     pixels: Pixels
     free: Bools
+    hands: Mapping[tuple[int, int], Point] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -106,10 +116,10 @@ class LookerState:
 class Looker:
     """Looks at the plate of a shelf event before and after it, with all cameras that see it.
 
-    Before is what was last seen of each pixel when nobody stood there, after likewise. What differs shows the thing: as
-    it stood there before it was taken, or after it was put. Pixels that also look at plates which changed lately do not
-    count. Only events with several open products are looked at; each
-    gets one report, without scores when no camera saw the change.
+    Before is what was last seen of each pixel, in two frames in a row when nobody stood there; after likewise. What
+    differs shows the thing: as it stood there before it was taken, or after it was put. Pixels that also look at plates
+    which changed lately do not count. Only events with several open products are looked at; each gets one report,
+    without scores when no camera saw the change.
     """
 
     def __init__(
@@ -168,7 +178,10 @@ class Looker:
         frames = self._state.frames[device]
         if not frames or image.stamp_ns - frames[-1].stamp_ns >= self._config.frame_ms * 1_000_000:
             free = ~self.views[device].obstructed(self._state.tracks)
-            frames.append(Frame(image.stamp_ns, image.pixels.astype(np.uint8, copy=False), free))
+            hands = {
+                (track.track_id, int(hand.side)): hand.position for track in self._state.tracks for hand in track.hands
+            }
+            frames.append(Frame(image.stamp_ns, image.pixels.astype(np.uint8, copy=False), free, hands))
 
     def step(self, item: PersonTracks | ShelfEvents | Tick) -> list[ItemEvidence]:
         """Take tracks and shelf events; on a tick, the reports that are ready."""
@@ -189,7 +202,9 @@ class Looker:
         for event in list(state.pending):
             if item.stamp_ns >= event.end_ns + config.after_ms * 1_000_000:
                 things = self._things(event)
-                enough = sum(int(mask.sum()) for _, mask in things) >= config.full_pixels
+                if self._pixels(things) < config.full_pixels:
+                    things += self._in_hand(event)
+                enough = self._pixels(things) >= config.full_pixels
                 if enough or item.stamp_ns >= event.end_ns + config.wait_ms * 1_000_000:
                     state.pending.remove(event)
                     reports.append(self._report(event, things, item.stamp_ns))
@@ -197,21 +212,34 @@ class Looker:
         return reports
 
     def finish(self, stamp_ns: int) -> list[ItemEvidence]:
-        """The end of all streams: reports on all that waits, with what was seen."""
-        pending, self._state.pending = self._state.pending, []
-        return [self._report(event, self._things(event), stamp_ns) for event in pending]
+        """The end of all streams: reports on all that waits, with what was seen. Then it is as new but for counters."""
+        reports = [
+            self._report(event, self._things(event) + self._in_hand(event), stamp_ns) for event in self._state.pending
+        ]
+        frames: dict[str, deque[Frame]] = {device: deque() for device in self.views}
+        self._state = LookerState(frames, looks=self._state.looks, seen=self._state.seen)
+        return reports
 
     def _forget(self, now_ns: int) -> None:
         """Fold frames into what is known that are older than anything that waits or may come."""
         begun_ns = min([event.start_ns for event in self._state.pending] + [now_ns - _LONGEST_NS])
         for device, frames in self._state.frames.items():
-            while frames and frames[0].stamp_ns < begun_ns - self._config.margin_ms * 1_000_000:
+            while len(frames) > 1 and frames[0].stamp_ns < begun_ns - self._config.margin_ms * 1_000_000:
                 frame = frames.popleft()
-                known = self._state.known.get(device)
-                if known is not None:
-                    pixels = np.where(frame.free[..., None], frame.pixels, known.pixels)
-                    frame = Frame(frame.stamp_ns, pixels, frame.free | known.free)
-                self._state.known[device] = frame
+                seen = self._agree(frame, frames[0])
+                known = self._state.known.get(device, Frame(0, frame.pixels, np.zeros_like(frame.free)))
+                pixels = np.where(seen[..., None], frame.pixels, known.pixels)
+                self._state.known[device] = Frame(frame.stamp_ns, pixels, seen | known.free)
+
+    def _agree(self, one: Frame, other: Frame) -> Bools:
+        """(h, w) what is the same in two frames, and free in both: no hand that passes by, and nobody unseen."""
+        difference = np.abs(one.pixels.astype(np.int16) - other.pixels).max(axis=2)
+        agree: Bools = (difference <= self._config.changed) & one.free & other.free
+        return agree
+
+    @staticmethod
+    def _pixels(things: Sequence[tuple[Pixels, Bools]]) -> int:
+        return sum(int(mask.sum()) for _, mask in things)
 
     def _report(self, event: ShelfEvent, things: list[tuple[Pixels, Bools]], now_ns: int) -> ItemEvidence:
         skus = self.open_products(event)
@@ -219,7 +247,9 @@ class Looker:
         total = np.zeros(len(skus))
         for pixels, mask in things:
             say = self._config.strength * min(1.0, float(mask.sum()) / self._config.full_pixels)
-            total += say * self._recogniser.compare(self._recogniser.describe(pixels, mask), references)
+            total += say * self._recogniser.compare(
+                self._recogniser.describe(pixels, mask), references, self._references.typical
+            )
         self._state.looks += 1
         self._state.seen += bool(things)
         scores = zip(skus, total.tolist(), strict=True) if things else ()
@@ -242,9 +272,12 @@ class Looker:
             if (window := view.windows.get(event.plate_id)) is None:
                 continue
             known = self._state.known.get(device)
-            frames = [*([] if known is None else [known]), *self._state.frames[device]]
-            before = _last_seen([f for f in frames if f.stamp_ns <= event.start_ns - margin_ns], window)
-            after = _last_seen([f for f in frames if event.end_ns + margin_ns <= f.stamp_ns <= until_ns], window)
+            frames = [_part(frame, window) for frame in self._state.frames[device]]
+            before = self._last_seen(
+                None if known is None else _part(known, window),
+                [f for f in frames if f.stamp_ns <= event.start_ns - margin_ns],
+            )
+            after = self._last_seen(None, [f for f in frames if event.end_ns + margin_ns <= f.stamp_ns <= until_ns])
             if before is None or after is None:
                 continue
             difference = np.abs(before.pixels.astype(np.int16) - after.pixels).max(axis=2)
@@ -254,18 +287,76 @@ class Looker:
                 found.append(((before if event.mass_change < 0 else after).pixels, mask))
         return found
 
+    def _last_seen(self, known: Frame | None, frames: Sequence[Frame]) -> Frame | None:
+        """What was last seen of each pixel in two frames in a row, free where it was; None without any frames."""
+        if not frames:
+            return known
+        found = known or Frame(0, frames[0].pixels, np.zeros_like(frames[0].free))
+        pixels, free = found.pixels.copy(), found.free.copy()
+        for one, other in pairwise(frames):
+            seen = self._agree(one, other)
+            pixels[seen] = other.pixels[seen]
+            free |= seen
+        return Frame(frames[-1].stamp_ns, pixels, free)
 
-def _last_seen(frames: Sequence[Frame], window: PlateWindow) -> Frame | None:
-    """What was last seen of each pixel of a window, free where it was seen at all; None without frames."""
-    if not frames:
-        return None
-    part = window.rows, window.columns
-    pixels, free = frames[0].pixels[part].copy(), frames[0].free[part].copy()
-    for frame in frames[1:]:
-        seen = frame.free[part]
-        pixels[seen] = frame.pixels[part][seen]
-        free |= seen
-    return Frame(frames[-1].stamp_ns, pixels, free)
+    def _in_hand(self, event: ShelfEvent) -> list[tuple[Pixels, Bools]]:
+        """Of each camera that saw it, the surroundings of the hand with the thing, and which pixels are the thing.
+
+        Around the hand that was at the plate there are, before the known background, an arm, a body, and on one side of
+        the event the thing: its colours are those that are there then and not on the other side.
+        """
+        plate = self._store.plates[event.plate_id]
+        opening = np.array(plate.centre) + np.array([0.0, 0.0, plate.size.height / 2])
+        margin_ns = self._config.margin_ms * 1_000_000
+        found = []
+        for device, view in self.views.items():
+            frames, known = self._state.frames[device], self._state.known.get(device)
+            during = [f for f in frames if event.start_ns - margin_ns <= f.stamp_ns <= event.end_ns + margin_ns]
+            near = sorted(
+                (float(np.linalg.norm(np.array(position) - opening)), hand)
+                for frame in during
+                for hand, position in frame.hands.items()
+            )
+            near = [(distance, hand) for distance, hand in near if distance <= _REACH]
+            if known is None or len({track_id for _, (track_id, _) in near}) != 1:
+                continue
+            hand = near[0][1]
+            sides = (
+                [f for f in frames if -_HELD_NS <= f.stamp_ns - event.start_ns < -margin_ns and hand in f.hands],
+                [f for f in frames if margin_ns < f.stamp_ns - event.end_ns <= _HELD_NS and hand in f.hands],
+            )
+            without, with_thing = sides if event.mass_change < 0 else sides[::-1]
+            if not without or not with_thing:
+                continue
+            empty = np.mean([_colours(*self._around(view, frame, hand, known)) for frame in without], axis=0)
+            nearest = min(with_thing, key=lambda f: max(event.start_ns - f.stamp_ns, f.stamp_ns - event.end_ns))
+            pixels, mask = _new(*self._around(view, nearest, hand, known), empty)
+            if mask.sum() >= self._config.least_pixels:
+                found.append((pixels, mask))
+        return found
+
+    def _around(self, view: CameraView, frame: Frame, hand: tuple[int, int], known: Frame) -> tuple[Pixels, Bools]:
+        """Pixels around a hand, and which of them differ from what is known to be behind."""
+        rows, columns, near = view.around(frame.hands[hand], _AROUND_HAND)
+        pixels = frame.pixels[rows, columns]
+        differs = np.abs(pixels.astype(np.int16) - known.pixels[rows, columns]).max(axis=2) > self._config.changed
+        return pixels, near & differs & known.free[rows, columns]
+
+
+def _colours(pixels: Pixels, mask: Bools) -> NDArray[np.float64]:
+    """(512,) number of the pixels in each coarse colour."""
+    coarse = (pixels[mask] // 32).astype(np.int64)
+    return np.bincount(coarse @ np.array([64, 8, 1]), minlength=512).astype(np.float64)
+
+
+def _new(pixels: Pixels, mask: Bools, before: NDArray[np.float64]) -> tuple[Pixels, Bools]:
+    """The pixels of the mask in colours of which there are at least twice as many as before."""
+    is_new = _colours(pixels, mask) >= 2 * before + 2
+    return pixels, mask & is_new[(pixels // 32).astype(np.int64) @ np.array([64, 8, 1])]
+
+
+def _part(frame: Frame, window: PlateWindow) -> Frame:
+    return Frame(frame.stamp_ns, frame.pixels[window.rows, window.columns], frame.free[window.rows, window.columns])
 
 
 def enroll(frames: Mapping[str, Sequence[Pixels]], store: Store, recogniser: Recogniser) -> References:

@@ -11,6 +11,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from ..errors import AisleError
 
@@ -22,8 +23,8 @@ _BINS = (8, 16, 16)
 """Of L, a and b of CIE 1976 L*a*b*: lightness says less, as shadows change it."""
 _SPREAD = (0.8, 1.0, 1.0)
 """Standard deviation by which a colour may seem another one: light, white balance, noise [bins]."""
-_OTHER = 0.2
-"""Share of pixels that show something else than the product: a hand, the shelf, what stood behind."""
+_OTHER, _LEAST = 0.5, 1e-4
+"""Share of pixels that show something else than the product, and the least probability of their colour."""
 
 
 class Recogniser(Protocol):
@@ -39,15 +40,16 @@ class Recogniser(Protocol):
         """(d,) descriptor of the pixels of ``view`` (h, w, 3) BGR that are in ``mask`` (h, w)."""
         ...
 
-    def compare(self, seen: Floats, references: Floats) -> Floats:
-        """(n,) log likelihood of the view ``seen`` (d,) for each of the ``references`` (n, d), for its best part; a
-        reference of NaN is a product that nobody has shown.
+    def compare(self, seen: Floats, references: Floats, typical: Floats) -> Floats:
+        """(n,) log likelihood of the view ``seen`` (d,) for each of the ``references`` (n, d), per pixel.
+
+        A reference of NaN is a product that nobody has shown. typical: (d,) mean of all references.
         """
         ...
 
 
 class ColourRecogniser:
-    """A histogram of colours; the likelihood is that of a pixel drawn from the product's colours.
+    """A histogram of colours; the likelihood is that of a pixel drawn from the product's colours, or from the store's.
 
     M. J. Swain, D. H. Ballard, Color Indexing (IJCV 7, 1991), with the cross-entropy in place of the intersection.
     """
@@ -61,26 +63,21 @@ class ColourRecogniser:
         flat = np.ravel_multi_index((index[:, 0], index[:, 1], index[:, 2]), _BINS)
         return np.bincount(flat, minlength=int(np.prod(_BINS))) / max(len(flat), 1)
 
-    def compare(self, seen: Floats, references: Floats) -> Floats:
-        """(n,) mean log likelihood of the pixels, in units of one pixel; a flat histogram for a product never shown."""
-        flat = 1 / seen.size
-        smooth = np.array([_smoothed(reference) for reference in np.nan_to_num(references, nan=flat)])
-        found: Floats = np.log((1 - _OTHER) * smooth + _OTHER * flat) @ seen
+    def compare(self, seen: Floats, references: Floats, typical: Floats) -> Floats:
+        """(n,) mean log likelihood of the pixels; a product never shown has the colours of the store."""
+        other = _smoothed(typical) + _LEAST
+        smooth = np.array([_smoothed(reference) for reference in np.where(np.isnan(references), typical, references)])
+        found: Floats = np.log((1 - _OTHER) * smooth + _OTHER * other) @ seen
         return found
 
 
 def _smoothed(histogram: Floats) -> Floats:
-    """The histogram with colours spread over neighbouring bins; the sum stays."""
-    cube = histogram.reshape(_BINS)
+    """The histogram with colours spread over neighbouring bins."""
+    cube: Floats = histogram.reshape(_BINS)
     for axis, spread in enumerate(_SPREAD):
-        kernel = np.exp(-0.5 * (np.arange(-2, 3) / spread) ** 2)
-        kernel /= kernel.sum()
-        padded = np.pad(cube, [(2, 2) if a == axis else (0, 0) for a in range(3)])
-        length = cube.shape[axis]
-        cube = sum(
-            weight * np.take(padded, np.arange(shift, shift + length), axis=axis) for shift, weight in enumerate(kernel)
-        )
-    return cube.ravel()
+        cube = gaussian_filter1d(cube, spread, axis=axis, mode="constant", truncate=2.0)
+    spread_out: Floats = cube.ravel()
+    return spread_out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +87,11 @@ class References:
     recogniser: str
     skus: tuple[str, ...]
     views: Floats
+
+    @property
+    def typical(self) -> Floats:
+        """(d,) mean view."""
+        return self.views.mean(axis=0)
 
     def of(self, skus: Sequence[str]) -> Floats:
         """(n, d) views of these products, NaN for those that were never shown."""

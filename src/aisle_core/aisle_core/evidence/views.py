@@ -90,6 +90,19 @@ class CameraView:
             free[window.rows, window.columns] &= ~window.mask
         return mask & free[rows, columns]
 
+    def around(self, point: Point, radius: float) -> tuple[slice, slice, NDArray[np.bool_]]:
+        """Rows, columns, and which pixels there are nearer than ``radius`` [m] to a point in map."""
+        x, y, z = (np.array(point) - self._pose[:3, 3]) @ self._pose[:3, :3]
+        if z < _NEAR + radius:
+            return slice(0, 0), slice(0, 0), np.zeros((0, 0), np.bool_)
+        column, row = self._focal * np.array([x, y]) / z + self._middle
+        reach = self._focal * radius / z
+        model = self.camera.model
+        rows = slice(max(int(row - reach), 0), max(min(int(row + reach) + 1, model.height), 0))
+        columns = slice(max(int(column - reach), 0), max(min(int(column + reach) + 1, model.width), 0))
+        dy, dx = np.arange(model.height)[rows] - row, np.arange(model.width)[columns] - column
+        return rows, columns, dy[:, None] ** 2 + dx**2 <= reach**2
+
     def obstructed(self, tracks: Iterable[PersonTrack]) -> NDArray[np.bool_]:
         """(h, w) pixels in which a person may stand before the shelves: hulls of body and arms, rather too large."""
         model = self.camera.model
