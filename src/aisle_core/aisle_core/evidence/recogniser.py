@@ -91,7 +91,8 @@ class References:
     @property
     def typical(self) -> Floats:
         """(d,) mean view."""
-        return self.views.mean(axis=0)
+        mean: Floats = self.views.mean(axis=0)
+        return mean
 
     def of(self, skus: Sequence[str]) -> Floats:
         """(n, d) views of these products, NaN for those that were never shown."""
