@@ -1,9 +1,22 @@
-"""Tracks and shelf events to cart events: who took what."""
+"""Tracks and shelf events to cart events: who took what; with cameras, if they shall tell like products apart."""
 
 from launch import LaunchDescription
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
 
-from aisle_nodes.processes import common_arguments, process
+from aisle_nodes.processes import NodeParameters, common_arguments, evidence_argument, process
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([*common_arguments(), process("fusion", ["cart_fusion_node"])])
+    return LaunchDescription(
+        [
+            *common_arguments(),
+            evidence_argument(),
+            process(
+                "fusion",
+                ["cart_fusion_node"],
+                also=[NodeParameters("cart_fusion_node", {"fusion.evidence": "evidence"})],
+            ),
+            process("evidence", ["item_evidence_node"], condition=IfCondition(LaunchConfiguration("evidence"))),
+        ]
+    )

@@ -4,7 +4,15 @@ from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
 
-from aisle_nodes.processes import OFFICE, common_arguments, include, office_arguments, people_argument, shared
+from aisle_nodes.processes import (
+    OFFICE,
+    common_arguments,
+    evidence_argument,
+    include,
+    office_arguments,
+    people_argument,
+    shared,
+)
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -20,10 +28,11 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument("rviz", default_value="false", choices=["true", "false"], description="Open RViz."),
             people_argument(),
+            evidence_argument(),
             *office_arguments(),
             include("checkout", **{name: LaunchConfiguration(name) for name in OFFICE}, **shared()),
             include("perception", people=LaunchConfiguration("people"), **shared()),
-            include("fusion", **shared()),
+            include("fusion", evidence=LaunchConfiguration("evidence"), **shared()),
             include("viz", rviz=LaunchConfiguration("rviz"), **shared()),
             include("drivers", bag=LaunchConfiguration("bag"), backend=LaunchConfiguration("backend"), **shared()),
         ]

@@ -22,6 +22,7 @@ setup(
             "people_node = aisle_nodes.people_node:main",
             "tracker_node = aisle_nodes.tracker_node:main",
             "shelf_event_node = aisle_nodes.shelf_event_node:main",
+            "item_evidence_node = aisle_nodes.item_evidence_node:main",
             "cart_fusion_node = aisle_nodes.cart_fusion_node:main",
             "checkout_node = aisle_nodes.checkout_node:main",
             "markers_node = aisle_nodes.markers_node:main",

@@ -168,7 +168,7 @@ def test_a_store_and_its_replay_start_every_node_once(run):
         processes = run(ROOT / "launch" / f"{name}.launch.py", case)["processes"]
         return [node for process in processes for node in process["arguments"]]
 
-    store, simulated = started("store", []), started("store", ["backend:=sim"])
+    store, simulated = started("store", ["evidence:=true"]), started("store", ["backend:=sim", "evidence:=true"])
     replay, record = started("replay", ["bag:=BAG"]), started("record", ["out:=OUT"])
     assert all(len(names) == len(set(names)) for names in (store, simulated, replay))
     assert set(simulated) == {*store, "sim_node"}

@@ -30,8 +30,8 @@ ROSDEP_KEYS = {
 PIP_ONLY = {"argon2": "argon2-cffi", "fpdf": "fpdf2", "starlette": "fastapi"} | {
     name: name
     for name in (
-        *("fastapi", "httpx", "jupedsim", "nicegui", "rich", "rosbags", "segno", "sqlalchemy", "stripe", "trackeval"),
-        *("aiosmtpd", "typer", "uvicorn"),
+        *("fastapi", "httpx", "jupedsim", "nicegui", "onnxruntime", "rich", "rosbags", "segno", "sqlalchemy", "stripe"),
+        *("aiosmtpd", "trackeval", "typer", "uvicorn"),
     )
 }
 """Imported name -> package that rosless/requirements.in installs on every machine."""

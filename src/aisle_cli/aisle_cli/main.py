@@ -26,6 +26,9 @@ People = Annotated[
     Literal["auto", "poses", "depth"],
     typer.Option(help="Find people in poses or in depth images; auto: in poses if the site has a pose source."),
 ]
+Evidence = Annotated[
+    Path | None, typer.Option(help="Tell like products apart in the bag's colour images, by this appearance.npz.")
+]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -103,11 +106,12 @@ def replay(
     site: Annotated[str | None, typer.Option(help="Use this site instead of the bag's own.")] = None,
     allow_config: Annotated[bool, typer.Option(help="Accept a site other than the one recorded with.")] = False,
     people: People = "auto",
+    evidence: Evidence = None,
 ) -> None:
     """Replay a bag offline: no ROS graph, the same result."""
     from aisle_cli.offline import run_replay
 
-    raise typer.Exit(run_replay(bag, out, receipts, run, site, allow_config, people))
+    raise typer.Exit(run_replay(bag, out, receipts, run, site, allow_config, people, evidence))
 
 
 import_app = typer.Typer(no_args_is_help=True, help="Turn a foreign recording into a bag.")
@@ -139,6 +143,22 @@ def score(
     from aisle_cli.offline import run_score
 
     raise typer.Exit(run_score(paths, truth, picture, json))
+
+
+@app.command()
+def explain(
+    receipt_line: Annotated[
+        str, typer.Argument(help="VISIT/SKU as in receipts.json, a VISIT, or the id of a shelf event or a decision.")
+    ],
+    bag: Annotated[Path, typer.Option(help="The bag of the visit.")],
+    picture: Annotated[Path | None, typer.Option(help="Draw plates, hands and explanations over time as PNG.")] = None,
+    people: People = "auto",
+    evidence: Evidence = None,
+) -> None:
+    """Say why a receipt line is what it is: decisions, explanations with scores, plates and hands."""
+    from aisle_cli.explain import run_explain
+
+    raise typer.Exit(run_explain(receipt_line, bag, picture, people, evidence))
 
 
 store_app = typer.Typer(no_args_is_help=True, help="Draw a site, and check one.")
@@ -188,6 +208,20 @@ def calibrate(
     from aisle_cli.calibrate import run_calibrate
 
     raise typer.Exit(run_calibrate(site, bag, device or [], write, picture))
+
+
+@app.command()
+def enroll(
+    site: Annotated[str, typer.Argument(help="Name of a folder in config/stores, or a path.")],
+    bag: Annotated[Path, typer.Option("--from", help="A bag with colour images of the stocked store.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; without it appearance.npz in the site.")] = None,
+    seconds: Annotated[float, typer.Option(help="Look at so much of the bag's begin.", min=0.1)] = 10.0,
+    recogniser: Annotated[str, typer.Option(help="colour, or the path of an .onnx file.")] = "colour",
+) -> None:
+    """Learn what the products look like, where the planogram says they stand."""
+    from aisle_cli.enroll import run_enroll
+
+    raise typer.Exit(run_enroll(site, bag, out, seconds, recogniser))
 
 
 @app.command(context_settings=PASS_ON)

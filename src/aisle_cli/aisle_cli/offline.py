@@ -37,12 +37,13 @@ def run_replay(
     site: str | None,
     allow_config: bool,
     people: str,
+    evidence: Path | None,
 ) -> int:
     """Replay a bag and print the receipts; write the files that were asked for."""
     recorder = RunRecorder()
     start = time.perf_counter()
     folder = find_site(site) if site else None
-    result = replay(bag, config_folder(), folder, allow_config, observe=recorder.add, people=people)
+    result = replay(bag, config_folder(), folder, allow_config, observe=recorder.add, people=people, evidence=evidence)
     elapsed_s = time.perf_counter() - start
     if out is not None:
         result.results.write_events(out)

@@ -74,7 +74,7 @@ TICK = Topic(
     "aisle_msgs/msg/Tick",
     Qos.EVENT,
     ("store_node",),
-    ("tracker_node", "cart_fusion_node", "checkout_node"),
+    ("tracker_node", "item_evidence_node", "cart_fusion_node", "checkout_node"),
     "Heartbeat, 10 Hz; silence is noticed by it.",
 )
 STORE_INFO = Topic(
@@ -170,7 +170,7 @@ COLOR_IMAGE = Topic(
     "sensor_msgs/msg/Image",
     Qos.SENSOR,
     ("camera_node", "device"),
-    ("view",),
+    ("item_evidence_node", "view"),
     "Rectified colour image, only while somebody subscribes.",
 )
 COLOR_INFO = Topic(
@@ -194,7 +194,15 @@ PERSON_TRACKS = Topic(
     "aisle_msgs/msg/PersonTrackArray",
     Qos.STREAM,
     ("tracker_node",),
-    ("cart_fusion_node", "checkout_node", "bag_player_node", "sim_node", "markers_node", "view"),
+    (
+        "item_evidence_node",
+        "cart_fusion_node",
+        "checkout_node",
+        "bag_player_node",
+        "sim_node",
+        "markers_node",
+        "view",
+    ),
     "Everybody who is believed in the store.",
 )
 SHELF_EVENTS = Topic(
@@ -202,7 +210,7 @@ SHELF_EVENTS = Topic(
     "aisle_msgs/msg/ShelfEventArray",
     Qos.EVENT,
     ("shelf_event_node",),
-    ("cart_fusion_node", "checkout_node", "bag_player_node", "sim_node", "results_node", "view"),
+    ("item_evidence_node", "cart_fusion_node", "checkout_node", "bag_player_node", "sim_node", "results_node", "view"),
     "Settled net changes on plates, batch by batch.",
 )
 PLATE_STATES = Topic(
@@ -217,7 +225,7 @@ ITEM_EVIDENCE = Topic(
     "item_evidence",
     "aisle_msgs/msg/ItemEvidence",
     Qos.EVENT,
-    ("device",),
+    ("item_evidence_node", "device"),
     ("cart_fusion_node",),
     "Scores of products from a recogniser, about one shelf event.",
 )
@@ -260,10 +268,20 @@ END_OF_STREAM = Topic(
         "people_node",
         "tracker_node",
         "shelf_event_node",
+        "item_evidence_node",
         "cart_fusion_node",
         "checkout_node",
     ),
-    ("people_node", "tracker_node", "shelf_event_node", "cart_fusion_node", "checkout_node", "results_node", "view"),
+    (
+        "people_node",
+        "tracker_node",
+        "shelf_event_node",
+        "item_evidence_node",
+        "cart_fusion_node",
+        "checkout_node",
+        "results_node",
+        "view",
+    ),
     "A publisher has said its last word on some topics.",
 )
 TRUTH_PEOPLE = Topic(
@@ -337,6 +355,7 @@ DIAGNOSTICS = Topic(
         "people_node",
         "tracker_node",
         "shelf_event_node",
+        "item_evidence_node",
         "cart_fusion_node",
         "checkout_node",
         "markers_node",

@@ -2,21 +2,23 @@
 
 ScaleLayout, ScaleReadings --> ShelfEventStage --ShelfEvents--.
 Bodies or images --> PeopleStage --PersonDetections--> TrackerStage --PersonTracks--> CartFusionStage --CartEvents--.
-ItemEvidence -----------------------------------------------------^                                       v
+Images of cameras, ShelfEvents, PersonTracks --> ItemEvidenceStage --ItemEvidence--^                      v
 GateEvent ---------------------------------------------------------> CheckoutStage (also PersonTracks) --> Carts,
 Tick: to the tracker, the fusion and the checkout                                       Receipt, GateCommand
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .checkout import CheckoutConfig
-from .fusion import FusionConfig
+from .evidence import ItemEvidenceConfig, Recogniser, References
+from .fusion import FusionConfig, Witness, unobserved
 from .stages import (
     CartFusionStage,
     CheckoutStage,
+    ItemEvidenceStage,
     Output,
     PeopleStage,
     PeopleStageConfig,
@@ -42,17 +44,30 @@ class PipelineConfig:
     weighing: WeighingConfig
     fusion: FusionConfig
     checkout: CheckoutConfig
+    evidence: ItemEvidenceConfig
 
 
 class Pipeline:
-    """All stages, each one's outputs given to those that want them."""
+    """All stages, each one's outputs given to those that want them.
 
-    def __init__(self, config: PipelineConfig, store: Store) -> None:
+    eyes: the recogniser and its reference views, if cameras shall tell products apart.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        store: Store,
+        witness: Witness = unobserved,
+        eyes: tuple[Recogniser, References] | None = None,
+    ) -> None:
+        looking = {} if eyes is None else {"item_evidence_node": ItemEvidenceStage(store, config.evidence, *eyes)}
+        fusion = replace(config.fusion, evidence=eyes is not None)
         self.stages: dict[str, Stage[Any]] = {
             "people_node": PeopleStage(store, config.people),
             "shelf_event_node": ShelfEventStage(store, config.weighing),
             "tracker_node": TrackerStage(store, config.tracker),
-            "cart_fusion_node": CartFusionStage(store, config.fusion),
+            **looking,
+            "cart_fusion_node": CartFusionStage(store, fusion, witness),
             "checkout_node": CheckoutStage(store, config.checkout),
         }
 

@@ -22,7 +22,8 @@ from .checkout import Checkout, CheckoutConfig, CheckoutOutput, CheckoutState
 from .checks import require
 from .depth import DepthPeople, DepthPeopleConfig
 from .errors import AisleError
-from .fusion import Fusion, FusionConfig
+from .evidence import ItemEvidenceConfig, Looker, Recogniser, References
+from .fusion import Fusion, FusionConfig, Witness, unobserved
 from .people import People, PeopleConfig, PeopleState
 from .store import Store
 from .store.frames import optical_frame
@@ -57,6 +58,7 @@ Output = (
     | PersonTracks
     | ShelfEvents
     | PlateStates
+    | ItemEvidence
     | CartEvents
     | Carts
     | Receipt
@@ -69,6 +71,8 @@ In = TypeVar("In")
 _PLATE_STATES_NS = 1_000_000_000
 """Period of the plate states."""
 _UNTOLD = 100
+_RECOGNISERS = "cameras"
+"""Source of the evidence that all cameras together give."""
 _ONLY = ""
 """Name of the line of a stage that has one line only."""
 
@@ -240,6 +244,7 @@ class PeopleStage(Stage[Bodies | Image | CameraInfo]):
         self._store, self._config = store, config
         self._sensors = {sensor.device_id: sensor for sensor in store.depth_sensors if sensor.device_id in self._lines}
         self._device_of = {optical_frame(store.store_id, device): device for device in self._sensors}
+        self._cameras = {optical_frame(store.store_id, camera.device_id) for camera in store.cameras}
         self._infos: dict[str, CameraInfo] = {}
         self._without_info_ns: dict[str, int] = {}
         self._images = 0
@@ -257,6 +262,8 @@ class PeopleStage(Stage[Bodies | Image | CameraInfo]):
             return self._align(item.source_id, item.source_id, item)
         device = self._device_of.get(item.frame_id)
         if device is None:
+            if item.frame_id in self._cameras:
+                return []
             return self._reject(f"{type(item).__name__} in the frame of no depth sensor of the site")
         if isinstance(item, CameraInfo):
             self._infos[device] = item
@@ -431,18 +438,70 @@ class TrackerStage(Stage[PersonDetections | Tick]):
         return {"tracks": self._follower.born}
 
 
+class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
+    """item_evidence_node: colour images, tracks and shelf events -> scores of the products that the weight leaves open.
+
+    Images of depth sensors are passed over.
+    """
+
+    inputs = (Image, PersonTracks, ShelfEvents, Tick)
+
+    def __init__(
+        self, store: Store, config: ItemEvidenceConfig, recogniser: Recogniser, references: References
+    ) -> None:
+        self._cameras = {optical_frame(store.store_id, camera.device_id): camera.device_id for camera in store.cameras}
+        self._names = {gateway.device_id: f"shelf:{gateway.device_id}" for gateway in store.gateways}
+        images = [_in_order(f"color:{device}", store) for device in self._cameras.values()]
+        tracks, *others = _inner(["tracks", *self._names.values(), "tick"], store, hops=2)
+        super().__init__(store, {_ONLY: [tracks, *images, *others]})
+        self._depth = {optical_frame(store.store_id, sensor.device_id) for sensor in store.depth_sensors}
+        self._looker = Looker(config, store, recogniser, references, _RECOGNISERS)
+
+    def _place(self, item: Image | PersonTracks | ShelfEvents | Tick) -> list[Output]:
+        match item:
+            case Tick():
+                return self._align(_ONLY, "tick", item)
+            case PersonTracks():
+                return self._align(_ONLY, "tracks", item)
+            case ShelfEvents():
+                if item.gateway_id not in self._names:
+                    return self._reject("shelf events of a gateway that the site does not know")
+                return self._align(_ONLY, self._names[item.gateway_id], item)
+            case Image():
+                if item.frame_id in self._cameras:
+                    return self._align(_ONLY, f"color:{self._cameras[item.frame_id]}", item, sequence=0)
+                if item.frame_id in self._depth:
+                    return []
+                return self._reject("image in the frame of no camera of the site")
+
+    def _step(self, line: str, item: Image | PersonTracks | ShelfEvents | Tick) -> Iterable[Output]:
+        if isinstance(item, Image):
+            try:
+                self._looker.image(self._cameras[item.frame_id], item)
+            except AisleError as error:
+                return self._reject(str(error))
+            return ()
+        return self._looker.step(item)
+
+    def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
+        return self._looker.finish(stamp_ns)
+
+    def _counts(self) -> dict[str, int]:
+        return self._looker.statistics()
+
+
 class CartFusionStage(Stage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
     """cart_fusion_node: tracks, shelf events and item evidence -> who took or returned what."""
 
     inputs = (PersonTracks, ShelfEvents, ItemEvidence, Tick)
 
-    def __init__(self, store: Store, config: FusionConfig) -> None:
+    def __init__(self, store: Store, config: FusionConfig, witness: Witness = unobserved) -> None:
         self._names = {gateway.device_id: f"shelf:{gateway.device_id}" for gateway in store.gateways}
         tracks, *others = _inner(["tracks", *self._names.values(), "tick"], store, hops=2)
         evidence = _sporadic("evidence", store)
         super().__init__(store, {_ONLY: [tracks, *others[:-1], evidence, others[-1]]})
-        self._store, self._config = store, config
-        self._fusion = Fusion(config, store)
+        self._store, self._config, self._witness = store, config, witness
+        self._fusion = Fusion(config, store, witness)
 
     def _place(self, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> list[Output]:
         match item:
@@ -468,7 +527,7 @@ class CartFusionStage(Stage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
         old = self._fusion.state().memory
         fresh.memory.decided = old.decided
         fresh.memory.shelf_events, fresh.memory.on_unlisted_plates = old.shelf_events, old.on_unlisted_plates
-        self._fusion = Fusion.restore(self._config, self._store, fresh)
+        self._fusion = Fusion.restore(self._config, self._store, fresh, self._witness)
         return (last,)
 
     def _counts(self) -> dict[str, int]:
@@ -558,7 +617,7 @@ def _speaker(output: Output) -> str:
     match output:
         case ShelfEvents() | PlateStates():
             return output.gateway_id
-        case PersonDetections():
+        case PersonDetections() | ItemEvidence():
             return output.source_id
         case GateCommand() | GateAlarm() | EntryRequest():
             return output.lane_id

@@ -1,10 +1,12 @@
 """The hard cases of a store without tills, each as a short scene."""
 
+import dataclasses
+
 import pytest
 
 from aisle_core.types import HandSide, Reason
 
-from .fusion_world import FUSION, WEIGHTS, Scene, make_store, told
+from .fusion_world import FUSION, WEIGHTS, S, Scene, make_store, report, told
 
 
 def scene(*people, **details):
@@ -144,6 +146,44 @@ def test_same_weight_is_decided_by_a_recogniser():
     store = make_store({"soda": ("p1",), "salt": ("p1",)}, {"soda": 0.355, "salt": 0.355})
     (e,) = scene((1, 0.1), store=store).moves(1, "p1", 5.0, -0.355).says(1, salt=-1.0, soda=-9.0).run()
     assert (e.sku, e.review) == ("salt", False)
+
+
+def test_a_late_report_still_decides_what_is_open():
+    store = make_store({"soda": ("p1",), "salt": ("p1",)}, {"soda": 0.355, "salt": 0.355})
+    made = scene((1, 0.1), store=store).moves(1, "p1", 5.0, -0.355)
+    made.reports.append(report("s1/1", 8.0, salt=-1.0, soda=-9.0))
+    (e,) = made.feels("p0", 10.0, 0.0).run()
+    assert (e.sku, e.review) == ("salt", False)
+
+
+def test_a_change_waits_for_the_recogniser_but_not_for_long():
+    looking = dataclasses.replace(FUSION, evidence=True)
+
+    def told_at(**scores):
+        made = scene((1, 0.1), config=looking).moves(1, "p1", 5.0, -0.355).feels("p0", 9.0, 0.0)
+        if scores:
+            made.says(1, **scores)
+        (batch,) = [batch for batch in made.batches() if batch.events]
+        return batch.stamp_ns
+
+    came_s = 5.04 + 0.5
+    assert told_at(soda=-1.0, salt=-2.0) <= (came_s + 0.15) * S
+    assert (came_s + 0.9) * S <= told_at() <= (came_s + 1.15) * S
+
+
+def test_a_crosswise_return_is_known_by_its_report_although_the_cart_is_sure():
+    """Both go back, so that the cart is empty either way; what lies where decides the next take."""
+    looking = dataclasses.replace(FUSION, evidence=True)
+    made = scene((1, 0.3), (2, 0.5), config=looking).moves(1, "p1", 5.0, -0.355).moves(1, "p12", 7.0, -0.355)
+    made.moves(1, "p12", 10.0, 0.355).moves(1, "p1", 12.0, 0.355)
+    for number in (3, 4):
+        right, wrong = ("soda", "salt") if number == 3 else ("salt", "soda")
+        made.reports.append(
+            report(f"s1/{number}", made.events[number - 1].end_ns / S + 2.0, **{right: 0.0, wrong: -6.0})
+        )
+    events = made.moves(2, "p1", 18.0, -0.355).feels("p0", 21.0, 0.0).run()
+    last = next(e for e in events if e.track_id == 2)
+    assert last.sku == "salt"
 
 
 def test_own_items_of_same_weight_put_back_at_each_others_place_are_reviewed():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from aisle_core.checkout import CheckoutConfig
+from aisle_core.evidence import ItemEvidenceConfig
 from aisle_core.fusion import FusionConfig
 from aisle_core.pipeline import Pipeline, PipelineConfig
 from aisle_core.stages import PeopleStageConfig, TrackerStageConfig
@@ -56,6 +57,7 @@ CONFIG = PipelineConfig(
     weighing=group(WeighingConfig, "shelf_event_node", "weighing"),
     fusion=group(FusionConfig, "cart_fusion_node", "fusion"),
     checkout=group(CheckoutConfig, "checkout_node", "checkout"),
+    evidence=group(ItemEvidenceConfig, "item_evidence_node", "evidence"),
 )
 
 

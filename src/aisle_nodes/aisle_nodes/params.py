@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from aisle_core.checkout import CheckoutConfig
+from aisle_core.evidence import ItemEvidenceConfig
 from aisle_core.fusion import FusionConfig
 from aisle_core.stages import PeopleStageConfig, TrackerStageConfig
 from aisle_core.weighing import WeighingConfig
@@ -42,6 +43,16 @@ class ShelfEventParams:
     autostart: bool
     site: str
     weighing: WeighingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEvidenceParams:
+    """item_evidence_node."""
+
+    autostart: bool
+    site: str
+    recogniser: str
+    evidence: ItemEvidenceConfig
 
 
 @dataclass(frozen=True, slots=True)

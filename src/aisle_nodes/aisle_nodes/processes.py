@@ -91,6 +91,16 @@ class SitePath(Substitution):
         return str(find_site(self._site.perform(context)))
 
 
+def evidence_argument() -> DeclareLaunchArgument:
+    """Whether cameras tell products apart; of the launch files that run or include the fusion."""
+    return DeclareLaunchArgument(
+        "evidence",
+        default_value="false",
+        choices=["true", "false"],
+        description="Tell products of one weight apart in colour images; needs the site's appearance.npz.",
+    )
+
+
 def include(concern: str, **arguments: Any) -> IncludeLaunchDescription:
     """Another launch file of this folder; the shared arguments are handed on."""
     return IncludeLaunchDescription(

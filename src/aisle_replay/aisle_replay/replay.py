@@ -14,6 +14,7 @@ import numpy as np
 from aisle_contract import params
 from aisle_contract.interfaces import (
     BODY_KEYPOINTS,
+    COLOR_IMAGE,
     DEPTH_IMAGE,
     DEPTH_INFO,
     GATE_EVENTS,
@@ -23,7 +24,10 @@ from aisle_contract.interfaces import (
     TICK,
     Topic,
 )
+from aisle_contract.recognisers import open_recogniser
 from aisle_core.errors import AisleError
+from aisle_core.evidence import Recogniser, References, read_references
+from aisle_core.fusion import Witness, unobserved
 from aisle_core.pipeline import Pipeline, PipelineConfig
 from aisle_core.stages import Output
 from aisle_core.store import LatencyProfile, Store, load_store
@@ -39,6 +43,7 @@ INPUTS: dict[Topic, type[Any]] = {
     BODY_KEYPOINTS: Bodies,
     DEPTH_INFO: CameraInfo,
     DEPTH_IMAGE: Image,
+    COLOR_IMAGE: Image,
     GATE_EVENTS: GateEvent,
     ITEM_EVIDENCE: ItemEvidence,
     TICK: Tick,
@@ -51,6 +56,7 @@ NODE_OF = {
     "weighing": "shelf_event_node",
     "fusion": "cart_fusion_node",
     "checkout": "checkout_node",
+    "evidence": "item_evidence_node",
 }
 """Parameter group -> the node whose file has it."""
 
@@ -93,13 +99,17 @@ def replay(
     seed: int = 0,
     observe: Callable[[int, Output], None] = lambda log_ns, output: None,
     people: str = "auto",
+    witness: Witness = unobserved,
+    evidence: Path | None = None,
 ) -> ReplayResult:
     """Replay a bag.
 
     ``people``: with what people are found, one of ``aisle_core.stages.SOURCES``. ``site`` is a site folder to use in
     place of the recorded one; ``order`` is that of the log times, of the stamps, or a random one in which every source
     stays within its lateness and time-out (drawn from ``seed``). ``observe`` is told every output of a stage, with the
-    log time of the message that released it; at the end, with that of the last one.
+    log time of the message that released it; at the end, with that of the last one. ``witness`` is told what the fusion
+    thinks of every change. With ``evidence``, reference views of products, the bag's colour images are looked at, and
+    evidence in the bag is passed over.
 
     Raises AisleError when bag, site or tuning is wrong, and when the site is not the one the bag was recorded with
     unless ``allow_config``.
@@ -118,9 +128,13 @@ def replay(
                 f"{bag}: recorded with site {recorded}, replayed with {store.site_hash[:12]}... of "
                 f"{site or reader.site}; give the recorded site or --allow-config"
             )
-        pipeline = Pipeline(config, store)
+        eyes = None if evidence is None else _eyes(evidence, config_dir)
+        pipeline = Pipeline(config, store, witness, eyes)
         results = Results()
         wanted = {topic for topic, kind in INPUTS.items() if kind in pipeline.inputs}
+        wanted -= {COLOR_IMAGE} if eyes is None else {ITEM_EVIDENCE}
+        if CameraInfo not in pipeline.inputs:
+            wanted -= {DEPTH_IMAGE}
         items: Iterable[tuple[int, str, Any]] = (
             (log_ns, topic.name, item) for log_ns, topic, item in reader.items(wanted)
         )
@@ -138,6 +152,12 @@ def replay(
             observe(reader.end_ns, output)
         duration_s = (reader.end_ns - reader.start_ns) / 1e9
         return ReplayResult(results, store, messages, duration_s, reader.truth_path)
+
+
+def _eyes(references: Path, config_dir: Path) -> tuple[Recogniser, References]:
+    name = params.read_file(config_dir / "nodes" / "item_evidence_node.yaml")["recogniser"]
+    recogniser = open_recogniser(str(name))
+    return recogniser, read_references(references, recogniser.name)
 
 
 def _reordered(

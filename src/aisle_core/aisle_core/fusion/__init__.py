@@ -2,14 +2,23 @@
 
 from .config import DecisionConfig, FusionConfig, PersonConfig, PlaceConfig, TimeConfig, WeightConfig
 from .fusion import Fusion, FusionState
+from .history import History
+from .hypotheses import Change, Hypothesis, Witness, unobserved
+from .shelf_map import ShelfMap
 
 __all__ = [
+    "Change",
     "DecisionConfig",
     "Fusion",
     "FusionConfig",
     "FusionState",
+    "History",
+    "Hypothesis",
     "PersonConfig",
     "PlaceConfig",
+    "ShelfMap",
     "TimeConfig",
     "WeightConfig",
+    "Witness",
+    "unobserved",
 ]

@@ -17,6 +17,7 @@ class TimeConfig:
     join_ms, join_distance: events less than this time and this distance [m] apart are decided together.
     hold_ms: longest wait for changes that began with the event on other plates and have not settled.
     doubt_ms: a doubtful decision waits this long for what may explain it: a hand that lets go, the next thing put back.
+    evidence_ms: a change whose weight leaves several products waits this long for a recogniser's report.
     in_hand_ms: a thing that was taken within this time is still in the hand.
     history_ms: how long tracks are remembered; a shelf event that lasted longer is judged by its end.
     """
@@ -26,11 +27,13 @@ class TimeConfig:
     join_distance: float
     hold_ms: int
     doubt_ms: int
+    evidence_ms: int
     in_hand_ms: int
     history_ms: int
 
     def __post_init__(self) -> None:
         require(self, ("after_ms", "join_ms", "join_distance", "hold_ms", "doubt_ms", "in_hand_ms"), 0)
+        require(self, ("evidence_ms",), 0, self.doubt_ms)
         require(self, ("history_ms",), self.after_ms + self.hold_ms, above=True)
 
 
@@ -194,8 +197,9 @@ class DecisionConfig:
 
 @dataclass(frozen=True, slots=True)
 class FusionConfig:
-    """Tuning of the fusion."""
+    """Tuning of the fusion. evidence: recognisers look at the shelves, so that it is worth to wait for them."""
 
+    evidence: bool
     time: TimeConfig
     weight: WeightConfig
     place: PlaceConfig

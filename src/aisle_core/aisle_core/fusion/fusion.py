@@ -18,7 +18,7 @@ from ..types import (
 )
 from .config import FusionConfig
 from .history import History, HistoryState
-from .hypotheses import Explainer
+from .hypotheses import Explainer, Witness, unobserved
 from .ledger import Ledger
 from .resolve import Cluster, Decision, Resolver, Thought, clusters
 from .shelf_map import ShelfMap
@@ -81,15 +81,16 @@ class Fusion:
     sure is told at once; what is doubtful waits for what may explain it, at the latest ``doubt_ms`` after it came.
     """
 
-    def __init__(self, config: FusionConfig, store: Store) -> None:
+    def __init__(self, config: FusionConfig, store: Store, witness: Witness = unobserved) -> None:
         self._config = config
+        self._witness = witness
         self._map = ShelfMap(store, config.weight, config.place)
         self._begin(_Memory(), History(config.time.history_ms * 1_000_000))
 
     def _begin(self, memory: _Memory, history: History) -> None:
         self._memory = memory
         self._history = history
-        explainer = Explainer(self._config, self._map, history, memory.evidence, memory.ended_ns)
+        explainer = Explainer(self._config, self._map, history, memory.evidence, memory.ended_ns, self._witness)
         self._resolver = Resolver(self._config, self._map, explainer)
 
     def step(self, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> CartEvents | None:
@@ -106,6 +107,7 @@ class Fusion:
             case ItemEvidence():
                 reports = memory.evidence.get(item.shelf_event_id, ())
                 memory.evidence[item.shelf_event_id] = (*reports, item)
+                memory.thoughts = self._resolver.weigh(memory.thoughts, memory.opened, item)
             case Tick():
                 self._explain(item.stamp_ns)
                 return self._tell(item.stamp_ns, item.stamp_ns - self._config.time.doubt_ms * 1_000_000)
@@ -128,9 +130,9 @@ class Fusion:
         return FusionState(self._memory.copy(), self._history.state())
 
     @classmethod
-    def restore(cls, config: FusionConfig, store: Store, state: FusionState) -> Self:
+    def restore(cls, config: FusionConfig, store: Store, state: FusionState, witness: Witness = unobserved) -> Self:
         """A fusion that goes on exactly where ``state()`` was taken."""
-        fusion = cls(config, store)
+        fusion = cls(config, store, witness)
         fusion._begin(state.memory.copy(), History.restore(config.time.history_ms * 1_000_000, state.history))
         return fusion
 
@@ -160,6 +162,8 @@ class Fusion:
             waited_ns = now_ns - min(memory.waiting[event] for event in events)
             if not alone and waited_ns < time.hold_ms * 1_000_000:
                 continue
+            if waited_ns < time.evidence_ms * 1_000_000 and any(map(self._awaits_evidence, events)):
+                continue
             thoughts, cluster = self._extended(events)
             opened = (*memory.opened, cluster)
             if (
@@ -168,6 +172,12 @@ class Fusion:
                 or self._resolver.is_sure(thoughts, opened, len(opened) - 1)
             ):
                 self._open(thoughts, cluster)
+
+    def _awaits_evidence(self, event: ShelfEvent) -> bool:
+        """Whether a recogniser may still tell of the event what the weight does not."""
+        if not self._config.evidence or event.shelf_event_id in self._memory.evidence:
+            return False
+        return self._map.is_open(event.mass_change, event.mass_change_stddev, self._config.weight.most_units)
 
     def _extended(self, events: tuple[ShelfEvent, ...]) -> tuple[tuple[Thought, ...], Cluster]:
         memory = self._memory
@@ -179,11 +189,12 @@ class Fusion:
         memory.thoughts, memory.opened = thoughts, (*memory.opened, cluster)
         for event in cluster.events:
             del memory.waiting[event]
-            memory.evidence.pop(event.shelf_event_id, None)
 
     def _tell(self, now_ns: int, due_ns: int) -> CartEvents:
         memory = self._memory
-        decisions, memory.thoughts, memory.opened = self._resolver.tell(memory.thoughts, memory.opened, due_ns)
+        events = [event for cluster in memory.opened for event in cluster.events]
+        unseen = {event.shelf_event_id for event in events if self._awaits_evidence(event)} if due_ns < now_ns else ()
+        decisions, memory.thoughts, memory.opened = self._resolver.tell(memory.thoughts, memory.opened, due_ns, unseen)
         told = tuple(self._cart_event(decision) for decision in decisions)
         self._forget(now_ns - self._config.time.history_ms * 1_000_000)
         memory.told_ns = self._progress(now_ns)

@@ -8,7 +8,7 @@ that presses on the plate or lets go of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -95,6 +95,14 @@ class Change:
         return max(self.events, key=lambda event: abs(event.mass_change))
 
 
+Witness = Callable[[Change, Sequence[Hypothesis]], None]
+"""Told of every change that was thought about, and of its explanations, best first."""
+
+
+def unobserved(change: Change, hypotheses: Sequence[Hypothesis]) -> None:
+    """The witness that remembers nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Move:
     """A product and a quantity; owner: whose cart it must come from, None: the mover's cart, if any.
@@ -157,12 +165,14 @@ class Explainer:
         history: History,
         evidence: Mapping[str, Sequence[ItemEvidence]],
         ended_ns: Mapping[int, int],
+        witness: Witness = unobserved,
     ) -> None:
         self._config = config
         self._map = shelf_map
         self._history = history
         self._evidence = evidence
         self._ended_ns = ended_ns
+        self._witness = witness
 
     def change(self, events: tuple[ShelfEvent, ...], others: Sequence[ShelfEvent]) -> Change:
         """Look at some shelf events as one move; ``others`` happened at the same time."""
@@ -223,7 +233,9 @@ class Explainer:
         found += self._pairs(change, ledger, least)
         found += self._together(change, moves, least)
         found.sort(key=lambda hypothesis: -hypothesis.score)
-        return [h for h in found[: config.decision.beam] if h.score >= found[0].score - config.decision.prune]
+        found = [h for h in found[: config.decision.beam] if h.score >= found[0].score - config.decision.prune]
+        self._witness(change, found)
+        return found
 
     def book(self, ledger: Ledger, change: Change, hypothesis: Hypothesis) -> Ledger:
         """The ledger if the explanation is true."""

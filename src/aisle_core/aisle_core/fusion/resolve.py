@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from ..types import Alternative, Reason, ShelfEvent
+from ..types import Alternative, ItemEvidence, Reason, ShelfEvent
+from . import likelihoods
 from .config import FusionConfig
 from .hypotheses import Booking, Change, Explainer, Hypothesis
 from .ledger import Ledger
@@ -195,6 +196,29 @@ class Resolver:
                         steps[explained + len(union)].append((score, line, change, hypothesis))
         return self._merged(line.finished() for line in self._follow(steps[-1]))
 
+    def weigh(
+        self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], report: ItemEvidence
+    ) -> tuple[Thought, ...]:
+        """Thoughts with a recogniser's report on an event of an open cluster; others change nothing."""
+        numbers = [
+            number
+            for number, cluster in enumerate(opened)
+            if any(event.shelf_event_id == report.shelf_event_id for event in cluster.events)
+        ]
+        if not numbers or not report.scores:
+            return thoughts
+        most = self._config.decision.evidence_range
+
+        def seen(telling: Telling) -> float:
+            return sum(
+                likelihoods.evidence(sku, (report,), most) / len(told.bookings)
+                for told in telling
+                if report.shelf_event_id in told.events
+                for _, sku, _ in told.bookings
+            )
+
+        return self._merged(replace(t, score=t.score + seen(t.open[numbers[0]])) for t in thoughts)
+
     def is_sure(self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], number: int) -> bool:
         """Whether waiting adds nothing to that open cluster."""
         posterior = _posterior(thoughts, (number,))
@@ -205,11 +229,16 @@ class Resolver:
         ) and not self._is_pressed(thoughts, opened, (number,), (best,))
 
     def tell(
-        self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], due_ns: int
+        self,
+        thoughts: tuple[Thought, ...],
+        opened: tuple[Cluster, ...],
+        due_ns: int,
+        unseen: Collection[str] = frozenset(),
     ) -> tuple[list[Decision], tuple[Thought, ...], tuple[Cluster, ...]]:
         """Decisions of clusters that are sure or came up to ``due_ns``; thoughts and clusters that are still open.
 
-        What may come out of a doubtful take is not told before it.
+        What may come out of a doubtful take is not told before it. ``unseen``: events of which a recogniser may still
+        tell what they left where; what is sure of carts alone waits for it.
         """
         decisions: list[Decision] = []
         doubtful: set[tuple[int, str]] = set()
@@ -227,7 +256,7 @@ class Resolver:
                 continue
             decisions += self._decisions(opened[number], best, posterior)
             thoughts, opened = self._close(thoughts, opened, (number,), _net([best]))
-        while (group := self._settled_group(thoughts, opened)) is not None:
+        while (group := self._settled_group(thoughts, opened, unseen)) is not None:
             chosen = _best(_posterior(thoughts, group))
             for index, best in zip(group, chosen, strict=True):
                 posterior = _posterior(thoughts, (index,))
@@ -348,9 +377,13 @@ class Resolver:
             for thought in thoughts
         )
 
-    def _settled_group(self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...]) -> tuple[int, ...] | None:
+    def _settled_group(
+        self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], unseen: Collection[str]
+    ) -> tuple[int, ...] | None:
         """Open clusters that have to do with each other and together did something sure to carts."""
         for group in self._groups(thoughts, opened):
+            if any(event.shelf_event_id in unseen for number in group for event in opened[number].events):
+                continue
             posterior = _posterior(thoughts, group)
             chosen = _best(posterior)
             if any(not booking[1] for telling in chosen for told in telling for booking in told.bookings):

@@ -14,6 +14,9 @@ from .config import PlaceConfig, WeightConfig
 Floats = NDArray[np.float64]
 
 
+_FITS = 3.0
+
+
 class ShelfMap:
     """Plates N, products P, in the order of the store's files.
 
@@ -63,6 +66,13 @@ class ShelfMap:
         """Whether the catalogue knows the product and its mass."""
         index = self._product_index.get(sku)
         return index is not None and bool(self.has_weight[index])
+
+    def is_open(self, mass: float, stddev: float, most_units: int) -> bool:
+        """Whether some units of several products weigh a mass difference: within three standard deviations."""
+        units = np.arange(1, most_units + 1)[:, None]
+        spread = np.sqrt(stddev**2 + (units * self.unit_stddev) ** 2)
+        fits = np.abs(units * self.unit_mass - abs(mass)) <= _FITS * spread
+        return int(fits.any(axis=0).sum()) > 1
 
     def belongs(self, sku: str, plate_id: str) -> bool:
         """Whether the product has a facing on the plate."""
