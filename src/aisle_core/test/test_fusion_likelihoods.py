@@ -171,10 +171,8 @@ def steady(track_id, place, around_ms=range(4000, 6000, 66), side=HandSide.RIGHT
 
 
 def hand_terms(*frames, config=PERSON, plates=("p0",)):
-    samples = seen(*sorted(frames, key=lambda f: f[0]))
-    tracks, rows = np.unique(samples.track_id, return_inverse=True)
-    distance = MAP.distance(samples.hands, plates)
-    return likelihoods.hands(samples, rows, len(tracks), START, END, distance, config)
+    samples, _, begins = seen(*sorted(frames, key=lambda f: f[0])).by_person()
+    return likelihoods.hands(samples, begins, START, END, MAP.distance(samples.hands, plates), config)
 
 
 def test_a_hand_inside_speaks_for_its_person_and_only_that_hand():
@@ -219,15 +217,16 @@ def test_a_hand_that_stays_speaks_louder_than_one_that_passes():
 def test_the_hand_must_be_there_at_the_start_and_at_the_end():
     away = (0.05, -0.6, 1.0)
 
-    def term(first, last):
+    def term(first, last, meanwhile=1e-9):
         samples = seen(*steady(1, first, range(2000, 5100, 66)), *steady(1, last, range(5100, 9000, 66)))
-        rows = np.zeros(len(samples.stamp_ns), dtype=int)
         distance = MAP.distance(samples.hands, ("p0",))
-        return likelihoods.hands(samples, rows, 1, 3 * S, 7 * S, distance, replace(PERSON, stay=0.0, missed=1e-9))[0, 1]
+        config = replace(PERSON, stay=0.0, missed=1e-9, meanwhile=meanwhile)
+        return likelihoods.hands(samples, np.array([0]), 3 * S, 7 * S, distance, config)[0, 1]
 
     both = term(at("p0"), at("p0"))
     assert both > term(at("p0"), away) + 5
     assert both > term(away, at("p0")) + 5
+    assert term(away, at("p0"), 0.3) == pytest.approx(math.log(0.3 / 2), abs=0.2)
 
 
 def test_a_hand_seen_elsewhere_can_be_a_mistake():
@@ -236,10 +235,8 @@ def test_a_hand_seen_elsewhere_can_be_a_mistake():
 
 
 def reach_terms(*frames):
-    samples = seen(*sorted(frames, key=lambda f: f[0]))
-    tracks, rows = np.unique(samples.track_id, return_inverse=True)
-    distance = MAP.floor_distance(samples.body, ("p0",))
-    return likelihoods.reach(samples, rows, len(tracks), START, END, distance, PERSON)
+    samples, _, begins = seen(*sorted(frames, key=lambda f: f[0])).by_person()
+    return likelihoods.reach(samples, begins, START, END, MAP.floor_distance(samples.body, ("p0",)), PERSON)
 
 
 def test_reach_is_flat_within_an_arm_and_falls_beyond():

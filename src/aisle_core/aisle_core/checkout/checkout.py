@@ -44,15 +44,17 @@ class CheckoutConfig:
 
     session_key: store secret from which the public ids of the visits are made.
     grant_timeout_ms: how long an open lane waits for the person whose credential was good.
+    closing_ms: a lane that says that it is closed lets the last of a group slip through for so long.
     bind_time_ms, bind_distance: a person who went in is the track first seen within this time of the passage, before or
         after it, and within this distance [m] of the lane.
     exit_distance: a person who goes out is the nearest track within this distance [m] of the lane.
     settle_ms: a change on a shelf settles within this time after the hand has left it; a receipt waits for it.
-    doubt_probability: an alternative at least this probable puts its visit and its line under review.
+    doubt_probability: a decision that is wrong about a visit with at least this probability puts it under review.
     """
 
     session_key: str
     grant_timeout_ms: int
+    closing_ms: int
     bind_time_ms: int
     bind_distance: float
     exit_distance: float
@@ -65,7 +67,7 @@ class CheckoutConfig:
                 f"session_key has {len(self.session_key)} characters; give a secret of {_LEAST_KEY_LENGTH} or more"
             )
         require(self, ("grant_timeout_ms", "bind_time_ms", "bind_distance", "exit_distance"), 0, above=True)
-        require(self, ("settle_ms",), 0)
+        require(self, ("closing_ms", "settle_ms"), 0)
         require(self, ("doubt_probability",), 0, 1, above=True)
 
 
@@ -230,7 +232,11 @@ class Checkout:
         state = self._state
         lane = self._lanes[event.lane_id]
         result = gate.step(
-            lane.direction, state.grants.get(lane.lane_id), event, self._config.grant_timeout_ms * 1_000_000
+            lane.direction,
+            state.grants.get(lane.lane_id),
+            event,
+            self._config.grant_timeout_ms * 1_000_000,
+            self._config.closing_ms * 1_000_000,
         )
         if result.grant is None:
             state.grants.pop(lane.lane_id, None)

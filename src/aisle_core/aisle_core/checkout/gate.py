@@ -1,7 +1,7 @@
 """One lane of a gate: a credential grants passage to one person, or to a group.
 
 The lane is idle until a credential is shown, granted until somebody goes in or the grant runs out, and idle again. A
-lane that tells when it opens and closes lets a group in on one credential: all who go in before it closes.
+lane that tells when it opens and closes lets a group in on one credential: all who go in before it has closed.
 """
 
 from __future__ import annotations
@@ -44,12 +44,14 @@ def valid(grant: Grant | None, stamp_ns: int) -> Grant | None:
     return grant if grant is not None and stamp_ns <= grant.expires_ns else None
 
 
-def step(direction: Direction, grant: Grant | None, event: GateEvent, grant_timeout_ns: int) -> LaneStep:
+def step(
+    direction: Direction, grant: Grant | None, event: GateEvent, grant_timeout_ns: int, closing_ns: int
+) -> LaneStep:
     """Take one event of the lane.
 
     A credential is refused by a lane that leads out only, and while the last one still waits for its passage. A person
-    who goes in uses the grant up, unless the lane has said that it is open: then it lasts until the lane says that it
-    is closed. A fault takes it away.
+    who goes in uses the grant up, unless the lane has said that it is open: then it lasts until ``closing_ns`` after
+    the lane says that it is closed, or until the next credential. A fault takes it away.
     """
     grant = valid(grant, event.stamp_ns)
     match event.kind:
@@ -65,7 +67,10 @@ def step(direction: Direction, grant: Grant | None, event: GateEvent, grant_time
         case GateEventKind.UNLOCKED if grant is not None:
             return LaneStep(replace(grant, unlocked=True))
         case GateEventKind.LOCKED if grant is not None:
-            return LaneStep(None if grant.unlocked else grant)
+            if not grant.unlocked:
+                return LaneStep(grant)
+            closed_ns = min(grant.expires_ns, event.stamp_ns + closing_ns)
+            return LaneStep(replace(grant, expires_ns=closed_ns) if grant.used else None)
         case GateEventKind.FAULT:
             return LaneStep(None)
         case _:

@@ -134,6 +134,10 @@ class PersonConfig:
     hand_speed: how fast a hand's place becomes uncertain beyond that [m/s].
     span_ms: time around the event in which the hand's stay at the plate counts.
     stay: log likelihood ratio of a hand that stayed all that time against one that only passed.
+    meanwhile: in a long event the mass moved at any instant, not with the hand that was there all the time.
+    leaves: a hand has left when it is so much farther from the plate than at the change [m].
+    grasp_ms, hasty: odds of a hand that came less than this before the change.
+    withdraw_ms, lingers: odds of a hand that has not left this long after the change.
     missed: probability that a hand which was seen elsewhere was at the plate nevertheless.
     unseen: the same for a hand that was not seen at all.
     arm, arm_stddev: horizontal reach from the head to the plate, and its standard deviation [m].
@@ -142,6 +146,7 @@ class PersonConfig:
     nobody: probability of a hand that no sensor saw.
     together: odds that of two hands at one plate both take in one step, against one that takes alone.
     travel_ms, same_hand: moves less than this apart were made by one and the same hand with this probability.
+    same_reach: odds that a hand moves twice in one direction at a plate without leaving it in between.
     """
 
     hand_reach: float
@@ -149,6 +154,12 @@ class PersonConfig:
     hand_speed: float
     span_ms: int
     stay: float
+    meanwhile: float
+    leaves: float
+    grasp_ms: int
+    hasty: float
+    withdraw_ms: int
+    lingers: float
     missed: float
     unseen: float
     arm: float
@@ -159,11 +170,14 @@ class PersonConfig:
     together: float
     travel_ms: int
     same_hand: float
+    same_reach: float
 
     def __post_init__(self) -> None:
         require(self, ("hand_reach", "arm", "arm_stddev", "together"), 0, above=True)
         require(self, ("aside_ms", "hand_speed", "span_ms", "stay", "walk_speed", "memory_ms", "travel_ms"), 0)
-        require(self, ("missed", "unseen", "nobody", "same_hand"), 0, 0.99, above=True)
+        require(self, ("leaves", "grasp_ms", "withdraw_ms"), 0)
+        require(self, ("meanwhile", "missed", "unseen", "nobody", "same_hand"), 0, 0.99, above=True)
+        require(self, ("hasty", "lingers", "same_reach"), 0, 1, above=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,13 @@ class Samples:
     hands: Floats
     hand_variance: Floats
 
+    def by_person(self) -> tuple[Samples, NDArray[np.int64], NDArray[np.intp]]:
+        """Ordered by track, then by stamp; the tracks (people,), and where each begins (people,)."""
+        order = np.argsort(self.track_id, kind="stable")
+        tracks, begins = np.unique(self.track_id[order], return_index=True)
+        ordered = (self.stamp_ns, self.track_id, self.body, self.hands, self.hand_variance)
+        return Samples(*(values[order] for values in ordered)), tracks, begins
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HistoryState:
