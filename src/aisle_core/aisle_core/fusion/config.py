@@ -90,7 +90,8 @@ class PlaceConfig:
     far: odds of a place farther away than what one person can reach. in_bag: odds of a thing that is not in the hand
     any more.
     not_owned: something is put on a shelf that is in nobody's cart.
-    other_hand: an item is put back by another person than the one who took it.
+    other_hand: an item is put back by another person than the one who took it; unmet: odds of one whose hands have not
+    met the taker's since.
     shared_facing, shared_neighbour: one item weighs on two plates of one facing, or on two adjacent plates else;
     split: a plate felt one move as two changes in a row.
     most_shared: a move is at most so many changes.
@@ -111,6 +112,7 @@ class PlaceConfig:
     in_bag: float
     not_owned: float
     other_hand: float
+    unmet: float
     shared_facing: float
     shared_neighbour: float
     split: float
@@ -131,6 +133,7 @@ class PersonConfig:
 
     hand_reach: standard deviation of the distance between a hand's key point and the space above the plate [m].
     aside_ms: hand samples at most this far from an instant tell of it alike: the spread of the cameras' stamps.
+    meeting: hands as near as this may hand something over [m].
     hand_speed: how fast a hand's place becomes uncertain beyond that [m/s].
     span_ms: time around the event in which the hand's stay at the plate counts.
     stay: log likelihood ratio of a hand that stayed all that time against one that only passed.
@@ -138,6 +141,7 @@ class PersonConfig:
     leaves: a hand has left when it is so much farther from the plate than at the change [m].
     grasp_ms, hasty: odds of a hand that came less than this before the change.
     withdraw_ms, lingers: odds of a hand that has not left this long after the change.
+    press_leaves: odds of a hand that leaves so soon, and that the plate still feels.
     missed: probability that a hand which was seen elsewhere was at the plate nevertheless.
     unseen: the same for a hand that was not seen at all.
     arm, arm_stddev: horizontal reach from the head to the plate, and its standard deviation [m].
@@ -151,6 +155,7 @@ class PersonConfig:
 
     hand_reach: float
     aside_ms: int
+    meeting: float
     hand_speed: float
     span_ms: int
     stay: float
@@ -160,6 +165,7 @@ class PersonConfig:
     hasty: float
     withdraw_ms: int
     lingers: float
+    press_leaves: float
     missed: float
     unseen: float
     arm: float
@@ -174,10 +180,10 @@ class PersonConfig:
 
     def __post_init__(self) -> None:
         require(self, ("hand_reach", "arm", "arm_stddev", "together"), 0, above=True)
-        require(self, ("aside_ms", "hand_speed", "span_ms", "stay", "walk_speed", "memory_ms", "travel_ms"), 0)
+        require(self, ("aside_ms", "meeting", "hand_speed", "span_ms", "stay", "walk_speed", "memory_ms", "travel_ms"), 0)
         require(self, ("leaves", "grasp_ms", "withdraw_ms"), 0)
         require(self, ("meanwhile", "missed", "unseen", "nobody", "same_hand"), 0, 0.99, above=True)
-        require(self, ("hasty", "lingers", "same_reach"), 0, 1, above=True)
+        require(self, ("hasty", "lingers", "press_leaves", "same_reach"), 0, 1, above=True)
 
 
 @dataclass(frozen=True, slots=True)

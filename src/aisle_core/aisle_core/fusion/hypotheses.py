@@ -104,7 +104,7 @@ class Change:
 class _Move:
     """A product and a quantity; owner: whose cart it must come from, None: the mover's cart, if any.
 
-    prior: the part of the score that is not the weight's.
+    since_ns: when it came into that cart. prior: the part of the score that is not the weight's.
     """
 
     sku: str
@@ -114,6 +114,7 @@ class _Move:
     unit_stddev: float
     prior: float
     score: float
+    since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,6 +193,8 @@ class Explainer:
         hands = self._hands(start_ns, end_ns)
         scores = hands.scores(plate_ids, start_ns, end_ns)
         odds, left_ns = hands.visits(plate_ids, start_ns, end_ns)
+        leaves = (left_ns - end_ns <= self._config.person.withdraw_ms * 1_000_000) & (hands.hands >= 0)
+        pressing = math.log(self._config.person.press_leaves) if sum(masses) > 0 else 0.0
         by_two = start_ns + _BY_TWO_NS <= end_ns
         return Change(
             events=events,
@@ -207,7 +210,8 @@ class Explainer:
             left_ns=left_ns,
             first_scores=hands.scores(plate_ids, start_ns, start_ns) if by_two else scores,
             last_scores=hands.scores(plate_ids, end_ns, end_ns) if by_two else scores,
-            press_scores=hands.scores(self._map.with_beside(plate_ids), start_ns, end_ns),
+            press_scores=hands.scores(self._map.with_beside(plate_ids), start_ns, end_ns)
+            + np.where(leaves, pressing, 0.0),
             felt=max(
                 (
                     abs(other.mass_change)
@@ -232,7 +236,7 @@ class Explainer:
         table = np.array([move.score for move in moves])[:, None] + change.mover_scores
         for row, move in enumerate(moves):
             if move.owner:
-                table[row, change.movers != move.owner] += math.log(config.place.other_hand)
+                table[row] += self._by_other_hands(change, move.owner, move.since_ns)
         best = max(float(table.max()), *(score for _, score in still))
         least = best - config.decision.prune
         found = [Hypothesis((), press, change.score + score) for press, score in still if score >= least]
@@ -356,6 +360,14 @@ class Explainer:
             for sku, share in shares.items():
                 yield track_id, sku, stock[sku], math.log(share / total)
 
+    def _by_other_hands(self, change: Change, owner: int, since_ns: int) -> Floats:
+        """(C,) that the hand puts back what the owner took: another's, rather if their hands have met since."""
+        place = self._config.place
+        others = [track_id for track_id in change.movers[change.mover_scores > _UNLIKELY].tolist() if track_id != owner]
+        met = [track_id for track_id in others if self._history.met_since(owner, track_id, since_ns)]
+        odds = np.where(np.isin(change.movers, met), place.other_hand, place.other_hand * place.unmet)
+        return np.where(change.movers == owner, 0.0, np.log(odds))
+
     def _unknown(self, change: Change, sign: int) -> _Move:
         prior = math.log(self._config.place.unknown)
         score = prior - math.log(2 * self._config.weight.most)
@@ -403,7 +415,17 @@ class Explainer:
         )
         score += likelihoods.units(quantity, config)
         return [
-            self._move(change, sku, sign * int(units), owner, lot.unit_mass, unit_stddev, prior, prior + float(value))
+            self._move(
+                change,
+                sku,
+                sign * int(units),
+                owner,
+                lot.unit_mass,
+                unit_stddev,
+                prior,
+                prior + float(value),
+                lot.since_ns,
+            )
             for units, value in zip(quantity, score, strict=True)
         ]
 
@@ -417,9 +439,10 @@ class Explainer:
         unit_stddev: float,
         prior: float,
         score: float,
+        since_ns: int = 0,
     ) -> _Move:
         seen = self._seen(change, sku)
-        return _Move(sku, quantity, owner, unit_mass, unit_stddev, prior + seen, score + seen)
+        return _Move(sku, quantity, owner, unit_mass, unit_stddev, prior + seen, score + seen, since_ns)
 
     def _seen(self, change: Change, sku: str) -> float:
         """What recognisers say of the product."""
@@ -503,6 +526,8 @@ class Explainer:
         return found
 
 
+_UNLIKELY = -8.0
+"""Hands with a lesser score did it so rarely that whom they met does not matter."""
 _PEOPLE_TOGETHER = 4
 """Of so many people with the best hands two may have taken in one step."""
 _BY_TWO_NS = 100_000_000
