@@ -183,8 +183,8 @@ def test_an_event_waits_for_the_tracks_behind_it():
     fusion.step(shelf(5.05, event(1, "p0", 5.0, -0.62)))
     batches = ticks(fusion, 5.1, 6.0)
     decided = next(b for b in batches if b.events)
-    assert decided.stamp_ns == 5.4 * S
-    assert [b.stamp_ns for b in batches if b.stamp_ns < decided.stamp_ns] == [round(5.05 * S) - 1] * 3
+    assert decided.stamp_ns == 5.8 * S
+    assert [b.stamp_ns for b in batches if b.stamp_ns < decided.stamp_ns] == [round(5.05 * S) - 1] * 7
 
 
 def test_an_event_waits_for_a_change_that_has_not_settled_but_not_for_ever():
@@ -198,9 +198,9 @@ def test_an_event_waits_for_a_change_that_has_not_settled_but_not_for_ever():
 
 def test_an_event_does_not_wait_for_a_change_that_began_later():
     fusion = Fusion(FUSION, STORE)
-    fusion.step(shelf(5.9, event(1, "p0", 5.0, -0.62)))
-    fusion.step(shelf(5.9, gateway="s2", open_since_s=5.8))
-    assert ticks(fusion, 6.0, 6.1)[0].events
+    fusion.step(shelf(6.0, event(1, "p0", 5.0, -0.62)))
+    fusion.step(shelf(6.0, gateway="s2", open_since_s=5.95))
+    assert ticks(fusion, 6.1, 6.2)[0].events
 
 
 def test_a_settled_change_is_waited_for_no_more():

@@ -156,7 +156,7 @@ START, END = 5 * S, 5 * S + 40 * MS
 
 def seen(*frames):
     """Samples of frames (stamp in ms, track id, head, hands)."""
-    history = History(60 * S)
+    history = History(60 * S, 0.4)
     for at_ms, track_id, head, hands in frames:
         history.add(PersonTracks(at_ms * MS, 0, (person(track_id, head, *hands),)))
     return history.between(0, 100 * S)
@@ -171,10 +171,8 @@ def steady(track_id, place, around_ms=range(4000, 6000, 66), side=HandSide.RIGHT
 
 
 def hand_terms(*frames, config=PERSON, plates=("p0",)):
-    samples = seen(*sorted(frames, key=lambda f: f[0]))
-    tracks, rows = np.unique(samples.track_id, return_inverse=True)
-    distance = MAP.distance(samples.hands, plates)
-    return likelihoods.hands(samples, rows, len(tracks), START, END, distance, config)
+    samples, _, begins = seen(*sorted(frames, key=lambda f: f[0])).by_person()
+    return likelihoods.hands(samples, begins, START, END, MAP.distance(samples.hands, plates), config)
 
 
 def test_a_hand_inside_speaks_for_its_person_and_only_that_hand():
@@ -219,15 +217,16 @@ def test_a_hand_that_stays_speaks_louder_than_one_that_passes():
 def test_the_hand_must_be_there_at_the_start_and_at_the_end():
     away = (0.05, -0.6, 1.0)
 
-    def term(first, last):
+    def term(first, last, meanwhile=1e-9):
         samples = seen(*steady(1, first, range(2000, 5100, 66)), *steady(1, last, range(5100, 9000, 66)))
-        rows = np.zeros(len(samples.stamp_ns), dtype=int)
         distance = MAP.distance(samples.hands, ("p0",))
-        return likelihoods.hands(samples, rows, 1, 3 * S, 7 * S, distance, replace(PERSON, stay=0.0, missed=1e-9))[0, 1]
+        config = replace(PERSON, stay=0.0, missed=1e-9, meanwhile=meanwhile)
+        return likelihoods.hands(samples, np.array([0]), 3 * S, 7 * S, distance, config)[0, 1]
 
     both = term(at("p0"), at("p0"))
     assert both > term(at("p0"), away) + 5
     assert both > term(away, at("p0")) + 5
+    assert term(away, at("p0"), 0.3) == pytest.approx(math.log(0.3 / 2), abs=0.2)
 
 
 def test_a_hand_seen_elsewhere_can_be_a_mistake():
@@ -236,10 +235,8 @@ def test_a_hand_seen_elsewhere_can_be_a_mistake():
 
 
 def reach_terms(*frames):
-    samples = seen(*sorted(frames, key=lambda f: f[0]))
-    tracks, rows = np.unique(samples.track_id, return_inverse=True)
-    distance = MAP.floor_distance(samples.body, ("p0",))
-    return likelihoods.reach(samples, rows, len(tracks), START, END, distance, PERSON)
+    samples, _, begins = seen(*sorted(frames, key=lambda f: f[0])).by_person()
+    return likelihoods.reach(samples, begins, START, END, MAP.floor_distance(samples.body, ("p0",)), PERSON)
 
 
 def test_reach_is_flat_within_an_arm_and_falls_beyond():
@@ -278,7 +275,7 @@ def test_evidence_counts_differences_up_to_a_limit():
 
 
 def test_history_keeps_new_sights_in_a_span_and_forgets():
-    history = History(10 * S)
+    history = History(10 * S, 0.4)
     for i in range(5000):
         stamp = i * 10 * MS
         history.add(PersonTracks(stamp, i, (person(1, (i * 1e-3, 0.0)), person(2, (0.0, 0.0)))))
@@ -291,15 +288,15 @@ def test_history_keeps_new_sights_in_a_span_and_forgets():
 
 
 def test_a_restored_history_knows_what_is_new():
-    history = History(10 * S)
+    history = History(10 * S, 0.4)
     history.add(PersonTracks(0, 0, (person(1, (0.0, 0.0)),)))
-    other = History.restore(10 * S, history.state())
+    other = History.restore(10 * S, 0.4, history.state())
     other.add(PersonTracks(1, 1, (person(1, (0.0, 0.0)),)))
     assert other.between(0, 9).stamp_ns.tolist() == [0]
 
 
 def test_history_does_not_take_a_lost_person_for_a_sight():
-    history = History(10 * S)
+    history = History(10 * S, 0.4)
     history.add(PersonTracks(0, 0, (person(1, (0.0, 0.0)),)))
     history.add(PersonTracks(1, 1, (person(1, (0.0, 0.0), state=TrackState.LOST),)))
     history.add(PersonTracks(2, 2, (person(1, (0.0, 0.0)),)))
@@ -343,3 +340,33 @@ def test_ledger_books_and_is_never_negative():
     assert laid.foreign["p0"]["tea"].quantity == 1
     assert laid.off_plate("p0", "tea", 1).foreign == {}
     assert ledger.without_cart(1).carts == {}
+
+
+def test_hands_that_come_together_are_remembered_until_one_is_forgotten():
+    history = History(10 * S, 0.4)
+    for at_ms, apart in ((1000, 1.0), (2000, 0.3), (3000, 1.0)):
+        people = (person(2, (0.0, 0.0), hand((0.0, 0.0, 1.0))), person(1, (1.0, 0.0), hand((apart, 0.0, 1.0))))
+        history.add(PersonTracks(at_ms * MS, 0, people))
+    assert history.met_since(1, 2, 1 * S) and history.met_since(2, 1, 1 * S)
+    assert not history.met_since(1, 2, 2 * S)
+    assert History.restore(10 * S, 0.4, history.state()).met_since(1, 2, 1 * S)
+    history.forget(2)
+    assert not history.met_since(1, 2, 1 * S)
+
+
+def visit_terms(*frames):
+    samples, _, begins = seen(*sorted(frames, key=lambda f: f[0])).by_person()
+    odds, left_ns = likelihoods.visit(samples, begins, START, END, MAP.distance(samples.hands, ("p0",)), PERSON)
+    return odds[0, 1], left_ns[0, 1]
+
+
+def test_who_takes_comes_before_the_change_and_leaves_after_it():
+    def stays(from_ms, to_ms):
+        there, away = range(from_ms, to_ms, 33), (0.05, -0.6, 1.0)
+        rest = [t for t in range(4000, 6000, 33) if not from_ms <= t < to_ms]
+        return visit_terms(*steady(1, at("p0"), there), *steady(1, away, rest))
+
+    took, left_ns = stays(4600, 5300)
+    assert took == 0.0 and 5.25 * S < left_ns < 5.4 * S
+    assert stays(4950, 5300)[0] == pytest.approx(math.log(PERSON.hasty))
+    assert stays(4600, 5950)[0] == pytest.approx(math.log(PERSON.lingers))

@@ -157,7 +157,8 @@ def explain(bag: Path, name: str, config_dir: Path, people: str = "auto", eviden
     VISIT is a name of ``receipts.json`` or a session id; ``people`` and ``evidence`` are those of ``replay``. Raises
     AisleError when the bag is wrong or knows no such name.
     """
-    notes, history, results = _Notes(), History(_FOREVER_NS), Results()
+    config = load_config(config_dir).fusion
+    notes, history, results = _Notes(), History(_FOREVER_NS, config.person.meeting), Results()
 
     def observe(log_ns: int, output: Output) -> None:
         results.add(output)
@@ -165,7 +166,6 @@ def explain(bag: Path, name: str, config_dir: Path, people: str = "auto", eviden
             history.add(output)
 
     store = replay(bag, config_dir, observe=observe, people=people, witness=notes.add, evidence=evidence).store
-    config = load_config(config_dir).fusion
     subject = _find(name, results, bag)
     shelf_map = ShelfMap(store, config.weight, config.place)
     shelf_events = {event.shelf_event_id: event for event in results.shelf_events}

@@ -27,6 +27,8 @@ _LEAST_SHARE = 0.02
 """A plate that would bear less of a piece does not touch it."""
 MOST_PIECES = 12
 """Of one facing on one plate: deep boards are filled from the front only."""
+_MOST_LOAD = 12.0
+"""Of a plate [kg]: scales of 15 kg keep room for their tare and for what is put back."""
 _LEAST_FILL = 0.6
 
 Shares = tuple[tuple[str, float], ...]
@@ -94,8 +96,13 @@ def capacity(store: Store, plate_id: str, sku: str) -> int:
             region = _region(store, facing)
             spots = region.spots()
             on = Counter(_main_plate(region.plates, spot.u) for spot in spots)
-            return min(on[plate_id], MOST_PIECES)
+            return _most(store, sku, on[plate_id])
     return 0
+
+
+def _most(store: Store, sku: str, spots: int) -> int:
+    """How many pieces people put on so many spots of a plate: not more than its scale carries."""
+    return min(spots, MOST_PIECES, int(_MOST_LOAD / (store.products[sku].weight or _UNKNOWN_WEIGHT)))
 
 
 class Goods:
@@ -260,7 +267,7 @@ class Goods:
         for spot in region.spots():
             by_plate[_main_plate(region.plates, spot.u)].append(spot)
         for plate_id, spots in by_plate.items():
-            most = min(len(spots), MOST_PIECES)
+            most = _most(self._store, facing.sku, len(spots))
             there = (plate_id, facing.sku)
             drawn = int(np.ceil(most * self._rng.uniform(_LEAST_FILL, 1.0)))
             wanted = stock.get(there, max(drawn, min(needed.get(there, 0), most)))

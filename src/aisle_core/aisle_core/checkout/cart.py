@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..store import Product
-from ..types import Alternative, CartEvent, CartLine
+from ..types import Alternative, CartEvent, CartLine, Reason
 
 _MAX_ALTERNATIVES = 8
 """Bound of ``CartLine.msg``."""
@@ -70,16 +70,22 @@ def account(
     """Fold the decisions about the people ``track_ids``, in their order.
 
     A decision adds its quantity to the line of its product. A return of more than the line holds is not booked, and the
-    line goes to review. A decision that went to review puts under review its own line and that of every alternative of
-    these people that is at least ``doubt_probability``. A line that sure decisions bring back to zero is forgotten.
+    line goes to review. A decision that went to review is a doubt here if it is at least ``doubt_probability`` probable
+    that it does something else to this account than what is booked: which of these people moved the thing is none. A
+    doubt puts its own line under review, and those of its alternatives that are at least so probable. A line that
+    sure decisions bring back to zero is forgotten.
     """
     tallies: dict[str, _Tally] = {}
     unbooked: list[str] = []
 
     for event in events:
-        if not is_bookable(event):
-            unbooked.append(event.cart_event_id)
-        elif event.track_id in track_ids:
+        booked = is_bookable(event) and event.track_id in track_ids
+        effects = _effects(event, track_ids)
+        doubtful = False
+        if event.review or not is_bookable(event):
+            as_booked = effects[event.sku, event.quantity] if booked else 1.0 - sum(effects.values())
+            doubtful = 1.0 - as_booked >= doubt_probability or (booked and event.reason is Reason.NO_PRODUCT_FITS)
+        if booked:
             tally = tallies.setdefault(event.sku, _Tally())
             tally.events.append(event)
             if tally.quantity + event.quantity < 0:
@@ -87,12 +93,16 @@ def account(
                 tally.doubtful = True
             else:
                 tally.quantity += event.quantity
-                tally.doubtful |= event.review
+                tally.doubtful |= doubtful
             if tally.quantity == 0 and not tally.doubtful:
                 del tallies[event.sku]
-        for alternative in event.alternatives if event.review else ():
-            if alternative.track_id in track_ids and alternative.sku and alternative.probability >= doubt_probability:
-                tally = tallies.setdefault(alternative.sku, _Tally())
+        if not doubtful:
+            continue
+        if not is_bookable(event):
+            unbooked.append(event.cart_event_id)
+        for (sku, _), probability in effects.items():
+            if sku and probability >= doubt_probability:
+                tally = tallies.setdefault(sku, _Tally())
                 tally.doubtful = True
                 if event not in tally.events:
                     tally.events.append(event)
@@ -102,6 +112,17 @@ def account(
         unbooked=tuple(unbooked),
         doubtful=any(tally.doubtful for tally in tallies.values()),
     )
+
+
+def _effects(event: CartEvent, track_ids: Collection[int]) -> dict[tuple[str, int], float]:
+    """What the decision or its alternatives do to the account of these people: (sku, quantity) and how probable."""
+    effects: dict[tuple[str, int], float] = {}
+    told = ((event.track_id, event.sku, event.quantity, event.confidence),)
+    others = ((a.track_id, a.sku, a.quantity, a.probability) for a in event.alternatives)
+    for track_id, sku, quantity, probability in (*told, *others):
+        if track_id in track_ids and quantity:
+            effects[sku, quantity] = effects.get((sku, quantity), 0.0) + probability
+    return effects
 
 
 def _line(sku: str, tally: _Tally, products: Mapping[str, Product]) -> CartLine:

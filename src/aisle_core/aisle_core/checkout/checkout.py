@@ -64,7 +64,7 @@ class CheckoutConfig:
         after it, and within this distance [m] of the lane.
     exit_distance: a person who goes out is the nearest track within this distance [m] of the lane.
     settle_ms: a change on a shelf settles within this time after the hand has left it; a receipt waits for it.
-    doubt_probability: an alternative at least this probable puts its visit and its line under review.
+    doubt_probability: a decision that is wrong about a visit with at least this probability puts it under review.
     """
 
     session_key: str

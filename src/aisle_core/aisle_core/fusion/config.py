@@ -93,7 +93,8 @@ class PlaceConfig:
     far: odds of a place farther away than what one person can reach. in_bag: odds of a thing that is not in the hand
     any more.
     not_owned: something is put on a shelf that is in nobody's cart.
-    other_hand: an item is put back by another person than the one who took it.
+    other_hand: an item is put back by another person than the one who took it; unmet: odds of one whose hands have not
+    met the taker's since.
     shared_facing, shared_neighbour: one item weighs on two plates of one facing, or on two adjacent plates else;
     split: a plate felt one move as two changes in a row.
     most_shared: a move is at most so many changes.
@@ -114,6 +115,7 @@ class PlaceConfig:
     in_bag: float
     not_owned: float
     other_hand: float
+    unmet: float
     shared_facing: float
     shared_neighbour: float
     split: float
@@ -134,9 +136,15 @@ class PersonConfig:
 
     hand_reach: standard deviation of the distance between a hand's key point and the space above the plate [m].
     aside_ms: hand samples at most this far from an instant tell of it alike: the spread of the cameras' stamps.
+    meeting: hands as near as this may hand something over [m].
     hand_speed: how fast a hand's place becomes uncertain beyond that [m/s].
     span_ms: time around the event in which the hand's stay at the plate counts.
     stay: log likelihood ratio of a hand that stayed all that time against one that only passed.
+    meanwhile: in a long event the mass moved at any instant, not with the hand that was there all the time.
+    leaves: a hand has left when it is so much farther from the plate than at the change [m].
+    grasp_ms, hasty: odds of a hand that came less than this before the change.
+    withdraw_ms, lingers: odds of a hand that has not left this long after the change.
+    press_leaves: odds of a hand that leaves so soon, and that the plate still feels.
     missed: probability that a hand which was seen elsewhere was at the plate nevertheless.
     unseen: the same for a hand that was not seen at all.
     arm, arm_stddev: horizontal reach from the head to the plate, and its standard deviation [m].
@@ -145,13 +153,22 @@ class PersonConfig:
     nobody: probability of a hand that no sensor saw.
     together: odds that of two hands at one plate both take in one step, against one that takes alone.
     travel_ms, same_hand: moves less than this apart were made by one and the same hand with this probability.
+    same_reach: odds that a hand moves twice in one direction at a plate without leaving it in between.
     """
 
     hand_reach: float
     aside_ms: int
+    meeting: float
     hand_speed: float
     span_ms: int
     stay: float
+    meanwhile: float
+    leaves: float
+    grasp_ms: int
+    hasty: float
+    withdraw_ms: int
+    lingers: float
+    press_leaves: float
     missed: float
     unseen: float
     arm: float
@@ -162,11 +179,16 @@ class PersonConfig:
     together: float
     travel_ms: int
     same_hand: float
+    same_reach: float
 
     def __post_init__(self) -> None:
         require(self, ("hand_reach", "arm", "arm_stddev", "together"), 0, above=True)
-        require(self, ("aside_ms", "hand_speed", "span_ms", "stay", "walk_speed", "memory_ms", "travel_ms"), 0)
-        require(self, ("missed", "unseen", "nobody", "same_hand"), 0, 0.99, above=True)
+        require(
+            self, ("aside_ms", "meeting", "hand_speed", "span_ms", "stay", "walk_speed", "memory_ms", "travel_ms"), 0
+        )
+        require(self, ("leaves", "grasp_ms", "withdraw_ms"), 0)
+        require(self, ("meanwhile", "missed", "unseen", "nobody", "same_hand"), 0, 0.99, above=True)
+        require(self, ("hasty", "lingers", "press_leaves", "same_reach"), 0, 1, above=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class Fusion:
         self._config = config
         self._witness = witness
         self._map = ShelfMap(store, config.weight, config.place)
-        self._begin(_Memory(), History(config.time.history_ms * 1_000_000))
+        self._begin(_Memory(), History(config.time.history_ms * 1_000_000, config.person.meeting))
 
     def _begin(self, memory: _Memory, history: History) -> None:
         self._memory = memory
@@ -133,7 +133,8 @@ class Fusion:
     def restore(cls, config: FusionConfig, store: Store, state: FusionState, witness: Witness = unobserved) -> Self:
         """A fusion that goes on exactly where ``state()`` was taken."""
         fusion = cls(config, store, witness)
-        fusion._begin(state.memory.copy(), History.restore(config.time.history_ms * 1_000_000, state.history))
+        history = History.restore(config.time.history_ms * 1_000_000, config.person.meeting, state.history)
+        fusion._begin(state.memory.copy(), history)
         return fusion
 
     def _take(self, batch: ShelfEvents) -> None:
@@ -150,28 +151,38 @@ class Fusion:
 
     def _explain(self, now_ns: int) -> None:
         """Open the clusters of events that can be explained now."""
-        memory, time = self._memory, self._config.time
+        memory = self._memory
         if not memory.waiting:
             return
         open_since_ns = min(memory.open_since_ns.values(), default=None)
+        earlier: list[ShelfEvent] = []
         for events in clusters(list(memory.waiting), self._map, self._config):
-            end_ns = max(event.end_ns for event in events)
-            if now_ns < end_ns + time.after_ms * 1_000_000:
-                continue
-            alone = open_since_ns is None or open_since_ns > end_ns + time.join_ms * 1_000_000
-            waited_ns = now_ns - min(memory.waiting[event] for event in events)
-            if not alone and waited_ns < time.hold_ms * 1_000_000:
-                continue
-            if waited_ns < time.evidence_ms * 1_000_000 and any(map(self._awaits_evidence, events)):
-                continue
-            thoughts, cluster = self._extended(events)
-            opened = (*memory.opened, cluster)
-            if (
-                alone
-                or waited_ns >= time.doubt_ms * 1_000_000
-                or self._resolver.is_sure(thoughts, opened, len(opened) - 1)
-            ):
-                self._open(thoughts, cluster)
+            if not self._is_ready(events, now_ns, open_since_ns, earlier):
+                earlier += events
+
+    def _is_ready(
+        self, events: tuple[ShelfEvent, ...], now_ns: int, open_since_ns: int | None, earlier: list[ShelfEvent]
+    ) -> bool:
+        """Open the cluster if it can be explained now; not before what happened ``earlier`` on the same plates."""
+        memory, time = self._memory, self._config.time
+        end_ns = max(event.end_ns for event in events)
+        if now_ns < end_ns + time.after_ms * 1_000_000:
+            return False
+        if {event.plate_id for event in events} & {event.plate_id for event in earlier}:
+            return False
+        alone = open_since_ns is None or open_since_ns > end_ns + time.join_ms * 1_000_000
+        waited_ns = now_ns - min(memory.waiting[event] for event in events)
+        if not alone and waited_ns < time.hold_ms * 1_000_000:
+            return False
+        if waited_ns < time.evidence_ms * 1_000_000 and any(map(self._awaits_evidence, events)):
+            return False
+        thoughts, cluster = self._extended(events)
+        opened = (*memory.opened, cluster)
+        late = waited_ns >= time.doubt_ms * 1_000_000
+        if not alone and not late and not self._resolver.is_sure(thoughts, opened, len(opened) - 1):
+            return False
+        self._open(thoughts, cluster)
+        return True
 
     def _awaits_evidence(self, event: ShelfEvent) -> bool:
         """Whether a recogniser may still tell of the event what the weight does not."""
@@ -232,6 +243,7 @@ class Fusion:
         memory = self._memory
         for track_id in [key for key, ended_ns in memory.ended_ns.items() if ended_ns < before_ns]:
             del memory.ended_ns[track_id]
+            self._history.forget(track_id)
             memory.thoughts = tuple(
                 replace(thought, ledger=thought.ledger.without_cart(track_id)) for thought in memory.thoughts
             )

@@ -33,22 +33,41 @@ class Samples:
     hands: Floats
     hand_variance: Floats
 
+    def by_person(self) -> tuple[Samples, NDArray[np.int64], NDArray[np.intp]]:
+        """Ordered by track, then by stamp; the tracks (people,), and where each begins (people,)."""
+        order = np.argsort(self.track_id, kind="stable")
+        tracks, begins = np.unique(self.track_id[order], return_index=True)
+        ordered = Samples(
+            self.stamp_ns[order], self.track_id[order], self.body[order], self.hands[order], self.hand_variance[order]
+        )
+        return ordered, tracks, begins
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HistoryState:
-    """Rows of the buffers; last: newest sample of each track, to know new sights from repeated ones."""
+    """Rows of the buffers; last: newest sample of each track, to know new sights from repeated ones.
+
+    met: when the hands of two tracks, the lesser number first, were together last [ns].
+    """
 
     stamp_ns: NDArray[np.int64]
     track_id: NDArray[np.int64]
     values: Floats
     last: dict[int, tuple[object, ...]]
+    met: dict[tuple[int, int], int]
 
 
 class History:
-    """A buffer of samples that forgets what is older than ``history_ns``."""
+    """A buffer of samples that forgets what is older than ``history_ns``.
 
-    def __init__(self, history_ns: int) -> None:
+    Hands of two people that come as near as ``meeting`` [m] may hand something over; the last time is remembered until
+    one of the two is forgotten.
+    """
+
+    def __init__(self, history_ns: int, meeting: float) -> None:
         self._history_ns = history_ns
+        self._meeting = meeting
+        self._met: dict[tuple[int, int], int] = {}
         self._first = self._end = 0
         self._stamp_ns = np.empty(_FIRST_CAPACITY, dtype=np.int64)
         self._track_id = np.empty(_FIRST_CAPACITY, dtype=np.int64)
@@ -65,6 +84,15 @@ class History:
             if self._last.get(track.track_id) != sight:
                 self._last[track.track_id] = sight
                 self._append(tracks.stamp_ns, track)
+        self._meet(tracks)
+
+    def met_since(self, one: int, other: int, since_ns: int) -> bool:
+        """Whether a hand of the one and a hand of the other were together after that instant."""
+        return self._met.get((min(one, other), max(one, other)), since_ns) > since_ns
+
+    def forget(self, track_id: int) -> None:
+        """The person left long ago."""
+        self._met = {pair: stamp_ns for pair, stamp_ns in self._met.items() if track_id not in pair}
 
     def between(self, start_ns: int, end_ns: int) -> Samples:
         """Samples with start_ns <= stamp <= end_ns."""
@@ -81,20 +109,35 @@ class History:
         """A copy of everything remembered."""
         rows = slice(self._first, self._end)
         return HistoryState(
-            self._stamp_ns[rows].copy(), self._track_id[rows].copy(), self._values[rows].copy(), dict(self._last)
+            self._stamp_ns[rows].copy(),
+            self._track_id[rows].copy(),
+            self._values[rows].copy(),
+            dict(self._last),
+            dict(self._met),
         )
 
     @classmethod
-    def restore(cls, history_ns: int, state: HistoryState) -> Self:
+    def restore(cls, history_ns: int, meeting: float, state: HistoryState) -> Self:
         """A history that goes on exactly where ``state()`` was taken."""
-        history = cls(history_ns)
+        history = cls(history_ns, meeting)
         count = len(state.stamp_ns)
         history._resize(max(_FIRST_CAPACITY, 2 * count))
         history._stamp_ns[:count], history._track_id[:count] = state.stamp_ns, state.track_id
         history._values[:count] = state.values
         history._end = count
         history._last = dict(state.last)
+        history._met = dict(state.met)
         return history
+
+    def _meet(self, tracks: PersonTracks) -> None:
+        held = [(t.track_id, hand.position) for t in tracks.tracks if t.state == TrackState.SEEN for hand in t.hands]
+        if len(held) < 2:
+            return
+        who = np.array([track_id for track_id, _ in held])
+        places = np.array([place for _, place in held])
+        apart = ((places[:, None] - places) ** 2).sum(axis=2)
+        for one, other in np.argwhere((apart <= self._meeting**2) & (who[:, None] < who)).tolist():
+            self._met[int(who[one]), int(who[other])] = tracks.stamp_ns
 
     def _append(self, stamp_ns: int, track: PersonTrack) -> None:
         stamps = self._stamp_ns[self._first : self._end]

@@ -68,8 +68,9 @@ class Change:
     """One or several shelf events explained as one move, and what does not depend on who holds what.
 
     mass: signed sum [kg]. plate_ids: heaviest change first. shares: (P,) prior of each product by the planogram.
-    movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's. first_scores, last_scores:
-    (C,) of the begin alone and of the end alone. press_scores: (C,) that they were there or above the plates beside.
+    movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's; left_ns: (C,) when each
+    left the plates. first_scores, last_scores: (C,) of the begin alone and of the end alone. press_scores: (C,) that
+    they were there or above the plates beside.
     felt: greatest change on a plate beside at the same time [kg]. score: prior of the union.
     """
 
@@ -83,6 +84,7 @@ class Change:
     movers: NDArray[np.int64]
     hands: NDArray[np.int64]
     mover_scores: Floats
+    left_ns: NDArray[np.int64]
     first_scores: Floats
     last_scores: Floats
     press_scores: Floats
@@ -93,6 +95,10 @@ class Change:
     def principal(self) -> ShelfEvent:
         """The event with the greatest change."""
         return max(self.events, key=lambda event: abs(event.mass_change))
+
+    def left(self, mover: int, hand: int) -> int:
+        """When that hand left the plates [ns]."""
+        return int(self.left_ns[np.flatnonzero((self.movers == mover) & (self.hands == hand))[0]])
 
 
 Witness = Callable[[Change, Sequence[Hypothesis]], None]
@@ -107,7 +113,7 @@ def unobserved(change: Change, hypotheses: Sequence[Hypothesis]) -> None:
 class _Move:
     """A product and a quantity; owner: whose cart it must come from, None: the mover's cart, if any.
 
-    prior: the part of the score that is not the weight's.
+    since_ns: when it came into that cart. prior: the part of the score that is not the weight's.
     """
 
     sku: str
@@ -117,17 +123,21 @@ class _Move:
     unit_stddev: float
     prior: float
     score: float
+    since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Hands:
-    """The hands that were seen around a change. tracks (people,), gone (people,) who had left, rows (n,) of samples."""
+    """The hands that were seen around a change: samples by person, who begin at begins (people,).
+
+    tracks: (people,). gone: (people,) who had left.
+    """
 
     config: PersonConfig
     shelf_map: ShelfMap
     samples: Samples
     tracks: NDArray[np.int64]
-    rows: NDArray[np.intp]
+    begins: NDArray[np.intp]
     gone: NDArray[np.bool_]
 
     @property
@@ -142,14 +152,23 @@ class _Hands:
 
     def scores(self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int) -> Floats:
         """(C,) log likelihood that the hand was at any of the plates from the one instant to the other."""
-        samples, people = self.samples, len(self.tracks)
-        at_plate = self.shelf_map.distance(samples.hands, plate_ids)
-        at_arm = self.shelf_map.floor_distance(samples.body, plate_ids)
-        found = likelihoods.hands(samples, self.rows, people, start_ns, end_ns, at_plate, self.config)
-        found += likelihoods.reach(samples, self.rows, people, start_ns, end_ns, at_arm, self.config)[:, None]
+        at_plate = self.shelf_map.distance(self.samples.hands, plate_ids)
+        at_arm = self.shelf_map.floor_distance(self.samples.body, plate_ids)
+        if not self.tracks.size:
+            return np.array([math.log(self.config.nobody)])
+        found = likelihoods.hands(self.samples, self.begins, start_ns, end_ns, at_plate, self.config)
+        found += likelihoods.reach(self.samples, self.begins, start_ns, end_ns, at_arm, self.config)[:, None]
         found -= math.log(HANDS)
         found[self.gone] = likelihoods.NOWHERE
         return np.append(found.ravel(), math.log(self.config.nobody))
+
+    def visits(self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int) -> tuple[Floats, NDArray[np.int64]]:
+        """(C,) log odds that the hand's stay at the plates fits the change, and when it left them [ns]."""
+        if not self.tracks.size:
+            return np.zeros(1), np.array([end_ns])
+        at_plate = self.shelf_map.distance(self.samples.hands, plate_ids)
+        odds, left_ns = likelihoods.visit(self.samples, self.begins, start_ns, end_ns, at_plate, self.config)
+        return np.append(odds.ravel(), 0.0), np.append(left_ns.ravel(), end_ns)
 
 
 class Explainer:
@@ -184,6 +203,9 @@ class Explainer:
         start_ns, end_ns = min(event.start_ns for event in events), max(event.end_ns for event in events)
         hands = self._hands(start_ns, end_ns)
         scores = hands.scores(plate_ids, start_ns, end_ns)
+        odds, left_ns = hands.visits(plate_ids, start_ns, end_ns)
+        leaves = (left_ns - end_ns <= self._config.person.withdraw_ms * 1_000_000) & (hands.hands >= 0)
+        pressing = math.log(self._config.person.press_leaves) if sum(masses) > 0 else 0.0
         by_two = start_ns + _BY_TWO_NS <= end_ns
         return Change(
             events=events,
@@ -195,10 +217,12 @@ class Explainer:
             shares=np.average(shares, axis=0, weights=[abs(mass) if span else 1.0 for mass in masses]),
             movers=hands.movers,
             hands=hands.hands,
-            mover_scores=scores,
+            mover_scores=scores + odds,
+            left_ns=left_ns,
             first_scores=hands.scores(plate_ids, start_ns, start_ns) if by_two else scores,
             last_scores=hands.scores(plate_ids, end_ns, end_ns) if by_two else scores,
-            press_scores=hands.scores(self._map.with_beside(plate_ids), start_ns, end_ns),
+            press_scores=hands.scores(self._map.with_beside(plate_ids), start_ns, end_ns)
+            + np.where(leaves, pressing, 0.0),
             felt=max(
                 (
                     abs(other.mass_change)
@@ -223,7 +247,7 @@ class Explainer:
         table = np.array([move.score for move in moves])[:, None] + change.mover_scores
         for row, move in enumerate(moves):
             if move.owner:
-                table[row, change.movers != move.owner] += math.log(config.place.other_hand)
+                table[row] += self._by_other_hands(change, move.owner, move.since_ns)
         best = max(float(table.max()), *(score for _, score in still))
         least = best - config.decision.prune
         found = [Hypothesis((), press, change.score + score) for press, score in still if score >= least]
@@ -271,9 +295,9 @@ class Explainer:
         samples = self._history.between(
             start_ns - self._config.person.memory_ms * 1_000_000, end_ns + self._config.time.after_ms * 1_000_000
         )
-        tracks, rows = np.unique(samples.track_id, return_inverse=True)
+        samples, tracks, begins = samples.by_person()
         gone = [self._ended_ns.get(track_id, start_ns) < start_ns for track_id in tracks.tolist()]
-        return _Hands(self._config.person, self._map, samples, tracks, rows, np.array(gone, dtype=np.bool_))
+        return _Hands(self._config.person, self._map, samples, tracks, begins, np.array(gone, dtype=np.bool_))
 
     # --- without products
 
@@ -349,6 +373,14 @@ class Explainer:
             for sku, share in shares.items():
                 yield track_id, sku, stock[sku], math.log(share / total)
 
+    def _by_other_hands(self, change: Change, owner: int, since_ns: int) -> Floats:
+        """(C,) that the hand puts back what the owner took: another's, rather if their hands have met since."""
+        place = self._config.place
+        others = [track_id for track_id in change.movers[change.mover_scores > _UNLIKELY].tolist() if track_id != owner]
+        met = [track_id for track_id in others if self._history.met_since(owner, track_id, since_ns)]
+        odds = np.where(np.isin(change.movers, met), place.other_hand, place.other_hand * place.unmet)
+        return np.where(change.movers == owner, 0.0, np.log(odds))
+
     def _unknown(self, change: Change, sign: int) -> _Move:
         prior = math.log(self._config.place.unknown)
         score = prior - math.log(2 * self._config.weight.most)
@@ -396,7 +428,17 @@ class Explainer:
         )
         score += likelihoods.units(quantity, config)
         return [
-            self._move(change, sku, sign * int(units), owner, lot.unit_mass, unit_stddev, prior, prior + float(value))
+            self._move(
+                change,
+                sku,
+                sign * int(units),
+                owner,
+                lot.unit_mass,
+                unit_stddev,
+                prior,
+                prior + float(value),
+                lot.since_ns,
+            )
             for units, value in zip(quantity, score, strict=True)
         ]
 
@@ -410,9 +452,10 @@ class Explainer:
         unit_stddev: float,
         prior: float,
         score: float,
+        since_ns: int = 0,
     ) -> _Move:
         seen = self._seen(change, sku)
-        return _Move(sku, quantity, owner, unit_mass, unit_stddev, prior + seen, score + seen)
+        return _Move(sku, quantity, owner, unit_mass, unit_stddev, prior + seen, score + seen, since_ns)
 
     def _seen(self, change: Change, sku: str) -> float:
         """What recognisers say of the product."""
@@ -496,6 +539,8 @@ class Explainer:
         return found
 
 
+_UNLIKELY = -8.0
+"""Hands with a lesser score did it so rarely that whom they met does not matter."""
 _PEOPLE_TOGETHER = 4
 """Of so many people with the best hands two may have taken in one step."""
 _BY_TWO_NS = 100_000_000

@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from ..types import ItemEvidence
 from .config import PersonConfig, PlaceConfig, WeightConfig
-from .history import HANDS, Samples
+from .history import Samples
 from .shelf_map import ShelfMap
 
 Floats = NDArray[np.float64]
@@ -24,6 +24,8 @@ NOWHERE = -1e4
 """Log likelihood of what cannot be; finite, so that sums stay numbers."""
 RELEASED = 4.0
 """A hand has let go when what is left is less than this many standard deviations."""
+_EVER_NS = 1 << 62
+_MOST_INSTANTS = 20
 _LEAST_REACH = 1e-4
 """A head is anywhere else than it seems this rarely."""
 
@@ -108,8 +110,7 @@ def shared(masses: Sequence[float], plate_ids: Sequence[str], shelf_map: ShelfMa
 
 def hands(
     samples: Samples,
-    rows: NDArray[np.intp],
-    people: int,
+    begins: NDArray[np.intp],
     start_ns: int,
     end_ns: int,
     distance: Floats,
@@ -117,36 +118,67 @@ def hands(
 ) -> Floats:
     """(people, 2) that a hand met the plate at the start and at the end of the event.
 
-    rows: (n,) person of each sample. distance: (n, 2) of the hand from the space above the plate, NaN without a hand.
-    Each instant is judged by the least distance, measured in its own deviation, among the samples within ``aside_ms``,
-    or by the nearest sample in time, which says less the farther away it is (a random walk). The share of the time
-    that the hand stayed there is added. A hand that was seen can have been somewhere else than it seems (``missed``),
-    one that was not seen can have been anywhere (``unseen``).
+    Samples are ordered by person; begins: (people,) where each begins. distance: (n, 2) of the hand from the space
+    above the plate, NaN without a hand. Each instant is judged by the least distance, measured in its own deviation,
+    among the samples within ``aside_ms``, or by the nearest sample in time, which says less the farther away it is (a
+    random walk). The share of the time that the hand stayed there is added. Of a long event the mass may have moved at
+    any instant of it (``meanwhile``): somebody else pressed. A hand that was seen can have been somewhere else than it
+    seems (``missed``), one that was not seen can have been anywhere (``unseen``).
     """
     is_seen = ~np.isnan(distance)
     variance = samples.hand_variance + config.hand_reach**2
-    at_ends = np.zeros((people, HANDS))
-    for instant_ns in (start_ns, end_ns):
+    span_ns = config.span_ms * 1_000_000
+
+    def at(instant_ns: int) -> Floats:
         away = np.maximum(np.abs(samples.stamp_ns - instant_ns) - config.aside_ms * 1_000_000, 0)[:, None] / 1e9
         stddev = np.sqrt(variance + (config.hand_speed * away) ** 2)
         score = -0.5 * (distance / stddev) ** 2 - np.log(stddev / config.hand_reach)
-        at_ends += _of_nearest(score, np.where(is_seen, away, np.inf), rows, (people, HANDS)) / 2
+        return _of_nearest(score, np.where(is_seen, away, np.inf), begins)
 
-    span_ns = config.span_ms * 1_000_000
-    meanwhile = (samples.stamp_ns >= start_ns - span_ns) & (samples.stamp_ns <= end_ns + span_ns)
-    count, inside = np.zeros((people, HANDS)), np.zeros((people, HANDS))
-    np.add.at(count, rows, is_seen & meanwhile[:, None])
-    np.add.at(inside, rows, (distance <= config.hand_reach) & meanwhile[:, None])
-    stay = config.stay * (inside / np.maximum(count, 1) - 1)
+    during = ((samples.stamp_ns >= start_ns - span_ns) & (samples.stamp_ns <= end_ns + span_ns))[:, None]
+    count = np.add.reduceat(is_seen & during, begins, axis=0, dtype=np.int64)
+    inside = np.add.reduceat((distance <= config.hand_reach) & during, begins, axis=0, dtype=np.int64)
+    at_plate = (at(start_ns) + at(end_ns)) / 2 + config.stay * (inside / np.maximum(count, 1) - 1)
+    if end_ns - start_ns > 2 * span_ns:
+        instants = np.linspace(start_ns, end_ns, min((end_ns - start_ns) // span_ns, _MOST_INSTANTS) + 1)
+        at_any = np.logaddexp.reduce([at(int(instant)) for instant in instants]) - math.log(len(instants))
+        at_plate = np.logaddexp(math.log1p(-config.meanwhile) + at_plate, math.log(config.meanwhile) + at_any)
     mistake = np.where(count > 0, config.missed, config.unseen)
-    found: Floats = np.logaddexp(np.log1p(-mistake) + np.where(count > 0, at_ends + stay, NOWHERE), np.log(mistake))
+    found: Floats = np.logaddexp(np.log1p(-mistake) + np.where(count > 0, at_plate, NOWHERE), np.log(mistake))
     return found
+
+
+def visit(
+    samples: Samples,
+    begins: NDArray[np.intp],
+    start_ns: int,
+    end_ns: int,
+    distance: Floats,
+    config: PersonConfig,
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Whether the hand's stay at the plate fits the change: (people, 2) log odds, and when it left [ns].
+
+    A hand is at the plate while it is at most ``leaves`` farther than at the change. Who takes or puts has come some
+    time before the change (``grasp_ms``) and is gone soon after it (``withdraw_ms``); a hand that waits, or that comes
+    for something else, is there at any time. A hand that was not seen to leave does so never.
+    """
+    span_ns = config.aside_ms * 1_000_000
+    stamps = samples.stamp_ns[:, None]
+    near = (stamps >= start_ns - span_ns) & (stamps <= end_ns + span_ns) & ~np.isnan(distance)
+    closest = np.minimum.reduceat(np.where(near, distance, np.inf), begins, axis=0)
+    people = np.diff(begins, append=len(stamps))
+    away = distance > np.repeat(closest, people, axis=0) + config.leaves
+    came = np.maximum.reduceat(np.where(away & (stamps <= start_ns), stamps, -_EVER_NS), begins, axis=0)
+    left = np.minimum.reduceat(np.where(away & (stamps >= end_ns), stamps, _EVER_NS), begins, axis=0)
+    hasty = start_ns - came < config.grasp_ms * 1_000_000
+    lingers = left - end_ns > config.withdraw_ms * 1_000_000
+    score = np.where(hasty, math.log(config.hasty), 0.0) + np.where(lingers, math.log(config.lingers), 0.0)
+    return np.where(np.isfinite(closest), score, 0.0), left
 
 
 def reach(
     samples: Samples,
-    rows: NDArray[np.intp],
-    people: int,
+    begins: NDArray[np.intp],
     start_ns: int,
     end_ns: int,
     distance: Floats,
@@ -160,15 +192,15 @@ def reach(
     away = np.maximum(np.maximum(start_ns - samples.stamp_ns, samples.stamp_ns - end_ns), 0) / 1e9
     stddev = np.hypot(config.arm_stddev, config.walk_speed * away)
     score = -0.5 * (np.maximum(distance - config.arm, 0) / stddev) ** 2 - np.log(stddev / config.arm_stddev)
-    return np.maximum(_of_nearest(score, away, rows, (people,)), math.log(_LEAST_REACH))
+    return np.maximum(_of_nearest(score, away, begins), math.log(_LEAST_REACH))
 
 
-def _of_nearest(score: Floats, away: Floats, rows: NDArray[np.intp], shape: tuple[int, ...]) -> Floats:
+def _of_nearest(score: Floats, away: Floats, begins: NDArray[np.intp]) -> Floats:
     """Greatest score among those samples of each person that are nearest in time."""
-    nearest = np.full(shape, np.inf)
-    np.minimum.at(nearest, rows, np.broadcast_to(away, score.shape))
-    found = np.full(shape, NOWHERE)
-    np.maximum.at(found, rows, np.where((away <= nearest[rows]) & np.isfinite(score), score, NOWHERE))
+    nearest = np.minimum.reduceat(away, begins, axis=0)
+    people = np.diff(begins, append=len(away))
+    counts = (away <= np.repeat(nearest, people, axis=0)) & np.isfinite(score)
+    found: Floats = np.maximum.reduceat(np.where(counts, score, NOWHERE), begins, axis=0)
     return found
 
 

@@ -35,12 +35,11 @@ _LASTING = 0.03
 class Told(NamedTuple):
     """One move without its score.
 
-    events: ids. own_hand: the owner's own hand made it. pressing: a hand begins to press or presses otherwise.
+    events: ids. pressing: a hand begins to press or presses otherwise.
     """
 
     events: tuple[str, ...]
     bookings: tuple[Booking, ...]
-    own_hand: bool
     pressing: bool
 
 
@@ -97,7 +96,6 @@ class _Line:
             Told(
                 tuple(event.shelf_event_id for event in change.events),
                 tuple(part.booking for part in hypothesis.parts),
-                all(part.mover == part.track_id for part in hypothesis.parts),
                 hypothesis.press is not None and hypothesis.press.mass > 0,
             )
             for change, hypothesis in self.moves
@@ -137,20 +135,17 @@ def _are_joined(one: ShelfEvent, other: ShelfEvent, shelf_map: ShelfMap, config:
     return in_time and shelf_map.apart(one.plate_id, other.plate_id) <= config.time.join_distance
 
 
-def _touching(telling: Telling, chosen: Told, best: Telling) -> list[tuple[Booking, bool]]:
-    """Bookings of a joint explanation for the events of the chosen move, each with whether the own hand made it.
+def _touching(telling: Telling, chosen: Told, best: Telling) -> list[Booking]:
+    """Bookings of a joint explanation for the events of the chosen move.
 
     Where the chosen move is nothing, what the best explanation books too, for other events, adds nothing.
     """
     touched = [
-        (booking, told.own_hand)
-        for told in telling
-        if any(event in chosen.events for event in told.events)
-        for booking in told.bookings
+        booking for told in telling if any(event in chosen.events for event in told.events) for booking in told.bookings
     ]
     if not chosen.bookings:
         more = Counter(b for told in telling for b in told.bookings) - Counter(b for t in best for b in t.bookings)
-        return [(booking, own) for booking, own in touched if booking in more]
+        return [booking for booking in touched if booking in more]
     return touched
 
 
@@ -309,18 +304,26 @@ class Resolver:
         return True
 
     def _coupling(self, line: _Line, change: Change, hypothesis: Hypothesis) -> float:
-        """That the hands which made this move made others of the line too: one can hardly be at two plates at once."""
+        """That the hands which made this move made others of the line too.
+
+        One can hardly be at two plates at once, and seldom takes twice without withdrawing.
+        """
         config = self._config.person
         hands = {(part.mover, part.hand) for part in hypothesis.parts if part.mover}
-        if not hands:
-            return 0.0
-        clashes = sum(
-            len(hands & {(part.mover, part.hand) for part in made.parts})
-            for other, made in line.moves
-            if max(change.start_ns, other.start_ns) - min(change.end_ns, other.end_ns) < config.travel_ms * 1_000_000
-            and not set(change.plate_ids) & set(other.plate_ids)
-        )
-        return clashes * math.log(config.same_hand)
+        total = 0.0
+        for other, made in line.moves if hands else ():
+            again = hands & {(part.mover, part.hand) for part in made.parts}
+            if not again:
+                continue
+            if not set(change.plate_ids) & set(other.plate_ids):
+                apart_ns = max(change.start_ns, other.start_ns) - min(change.end_ns, other.end_ns)
+                total += (apart_ns < config.travel_ms * 1_000_000) * len(again) * math.log(config.same_hand)
+            elif change.mass * other.mass > 0:
+                earlier, later = sorted((change, other), key=lambda c: c.start_ns)
+                if later.start_ns - earlier.end_ns >= config.grasp_ms * 1_000_000:
+                    stayed = sum(later.start_ns <= earlier.left(*hand) for hand in again)
+                    total += stayed * math.log(config.same_reach)
+        return total
 
     def _close(
         self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], group: tuple[int, ...], net: _Net
@@ -433,16 +436,14 @@ class Resolver:
         """Judge one booking by what all joint explanations book for its events."""
         config = self._config.decision
         track_id, sku, quantity = booking
-        confidence = by_own_hand = product = person = 0.0
+        confidence = product = person = 0.0
         others: dict[Booking, float] = {}
         for (telling,), probability in posterior.items():
-            touched = _touching(telling, chosen, best)
-            bookings = [made for made, _ in touched] or [_NOTHING]
+            bookings = _touching(telling, chosen, best) or [_NOTHING]
             product += probability * any(made[1:] == booking[1:] for made in bookings)
             person += probability * any(made[0] == track_id for made in bookings)
             if booking in bookings:
                 confidence += probability
-                by_own_hand += probability * all(own for made, own in touched if made == booking)
                 continue
             for other in dict.fromkeys(bookings):
                 if other not in chosen.bookings:
@@ -452,7 +453,6 @@ class Resolver:
         if sure and not quantity:
             return None
         by_place_alone = quantity > 0 and not self._map.knows_weight(sku)
-        own_hand = by_own_hand >= config.min_confidence * (confidence if settled else 1.0)
         ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
         plate_ids = tuple(event.plate_id for event in events)
         return Decision(
@@ -462,7 +462,7 @@ class Resolver:
             booking=booking,
             confidence=confidence,
             reason=self._reason(plate_ids, booking, sure, by_place_alone, product <= person),
-            review=not track_id or not sku or by_place_alone or not own_hand,
+            review=not (sure or settled) or not track_id or not sku or by_place_alone,
             alternatives=tuple(
                 Alternative(*other, probability)
                 for other, probability in ranked[: config.alternatives]
