@@ -294,6 +294,12 @@ _BIAS = 0.02
 _OUTSIDE = 2.0
 """So far around the floor people walk unseen [m]."""
 _NEAR = 0.6
+_BURSTS_PER_S = 0.3
+"""Bursts that begin, per second and pair within _NEAR."""
+_GHOSTS = 0.03
+"""Share of the sensors that see a ghost at a time."""
+_GHOST_S = (10.0, 30.0)
+"""Mean time for which a ghost stands there, and until it comes again [s]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -325,7 +331,7 @@ def frames(crowd: Crowd, errors: Errors, seed: int, heights: bool) -> list[Frame
     phase_s = random.uniform(0.0, 0.04, k)
     silences = [_silences(errors, len(crowd.position) * STEP_S, random) for _ in range(k)]
     ghosts = _Ghosts(sensors, crowd.size, random)
-    bursts = _Bursts(random)
+    bursts = _Bursts(random, errors.rate)
     found = []
     for index in range(int((len(crowd.position) * STEP_S - 1.0) * errors.rate)):
         now = 0.5 + index / errors.rate
@@ -386,18 +392,19 @@ class _Ghosts:
     """False detections of one sensor each that stand still for some seconds."""
 
     def __init__(self, sensors: Array, size: tuple[float, float], random: np.random.Generator) -> None:
-        count = max(1, len(sensors) // 8)
+        count = int(np.ceil(_GHOSTS * len(sensors) * sum(_GHOST_S) / _GHOST_S[0]))
         self._random = random
         self._at = random.uniform(0, 1, (count, 2)) * size
         self._sensor = np.argmin(np.linalg.norm(self._at[:, None] - sensors, axis=2), axis=1)
-        self._shown = random.random(count) < 0.5
+        self._shown = random.random(count) < _GHOST_S[0] / sum(_GHOST_S)
         self._until = random.exponential(15.0, count)
 
     def now(self, second: float, speaks: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Array]:
         """Sensors and places of the ghosts of a frame."""
         change = self._until < second
         self._shown = np.where(change, ~self._shown, self._shown)
-        self._until = np.where(change, second + self._random.exponential(15.0, len(change)), self._until)
+        stay = self._random.exponential(np.where(self._shown, *_GHOST_S))
+        self._until = np.where(change, second + stay, self._until)
         shown = self._shown & (self._random.random(len(change)) < 0.9) & speaks[self._sensor]
         return self._sensor[shown], self._at[shown] + self._random.normal(0, 0.05, (int(shown.sum()), 2))
 
@@ -405,19 +412,20 @@ class _Ghosts:
 class _Bursts:
     """Times in which two people who are near each other are not told apart."""
 
-    def __init__(self, random: np.random.Generator) -> None:
-        self._random = random
-        self._running: dict[tuple[int, int], tuple[float, int]] = {}
+    def __init__(self, random: np.random.Generator, rate: float) -> None:
+        """rate: frames per second."""
+        self._random, self._begins = random, _BURSTS_PER_S / rate
+        self._running: dict[tuple[int, int], tuple[float, bool]] = {}
 
     def now(self, here: Array, present: NDArray[np.int64], second: float) -> list[tuple[int, int, bool]]:
         """Pairs in a burst, and whether all sensors report them as one; else the farther one vanishes."""
         found, close = [], cKDTree(here[present]).query_pairs(_NEAR)
-        pairs = sorted((int(present[i]), int(present[j])) for i, j in close)
-        for pair in pairs:
-            until, kind = self._running.get(pair, (0.0, 0))
+        for pair in sorted((int(present[i]), int(present[j])) for i, j in close):
+            until, merged = self._running.get(pair, (0.0, False))
             if second >= until:
-                kind = int(self._random.choice(3, p=(0.5, 0.25, 0.25)))
-                self._running[pair] = (second + self._random.uniform(0.4, 1.2), kind)
-            if kind:
-                found.append((*pair, kind == 2))
+                if self._random.random() >= self._begins:
+                    continue
+                until, merged = second + self._random.uniform(0.4, 1.2), bool(self._random.random() < 0.5)
+                self._running[pair] = (until, merged)
+            found.append((*pair, merged))
         return found
