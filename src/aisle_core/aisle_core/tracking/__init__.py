@@ -1,8 +1,10 @@
 """From detections of people to people followed through the store."""
 
+from .config import TrackerConfig
 from .labels import LabelConfig, LabelFollower, LabelState
+from .observations import Coverage, Detections, Tracks
 from .sensors import SensorsFollower, SensorsState
-from .tracker import Coverage, Detections, Tracker, TrackerConfig, TrackerState, Tracks
+from .tracker import Tracker, TrackerState
 
 __all__ = [
     "Coverage",

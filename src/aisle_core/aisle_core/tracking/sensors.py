@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from ..store import Lane, Store
 from ..store.coverage import HEAD_HEIGHT
 from ..types import Hand, PersonDetection, PersonDetections, PersonTrack, PersonTracks, Point, Tick, TrackState
-from .tracker import Coverage, Detections, Tracker, TrackerConfig, TrackerState, Tracks
+from .config import TrackerConfig
+from .observations import Coverage, Detections, Tracks
+from .tracker import Tracker, TrackerState
 
 _SAME_HAND = 0.25
 """Hands of one person that several sensors see nearer to each other than this are one hand [m]."""

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from ..checks import require
 from ..errors import AisleError
 from ..store.geometry import inside
 from ..types import TrackState
 from . import motion, stature
 from .association import assign, groups, near, without
+from .config import TrackerConfig
+from .meetings import close, meet, tell_apart
+from .observations import Coverage, Detections, Tracks
 from .offsets import SensorOffsets
 from .population import Population
 
@@ -31,185 +33,9 @@ Index = NDArray[np.intp]
 _HEIGHTS = 0.12**2
 """Variance of the heights of people [m^2] (NCD Risk Factor Collaboration, eLife 5:e13410, 2016: 0.07 m among adults of
 one sex and country; children widen it)."""
-_SAME_HEIGHT = 0.02**2
-"""How much the measured height of one person varies from place to place, at least [m^2]."""
 _AGILITY = (0.7, 6.0)
 """Bounds of how much more or less restless one person may be taken for than most."""
-_ALIKE = 9.0
-"""Squared Mahalanobis distance of their places below which two people may be mistaken for each other."""
-_ENOUGH = 10
-"""After so many times the heights that are needed, more will not settle who is who."""
 _IMPOSSIBLE = 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class TrackerConfig:
-    """Tuning of the tracker of unlabelled detections.
-
-    acceleration_noise, lost_noise: power spectral density of the acceleration of who is seen and who is not [m^2/s^3].
-    agility_share: how fast the acceleration noise of a person follows how far its measurements lie from a steady walk
-        (adjustable process noise: Bar-Shalom, Li, Kirubarajan 2001, section 11.2).
-    turn_distance: who is not seen where expected is looked for so much farther away, if nobody else was seen there [m].
-    lost_damping: rate at which the velocity of who is not seen dies away [1/s].
-    birth_speed: standard deviation of each axis of the velocity of somebody new [m/s].
-    gate: largest squared Mahalanobis distance of a detection to its person. gate_distance: and largest distance [m].
-    clutter_density: detections of nobody, or of somebody new, that a sensor gives per area [1/m^2].
-    detection_probability, edge_probability: that a sensor sees who is below it, and who is at its edge.
-    tentative_cost: how much less likely a detection is of somebody not believed in yet (minus log).
-    height_stddev: of a detected height [m]. height_noise: how the height of who walks varies [m/s^0.5].
-    merge_distance: two people nearer than this may be detected as one between them [m].
-    merge_cost: how much less likely that is (minus log).
-    birth_distance: detections of several sensors nearer than this may be of one new person [m].
-    confirm_steps, confirm_detections: so many of both make somebody believed in.
-    lone_distance: who is seen by one sensor alone is believed in after going so far [m], or as somebody lost.
-    tentative_timeout_ms: who is not believed in is forgotten after not being seen for so long.
-    twin_distance: who is nearer than this to somebody who is seen [m] is the same person seen twice, until one sensor
-        has seen both at once in ``twin_steps`` steps.
-    stray_steps: where nobody comes in, somebody new is believed in only after so many steps with a detection.
-    agreement_gain: log-likelihood ratio for a person when one more sensor sees the same.
-    agreement_bound: the ratio stays within it; at minus the bound a track is taken for a ghost.
-    blind_share: of the time in which no sensor that covers the place speaks, this share counts as absence.
-    coast_ms: who is absent for longer is found again only by who has been confirmed.
-    lost_after_ms: who is absent for longer is lost. lost_timeout_ms: who was not seen for longer has left, where births
-        are free.
-    exit_timeout_ms: who was last seen in a birth region and not for longer has left.
-    birth_density: people who appear, per area [1/m^2], against whom who is found again is weighed.
-    absence_cost: how much less likely somebody is still there for each second in which the sensors that cover the
-        place see nobody (minus log) [1/s]; only where people can leave.
-    max_speed: [m/s], nobody who is lost gets farther.
-    offset_stddev: of the calibration of each sensor, on each axis [m]. offset_samples: so many successive errors of
-        one person tell as much about it as one.
-    meeting_distance: nearer than this people can be mistaken for each other [m].
-    meeting_samples: after so many heights of each since a meeting it is decided who is who; swap_cost: they are given
-        each other's identities when that is so much likelier (log).
-    """
-
-    acceleration_noise: float
-    agility_share: float
-    turn_distance: float
-    lost_noise: float
-    lost_damping: float
-    birth_speed: float
-    gate: float
-    gate_distance: float
-    clutter_density: float
-    detection_probability: float
-    edge_probability: float
-    tentative_cost: float
-    height_stddev: float
-    height_noise: float
-    merge_distance: float
-    merge_cost: float
-    birth_distance: float
-    confirm_steps: int
-    confirm_detections: int
-    lone_distance: float
-    tentative_timeout_ms: int
-    twin_distance: float
-    twin_steps: int
-    stray_steps: int
-    agreement_gain: float
-    agreement_bound: float
-    blind_share: float
-    coast_ms: int
-    lost_after_ms: int
-    lost_timeout_ms: int
-    exit_timeout_ms: int
-    birth_density: float
-    absence_cost: float
-    max_speed: float
-    offset_stddev: float
-    offset_samples: float
-    meeting_distance: float
-    meeting_samples: int
-    swap_cost: float
-
-    def __post_init__(self) -> None:
-        above = (
-            *("acceleration_noise", "lost_noise", "lost_damping", "birth_speed", "gate", "gate_distance"),
-            *("clutter_density", "height_stddev", "agreement_bound", "birth_density", "max_speed", "offset_stddev"),
-        )
-        require(self, above, 0, above=True)
-        require(self, ("tentative_cost", "height_noise", "merge_distance", "merge_cost", "birth_distance"), 0)
-        require(self, ("twin_distance", "absence_cost", "lone_distance", "meeting_distance", "swap_cost"), 0)
-        require(self, ("detection_probability", "edge_probability"), 0.01, 0.999)
-        require(self, ("twin_steps", "stray_steps"), 0)
-        require(self, ("confirm_steps", "confirm_detections", "offset_samples", "meeting_samples"), 1)
-        require(self, ("turn_distance",), 0)
-        require(self, ("agility_share", "blind_share"), 0, 1)
-        require(self, ("agreement_gain", "tentative_timeout_ms", "coast_ms", "lost_after_ms", "exit_timeout_ms"), 0)
-        require(self, ("lost_timeout_ms",), self.lost_after_ms)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Detections:
-    """What the sensors saw of m people.
-
-    sensor (m,) int64 from 0; stamp_ns (m,) int64, each detection's own capture; position (m, 2) [m, map] with
-    covariance (m, 2, 2) [m^2]; height (m,) [m], NaN where unknown.
-    """
-
-    sensor: NDArray[np.int64]
-    stamp_ns: NDArray[np.int64]
-    position: Array
-    covariance: Array
-    height: Array
-
-    def __post_init__(self) -> None:
-        m = len(self.sensor)
-        shapes = {"stamp_ns": (m,), "position": (m, 2), "covariance": (m, 2, 2), "height": (m,)}
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                raise AisleError(f"detections: {name} has shape {getattr(self, name).shape}; give {shape}")
-        if not (np.isfinite(self.position).all() and np.isfinite(self.covariance).all()):
-            raise AisleError("detections: a position or covariance is not finite; leave such detections out")
-        if m and (self.sensor.min() < 0 or (motion.determinant(self.covariance) <= 0).any()):
-            raise AisleError("detections: give sensors from 0 and positive definite covariances")
-
-    def take(self, rows: Index) -> Detections:
-        """Some of them."""
-        return Detections(
-            self.sensor[rows], self.stamp_ns[rows], self.position[rows], self.covariance[rows], self.height[rows]
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tracks:
-    """Everybody who is believed in after a step: n people in the order of their first sight.
-
-    track_id (n,) int64; state (n,) uint8, values of ``TrackState``; position, velocity (n, 2) [m, m/s, map];
-    covariance (n, 2, 2) of the position [m^2]; height (n,) [m], NaN while unknown; identity_confidence (n,).
-    owner (m,) int64: the row of whom each detection is of, -1 of nobody here. ended: ids of who has left since.
-    """
-
-    stamp_ns: int
-    track_id: NDArray[np.int64]
-    state: NDArray[np.uint8]
-    position: Array
-    velocity: Array
-    covariance: Array
-    height: Array
-    identity_confidence: Array
-    owner: NDArray[np.int64]
-    ended: tuple[int, ...]
-
-    def used(self, row: int) -> Index:
-        """The detections of the track in this row."""
-        return np.flatnonzero(self.owner == row)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Coverage:
-    """Where k ceiling sensors see: position (k, 2) [m, map] and reach (k,) [m] of each."""
-
-    position: Array
-    reach: Array
-
-    def probability(self, sensor: NDArray[np.int64], point: Array, config: TrackerConfig) -> Array:
-        """(n, s) that each of s sensors sees somebody at each of (n, 2) points, 0 beyond its reach."""
-        share = ((point[:, None] - self.position[sensor]) ** 2).sum(axis=2) / self.reach[sensor] ** 2
-        drop = config.detection_probability - config.edge_probability
-        return np.where(share < 1.0, config.detection_probability - drop * share, 0.0)
 
 
 @dataclass(slots=True)
@@ -290,8 +116,8 @@ class Tracker:
         self._part_from_ghosts(stamp_ns)
         twin = self._twins(sorted_detections, pairs, stamp_ns)
         self._believe(stamp_ns, twin)
-        self._meet()
-        self._tell_apart()
+        meet(self._state.people, self._config)
+        tell_apart(self._state.people, self._config)
         ended = self._end(pairs, stamp_ns)
         return self._tracks(order, pairs, ended, stamp_ns)
 
@@ -335,7 +161,7 @@ class Tracker:
         config, people = self._config, self._state.people
         position, spread = detections.position, detections.covariance
         followed = np.flatnonzero(people.absence <= config.coast_ms / 1e3)
-        first, second = self._close(followed, config.merge_distance)
+        first, second = close(people, followed, config.merge_distance)
         target = np.concatenate([followed, first])
         partner = np.concatenate([np.full(len(followed), -1), second])
         place = people.mean[target].copy()
@@ -453,15 +279,6 @@ class Tracker:
         row, partner = pairs.row.copy(), pairs.partner.copy()
         row[entry[chosen]], partner[entry[chosen]] = a[chosen], b[chosen]
         return _Pairing(pairs.detection, row, partner)
-
-    def _close(self, rows: Index, distance: float) -> tuple[Index, Index]:
-        """Pairs of people who are believed in, among these, nearer to each other than ``distance`` [m]."""
-        people = self._state.people
-        believed = rows[people.track_id[rows] > 0]
-        place = people.mean[believed, :2]
-        first, second = near(place, place, distance)
-        once = first < second
-        return believed[first[once]], believed[second[once]]
 
     def _corrected(self, detections: Detections) -> Detections:
         """With positions without the learned offsets, and covariances with what is not known of them."""
@@ -628,6 +445,7 @@ class Tracker:
         left = state.people.take(ghost)
         left.track_id[:] = 0
         left.first_ns[:] = stamp_ns
+        left.knot[:] = 0
         left.confidence[:] = 1.0
         state.people.seen_ns[ghost] = stamp_ns - config.coast_ms * 1_000_000 - 1
         state.people.absence[ghost] = config.coast_ms / 1e3 + 1e-3
@@ -710,67 +528,6 @@ class Tracker:
             return np.ones(len(points), dtype=bool)
         return np.asarray(np.any([inside(points, region) for region in self._regions], axis=0))
 
-    def _meet(self) -> None:
-        """Lower the confidence of people whose places, velocities and heights are alike, and knot them together."""
-        people = self._state.people
-        a, b = self._close(np.arange(len(people)), self._config.meeting_distance)
-        distance = motion.mahalanobis(people.mean[a] - people.mean[b], people.covariance[a] + people.covariance[b])
-        height = (people.height[a] - people.height[b]) ** 2 / (people.height_variance[a] + people.height_variance[b])
-        mistaken = 0.5 * np.exp(-0.5 * (distance + np.nan_to_num(height)))
-        for one in (a, b):
-            np.minimum.at(people.confidence, one, 1.0 - mistaken)
-        apart, spread = (
-            people.mean[a, :2] - people.mean[b, :2],
-            people.covariance[a, :2, :2] + people.covariance[b, :2, :2],
-        )
-        alike = motion.mahalanobis(apart, spread) < _ALIKE
-        a, b = a[alike], b[alike]
-        if not len(a):
-            return
-        known = np.flatnonzero(people.knot)
-        first = known[np.unique(people.knot[known], return_index=True)[1]]
-        of_knot = first[np.searchsorted(people.knot[first], people.knot[known])]
-        label = groups(len(people), np.concatenate([a, known]), np.concatenate([b, of_knot]))
-        rows = np.union1d(known, np.concatenate([a, b]))
-        people.knot[rows] = label[rows] + 1
-        for one in (a, b):
-            people.recent_height[one] = people.recent_variance[one] = np.nan
-
-    def _tell_apart(self) -> None:
-        """Give people of a knot each other's identities if their heights say so, and untie it when that is settled."""
-        config, people = self._config, self._state.people
-        samples = config.height_stddev**2 / people.recent_variance
-        for knot in np.unique(people.knot[samples >= config.meeting_samples]).tolist():
-            members = np.flatnonzero(people.knot == knot)
-            rows = members[samples[members] >= config.meeting_samples]
-            cost = _misfit(people, rows)
-            was, now = linear_sum_assignment(cost)
-            if np.trace(cost) - cost[was, now].sum() > config.swap_cost:
-                changed = now != was
-                before, after = rows[was[changed]], rows[now[changed]]
-                for values in (people.track_id, people.height, people.height_variance, people.first_ns):
-                    values[after] = values[before]
-                people.confidence[after] = 1.0 - people.confidence[before]
-                cost = cost[np.argsort(now)]
-            straight = np.diag(cost)
-            against = np.abs(cost + cost.T - straight - straight[:, None])
-            np.fill_diagonal(against, np.inf)
-            settled = against.min() > config.swap_cost or samples[members].min() >= _ENOUGH * config.meeting_samples
-            if len(rows) < len(members) or not settled:
-                continue
-            # Bayes: a doubt remains as far as the heights do not say which way it was.
-            evidence = np.exp(-against.min(axis=1))
-            right = people.confidence[rows].clip(0.01, 0.99)
-            people.confidence[rows] = right / (right + (1.0 - right) * evidence)
-            people.height[rows], people.height_variance[rows] = stature.learned(
-                people.height[rows],
-                people.height_variance[rows],
-                people.recent_height[rows],
-                people.recent_variance[rows],
-            )
-            people.knot[rows] = 0
-            people.recent_height[rows] = people.recent_variance[rows] = np.nan
-
     def _end(self, pairs: _Pairing, stamp_ns: int) -> tuple[int, ...]:
         """Forget who has left, and who was nobody; the rows of the pairs follow."""
         config, state, people = self._config, self._state, self._state.people
@@ -810,9 +567,3 @@ class Tracker:
             owner=owner,
             ended=ended,
         )
-
-
-def _misfit(people: Population, rows: Index) -> Array:
-    """(n, n) minus log-likelihood that who was in a row before a meeting is now in each other one; 0 if unknown."""
-    variance = people.height_variance[rows, None] + people.recent_variance[rows] + _SAME_HEIGHT
-    return stature.surprise(people.recent_height[rows] - people.height[rows, None], variance)
