@@ -18,6 +18,8 @@ def generate_launch_description() -> LaunchDescription:
     office = [sys.executable, "-m", "aisle_office.office", SitePath(LaunchConfiguration("site"))]
     for option in ("database", "provider", "smtp", "smtp-security"):
         office += [f"--{option}", LaunchConfiguration(f"office_{option.replace('-', '_')}")]
+    pages = [sys.executable, "-m", "aisle_office.web", SitePath(LaunchConfiguration("site"))]
+    pages += ["--database", LaunchConfiguration("office_database"), "--listen", LaunchConfiguration("office_pages")]
     return LaunchDescription(
         [
             *common_arguments(),
@@ -38,5 +40,6 @@ def generate_launch_description() -> LaunchDescription:
                 **AGAIN,
             ),
             ExecuteProcess(name="office", cmd=office, output="screen", condition=UnlessCondition(without), **AGAIN),
+            ExecuteProcess(name="pages", cmd=pages, output="screen", condition=UnlessCondition(without), **AGAIN),
         ]
     )

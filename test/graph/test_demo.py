@@ -18,6 +18,7 @@ def test_the_demo_simulates_a_store_and_ends_in_mailed_receipts(aisle, tmp_path)
     assert "1 paid receipts: 1.49 EUR; captured: 1.49 EUR; the provider has 1.49 EUR." in text
     (mail,) = (tmp_path / "office" / "mail").glob("*.eml")
     assert b"application/pdf" in mail.read_bytes()
+    assert "/kiosk?key=" in text and "/console, account 'demo'" in text
 
 
 def test_the_demo_plays_a_bag(aisle, corner_bag) -> None:
