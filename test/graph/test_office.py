@@ -52,6 +52,8 @@ def shop(domain_of_module: dict[str, str], tmp_path_factory: pytest.TempPathFact
     path.write_text(yaml.safe_dump(office))
     with Post(folder / "mail") as post:
         shop = Shop(folder, os.environ | domain_of_module, post)
+        shop.until(lambda: shop.tap("first") is GateCommandReason.GRANTED)  # the office has begun to answer
+        shop.pass_s(11.0)
         yield shop
         report, books = audit(shop.journal), shop.sandbox.books()
         balance = report.balances["EUR"]
