@@ -9,12 +9,17 @@ from launch.substitutions import EqualsSubstitution, LaunchConfiguration
 
 from aisle_nodes.processes import SitePath, common_arguments, office_arguments, process, text
 
+AGAIN = {"respawn": True, "respawn_delay": 1.0}
+"""Visits and money do not end with a process."""
+
 
 def generate_launch_description() -> LaunchDescription:
     without = EqualsSubstitution(LaunchConfiguration("office"), "none")
     office = [sys.executable, "-m", "aisle_office.office", SitePath(LaunchConfiguration("site"))]
     for option in ("database", "provider", "smtp", "smtp-security"):
         office += [f"--{option}", LaunchConfiguration(f"office_{option.replace('-', '_')}")]
+    pages = [sys.executable, "-m", "aisle_office.web", SitePath(LaunchConfiguration("site"))]
+    pages += ["--database", LaunchConfiguration("office_database"), "--listen", LaunchConfiguration("office_pages")]
     return LaunchDescription(
         [
             *common_arguments(),
@@ -32,10 +37,9 @@ def generate_launch_description() -> LaunchDescription:
                 ["checkout_node"],
                 {"office.database": text("office_database")},
                 condition=UnlessCondition(without),
-                respawn=True,
+                **AGAIN,
             ),
-            ExecuteProcess(
-                name="office", cmd=office, output="screen", respawn=True, condition=UnlessCondition(without)
-            ),
+            ExecuteProcess(name="office", cmd=office, output="screen", condition=UnlessCondition(without), **AGAIN),
+            ExecuteProcess(name="pages", cmd=pages, output="screen", condition=UnlessCondition(without), **AGAIN),
         ]
     )

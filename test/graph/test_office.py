@@ -52,6 +52,8 @@ def shop(domain_of_module: dict[str, str], tmp_path_factory: pytest.TempPathFact
     path.write_text(yaml.safe_dump(office))
     with Post(folder / "mail") as post:
         shop = Shop(folder, os.environ | domain_of_module, post)
+        shop.until(lambda: shop.tap("first") is GateCommandReason.GRANTED)  # the office has begun to answer
+        shop.pass_s(11.0)
         yield shop
         report, books = audit(shop.journal), shop.sandbox.books()
         balance = report.balances["EUR"]
@@ -227,3 +229,18 @@ def test_a_fire_alarm_lets_everybody_out(shop: Shop) -> None:
     shop.tell("out1", GateEventKind.RESTORED)
     shop.pass_s(1.0)
     shop.until(lambda: [event.alarm for event in shop.events(GateAlarmed, "out1")][-2:] == ["fire", "restored"])
+
+
+def test_an_office_that_is_killed_while_the_mail_server_is_away_charges_once_and_mails(shop: Shop) -> None:
+    shop.wallet.link(shop.wallet.payer_of("tok_lost_answer_nia"), "nia@example.org", "en")
+    (track_id,) = shop.enter("tok_lost_answer_nia")
+    shop.take(track_id, COLA)
+    shop.post.__exit__(None, None, None)
+    shop.go_out(track_id)
+    session_id = shop.session_of("tok_lost_answer_nia")
+    shop.until(lambda: bool(shop.events(VisitClosed, session_id)))
+    shop.kill_office()
+    (charged,) = shop.events(Charged, shop.settled("tok_lost_answer_nia"))
+    shop.post.__enter__()
+    assert "Maple cola cherry" in shop.mail_to("nia")
+    assert shop.sandbox.books("tok_lost_answer_nia").captured_minor == charged.amount_minor == price(shop, COLA)

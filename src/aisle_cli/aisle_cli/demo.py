@@ -53,7 +53,7 @@ def run_demo(
             office.link(scenario, store, seed, shoppers)
             arguments += office.arguments()
             environment["AISLE_OFFICE_SECRET"] = office.secret
-            print(f"Receipts are mailed to {post.folder}")
+            print(office.places())
         log = Path(folder) / "launch.log"
         arguments.append(f"people:={people}")
         with _graph(arguments, environment, log) as launch:

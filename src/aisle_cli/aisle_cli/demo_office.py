@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import socket
 import time
 from pathlib import Path
 
 from aisle_cli.post import Post
 from aisle_cli.view_model import money
+from aisle_core.errors import AisleError
 from aisle_core.store import Store
 from aisle_office.audit import audit
 from aisle_office.events import MailSent, ReceiptIssued, VisitClosed, VisitOpened, VisitReviewed, VisitSettled
 from aisle_office.journal import Journal
+from aisle_office.links import Links
 from aisle_office.payment.sandbox import Sandbox
+from aisle_office.staff import Staff
 from aisle_office.wallet import Wallet
 from aisle_sim.scenarios import find_scenario
 from aisle_sim.world import credentials_of
 
+_PORT = 8480
+"""Of the pages: the links in the mails of our sites lead there."""
+_ACCOUNT = "demo"
 _PATIENCE_S = 30.0
 _PERIOD_S = 0.1
 
@@ -25,13 +33,17 @@ class DemoOffice:
     """Knows the shoppers of a simulated store: each has a card, and an address for receipts."""
 
     def __init__(self, folder: Path, post: Post) -> None:
-        self.folder = folder
-        self.secret = secrets.token_hex(16)
+        if (folder / "office.db").exists():
+            raise AisleError(f"{folder}: an office was here before, and simulated time begins anew; give a new folder")
+        self.secret, self._password = secrets.token_hex(16), secrets.token_urlsafe(12)
+        self._port = _free_port()
         self.database = f"sqlite:///{folder}/office.db"
         self.provider = f"sqlite:///{folder}/sandbox.db"
         self._post = post
         self._journal = Journal.open(self.database, time.time_ns)
         self._wallet = Wallet.open(self.database, self.secret)
+        with contextlib.closing(Staff.open(self.database)) as staff:
+            staff.set_account(_ACCOUNT, "manager", self._password)
 
     def link(self, scenario: str, store: Store, seed: int, shoppers: int) -> None:
         """Give every card of the scenario the address of the shopper it belongs to."""
@@ -50,7 +62,17 @@ class DemoOffice:
             f"office_provider:={self.provider}",
             f"office_smtp:={self._post.address}",
             "office_smtp_security:=none",
+            f"office_pages:=127.0.0.1:{self._port}",
         ]
+
+    def places(self) -> str:
+        """Where to look while it runs."""
+        address = f"http://localhost:{self._port}"
+        return (
+            f"Kiosk:   {address}/kiosk?key={Links(self.secret, address).kiosk_key()}\n"
+            f"Console: {address}/console, account '{_ACCOUNT}', password '{self._password}'\n"
+            f"Mails:   {self._post.folder}"
+        )
 
     def wait(self) -> None:
         """Until all visits are settled or wait for a review, and all mails are out; not forever."""
@@ -67,12 +89,12 @@ class DemoOffice:
                 money(amount, currency)
                 for amount in (balance.receipts_minor, balance.captured_minor, books.captured_minor)
             )
-            lines.append(f"{report.receipts} receipts for {issued}; {captured} captured; the provider has {booked}.")
+            lines.append(f"{report.receipts} paid receipts: {issued}; captured: {captured}; the provider has {booked}.")
         lines.append(f"{len(report.findings)} findings of the audit: ./aisle audit {self.database}")
         waiting = len(self._subjects(VisitOpened) - self._subjects(VisitSettled))
         if waiting:
             lines.append(f"{waiting} visits wait for a review or a payment: ./aisle office show {self.database}")
-        lines.append(f"{len(self._post.arrived)} mails: {self._post.folder}")
+        lines.append(f"Mails: {len(self._post.arrived)}, in {self._post.folder}")
         return "\n".join(lines)
 
     def close(self) -> None:
@@ -92,3 +114,12 @@ class DemoOffice:
 
     def _subjects(self, kind: type) -> set[str]:
         return {entry.event.subject for entry in self._journal.read(kinds=(kind,))}
+
+
+def _free_port() -> int:
+    """The usual port, or another one while somebody else has it."""
+    for port in (_PORT, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise AisleError("the demo finds no free port on 127.0.0.1; end some other programs")

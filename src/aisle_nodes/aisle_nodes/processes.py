@@ -47,7 +47,14 @@ def people_argument() -> DeclareLaunchArgument:
     )
 
 
-OFFICE = ("office", "office_database", "office_provider", "office_smtp", "office_smtp_security")
+OFFICE = (
+    "office",
+    "office_database",
+    "office_provider",
+    "office_smtp",
+    "office_smtp_security",
+    "office_pages",
+)
 
 
 def office_arguments() -> list[DeclareLaunchArgument]:
@@ -73,6 +80,9 @@ def office_arguments() -> list[DeclareLaunchArgument]:
             default_value="starttls",
             choices=["none", "starttls", "tls"],
             description="How the way to the mail server is encrypted.",
+        ),
+        DeclareLaunchArgument(
+            "office_pages", default_value="127.0.0.1:8480", description="Where the office's pages listen, HOST:PORT."
         ),
     ]
 
