@@ -9,6 +9,9 @@ from launch.substitutions import EqualsSubstitution, LaunchConfiguration
 
 from aisle_nodes.processes import SitePath, common_arguments, office_arguments, process, text
 
+AGAIN = {"respawn": True, "respawn_delay": 1.0}
+"""Visits and money do not end with a process."""
+
 
 def generate_launch_description() -> LaunchDescription:
     without = EqualsSubstitution(LaunchConfiguration("office"), "none")
@@ -32,10 +35,8 @@ def generate_launch_description() -> LaunchDescription:
                 ["checkout_node"],
                 {"office.database": text("office_database")},
                 condition=UnlessCondition(without),
-                respawn=True,
+                **AGAIN,
             ),
-            ExecuteProcess(
-                name="office", cmd=office, output="screen", respawn=True, condition=UnlessCondition(without)
-            ),
+            ExecuteProcess(name="office", cmd=office, output="screen", condition=UnlessCondition(without), **AGAIN),
         ]
     )

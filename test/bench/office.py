@@ -41,6 +41,7 @@ from aisle_office.events import (
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test" / "graph"))
+from observer import TIMEOUT_S  # noqa: E402
 from shop import SECOND, STEP_NS, Shop  # noqa: E402
 
 SITE = ROOT / "config" / "stores" / "market"
@@ -241,6 +242,12 @@ class LiveShop(Shop):
         time.sleep(max(0.0, (self.now_ns + STEP_NS + LAG_NS - time.time_ns()) / 1e9))
         return self.now_ns + STEP_NS
 
+    def until(self, condition: Callable[[], bool], patience_s: float = TIMEOUT_S) -> None:
+        end = time.monotonic() + patience_s
+        while not condition():
+            assert time.monotonic() < end, "timed out"
+            self.pass_s(0.1)
+
     def tell(self, lane_id: str, kind: GateEventKind, credential: str | None = None) -> None:
         behind_ns, self.now_ns = self.now_ns, time.time_ns()
         super().tell(lane_id, kind, credential)
@@ -272,7 +279,9 @@ def mails(console: Console, folder: Path, exits: int) -> bool:
                 shop.pass_s(0.4)
                 shop.tell("out1", GateEventKind.PASSAGE_OUT)
                 left[name] = time.time_ns()
-                shop.pass_s(0.5)
+                while shop.now_ns < left[name]:
+                    shop.pass_s(0.1)
+                shop.pass_s(0.2)
                 shop.vanish(track_id)
                 shop.pass_s(begin + EVERY_S * (number + 1) - time.monotonic())
             minutes = (time.monotonic() - begin) / 60

@@ -622,6 +622,16 @@ def test_a_restored_checkout_goes_on_as_if_nothing_had_happened(story, data):
     assert transcript(parts.step(*items[cut:]).finish()) == transcript(whole)
 
 
+def test_a_state_shares_nothing_that_changes():
+    run = inside("anna", "ben")
+    state, again = run.checkout.state(), run.checkout.state()
+    visits = zip(state.visits.values(), again.visits.values(), strict=True)
+    for one, other in [(state, again), *visits]:
+        for name in one.__slots__:
+            mine = getattr(one, name)
+            assert not isinstance(mine, list | dict) or mine is not getattr(other, name), name
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

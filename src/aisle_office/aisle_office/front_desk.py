@@ -60,7 +60,7 @@ _BATCH = 200
 _TROUBLE_S = 1.0
 _MASSES = 100_000
 """Shelf events whose mass is remembered."""
-_STATE = "checkout"
+_STATE, _FOLLOWED = "checkout", "front desk"
 _STATES: TypeAdapter[CheckoutState] = TypeAdapter(CheckoutState)
 _REASONS: dict[EntryReason, GateCommandReason] = {
     "authorised": GateCommandReason.GRANTED,
@@ -89,14 +89,15 @@ class FrontDesk:
         self._written = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="front desk")
-        self._position = journal.end()
+        followed = journal.kept(_FOLLOWED)
+        self._position = journal.end() if followed is None else int(followed)
         self._requests: dict[str, str] = {}
         self._lines: dict[str, tuple[CartLine, ...]] = {}
         self._revisions: dict[str, int] = {}
         self._masses: dict[str, float] = {}
         self._claims: dict[str, set[tuple[str, str]]] = {}
-        orders = journal.read(subject=STORE, kinds=(StaffOrdered,))
-        self._answers.extend(_order(entry) for entry in orders[-1:])
+        if followed is None:
+            self._answers.extend(map(_order, journal.read(subject=STORE, kinds=(StaffOrdered,))[-1:]))
 
     def __enter__(self) -> FrontDesk:
         self._thread.start()
@@ -143,7 +144,8 @@ class FrontDesk:
                 if not batch and not events:
                     batch.extend(self._next_batch())
                     state = next((state for _, state in reversed(batch) if state is not None), None)
-                    keep = {} if state is None else {_STATE: _STATES.dump_json(state).decode()}
+                    if state is not None:
+                        keep = {_STATE: _STATES.dump_json(state).decode(), _FOLLOWED: str(self._position)}
                 while batch:
                     for event in self._events(batch[0][0]):
                         events.append(event)
@@ -193,7 +195,8 @@ class FrontDesk:
         match item:
             case EntryRequest():
                 payer = self._payer(item.credential)
-                self._requests[payer] = item.request_id
+                if payer:
+                    self._requests[payer] = item.request_id
                 yield EntryRequested(
                     request_id=item.request_id,
                     lane_id=item.lane_id,

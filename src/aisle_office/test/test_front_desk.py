@@ -146,7 +146,7 @@ def test_a_code_that_is_not_good(world: World, age_ns: int | None, reason: GateC
     assert decided(world, code).reason is reason
 
 
-def test_orders_of_the_staff_cross_and_outlive_a_restart(world: World) -> None:
+def test_orders_of_the_staff_cross(world: World) -> None:
     orders.open_store(world.journal, "ann")
     orders.close_store(world.journal, "ann")
     with FrontDesk(world.journal, world.wallet, poll_s=0.01) as desk:
@@ -156,6 +156,18 @@ def test_orders_of_the_staff_cross_and_outlive_a_restart(world: World) -> None:
         while not answers:
             answers = desk.answers()
     assert answers == [StaffOrder(NOON, StaffOrderKind.CLOSE_VISIT, "v1")]
+
+
+def test_what_was_decided_while_the_checkout_was_away_is_told(world: World) -> None:
+    with FrontDesk(world.journal, world.wallet, poll_s=0.01) as desk:
+        desk.say(shown(), CheckoutState(opened=2))
+    world.settle(0.001)
+    orders.close_store(world.journal, "ann")
+    with FrontDesk(world.journal, world.wallet, poll_s=0.01) as desk:
+        answers: list = []
+        while len(answers) < 2:
+            answers += desk.answers()
+    assert [type(answer) for answer in answers] == [EntryDecision, StaffOrder]
 
 
 def test_an_alarm_is_written_down(world: World) -> None:

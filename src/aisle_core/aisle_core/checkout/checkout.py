@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -196,13 +195,13 @@ class Checkout:
 
     def state(self) -> CheckoutState:
         """A copy of everything the checkout knows."""
-        return copy.deepcopy(self._state)
+        return _copy(self._state)
 
     @classmethod
     def restore(cls, config: CheckoutConfig, store: Store, state: CheckoutState) -> Self:
         """A checkout that goes on exactly where ``state()`` was taken."""
         checkout = cls(config, store)
-        checkout._state = copy.deepcopy(state)
+        checkout._state = _copy(state)
         return checkout
 
     @classmethod
@@ -537,6 +536,28 @@ class Checkout:
             review=account.review or visit.doubtful or not visit.track_ids,
             unbooked_cart_event_ids=account.unbooked,
         )
+
+
+def _copy(state: CheckoutState) -> CheckoutState:
+    """Containers and visits are copied, what they hold never changes; much faster than a deep copy."""
+
+    def of_visit(visit: _Visit) -> _Visit:
+        return replace(visit, track_ids=[*visit.track_ids], left=[*visit.left], events=[*visit.events])
+
+    return replace(
+        state,
+        visits={session_id: of_visit(visit) for session_id, visit in state.visits.items()},
+        session_of=dict(state.session_of),
+        tracks=dict(state.tracks),
+        first_seen=dict(state.first_seen),
+        entries=[*state.entries],
+        passages=[*state.passages],
+        lanes=dict(state.lanes),
+        waiting={track_id: [*events] for track_id, events in state.waiting.items()},
+        sessions_of_lanes=dict(state.sessions_of_lanes),
+        strangers=[*state.strangers],
+        alarms=dict(state.alarms),
+    )
 
 
 def _request_id(lane_id: str, stamp_ns: int) -> str:
