@@ -286,16 +286,28 @@ def mails(console: Console, folder: Path, exits: int) -> bool:
                 shop.pass_s(begin + EVERY_S * (number + 1) - time.monotonic())
             minutes = (time.monotonic() - begin) / 60
             wait(lambda: shop.pass_s(0.2) is not None or len(post.arrived) >= len(left), 30.0)
+            names = {shop.wallet.payer_of(name): name for name in left}
+            closed, issued = (
+                {entry.event.subject: entry.stamp_ns for entry in shop.journal.read(kinds=(kind,))}
+                for kind in (VisitClosed, ReceiptIssued)
+            )
+            sessions_of = {names[event.payer]: event.session_id for event in shop.events(VisitOpened, None)}
         finally:
             shop.close()
     arrived = {name.partition("-")[2]: stamp_ns for name, stamp_ns in post.arrived.items()}
     to_mail = np.array([arrived[name] - left[name] for name in left if name in arrived]) / SECOND
+    to_close, to_receipt = (
+        np.array([stamps[sessions_of[name]] - left[name] for name in left if sessions_of.get(name) in stamps]) / SECOND
+        for stamps in (closed, issued)
+    )
     to_admission = np.array(admitted) / SECOND
     table = Table("figure", "measured", "wanted", title=f"{len(left)} exits, {len(left) / minutes:.0f} a minute")
     table.add_row("mails that came", f"{len(to_mail)}", f"{len(left)}")
     for name, seconds, wanted in (
-        ("exit to mail", to_mail, f"p99 {MOST_MAIL_S:.2f}"),
         ("card to answer", to_admission, ""),
+        ("exit to closed", to_close, ""),
+        ("exit to receipt", to_receipt, ""),
+        ("exit to mail", to_mail, f"p99 {MOST_MAIL_S:.2f}"),
     ):
         figures = ", ".join(f"{value:.2f}" for value in (*np.percentile(seconds, (50, 95, 99)), seconds.max()))
         table.add_row(f"{name}: median, p95, p99, most [s]", figures, wanted)

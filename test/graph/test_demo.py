@@ -7,13 +7,17 @@ import pytest
 pytest.importorskip("rclpy")
 
 
-def test_the_demo_simulates_a_store_and_ends_in_receipts(aisle) -> None:
-    demo = aisle("demo", "--site", "corner", "--scenario", "long_hold", "--rate", "3")
+def test_the_demo_simulates_a_store_and_ends_in_mailed_receipts(aisle, tmp_path) -> None:
+    folder = str(tmp_path / "office")
+    demo = aisle("demo", "--site", "corner", "--scenario", "long_hold", "--rate", "3", "--office", folder)
     assert demo.wait(150) == 0, demo.text()[-4000:]
     text = demo.text()
     assert "1 receipt," in text
     assert "took 1" in text and "weight and place agree" in text
     assert "1 of 1 receipts of Corner shop are exactly what the shoppers took" in text
+    assert "1 paid receipts: 1.49 EUR; captured: 1.49 EUR; the provider has 1.49 EUR." in text
+    (mail,) = (tmp_path / "office" / "mail").glob("*.eml")
+    assert b"application/pdf" in mail.read_bytes()
 
 
 def test_the_demo_plays_a_bag(aisle, corner_bag) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aisle_cli.post import Post
 from aisle_cli.view_model import money
+from aisle_core.errors import AisleError
 from aisle_core.store import Store
 from aisle_office.audit import audit
 from aisle_office.events import MailSent, ReceiptIssued, VisitClosed, VisitOpened, VisitReviewed, VisitSettled
@@ -25,7 +26,8 @@ class DemoOffice:
     """Knows the shoppers of a simulated store: each has a card, and an address for receipts."""
 
     def __init__(self, folder: Path, post: Post) -> None:
-        self.folder = folder
+        if (folder / "office.db").exists():
+            raise AisleError(f"{folder}: an office was here before, and simulated time begins anew; give a new folder")
         self.secret = secrets.token_hex(16)
         self.database = f"sqlite:///{folder}/office.db"
         self.provider = f"sqlite:///{folder}/sandbox.db"
@@ -67,12 +69,12 @@ class DemoOffice:
                 money(amount, currency)
                 for amount in (balance.receipts_minor, balance.captured_minor, books.captured_minor)
             )
-            lines.append(f"{report.receipts} receipts for {issued}; {captured} captured; the provider has {booked}.")
+            lines.append(f"{report.receipts} paid receipts: {issued}; captured: {captured}; the provider has {booked}.")
         lines.append(f"{len(report.findings)} findings of the audit: ./aisle audit {self.database}")
         waiting = len(self._subjects(VisitOpened) - self._subjects(VisitSettled))
         if waiting:
             lines.append(f"{waiting} visits wait for a review or a payment: ./aisle office show {self.database}")
-        lines.append(f"{len(self._post.arrived)} mails: {self._post.folder}")
+        lines.append(f"Mails: {len(self._post.arrived)}, in {self._post.folder}")
         return "\n".join(lines)
 
     def close(self) -> None:
