@@ -13,10 +13,11 @@ from nicegui import ui
 
 from aisle_core.errors import AisleError
 
-from ..board import OpenVisit, Overview, WaitingDispute, WaitingReview
+from ..board import Alarm, OpenVisit, Overview, WaitingDispute, WaitingReview
 from ..cashier import HOUR_NS
 from ..events import Item
 from ..journal import Entry
+from ..orders import close_visit
 from ..receipts import Wording, receipt_number
 from ..rooms import Rooms
 from ..staff import Actor, Role
@@ -33,9 +34,13 @@ _ICONS = {
     "reviews": "help_outline",
     "disputes": "gavel",
     "letters": "report_problem",
+    "alarms": "sensor_door",
     "receipts": "receipt_long",
     "access": "policy",
 }
+
+_UNCOUNTED = ("visits", "alarms")
+"""Tabs whose content waits for nobody."""
 
 
 def console_pages(rooms: Rooms, sessions: Sessions) -> None:
@@ -113,6 +118,7 @@ class _Console:
             "reviews": self._review,
             "disputes": self._dispute,
             "letters": self._letter,
+            "alarms": self._alarm,
         }
         for name, drawn in draw.items():
             content = getattr(now, name)
@@ -120,7 +126,7 @@ class _Console:
                 continue
             badge = self._counts[name]
             badge.set_text(str(len(content)))
-            badge.set_visibility(bool(content) and name != "visits")
+            badge.set_visibility(bool(content) and name not in _UNCOUNTED)
             panel = self._panels[name]
             panel.clear()
             with panel:
@@ -162,6 +168,15 @@ class _Console:
             ui.button(self._text("rerun_action"), on_click=again).props("unelevated")
         attempts = self._text("attempts", count=self._words.number(letter.attempts, 0))
         text(f"{letter.reason} · {attempts} · {self._words.instant(letter.failed_ns)}")
+
+    def _alarm(self, alarm: Alarm) -> None:
+        alarmed = alarm.alarmed
+        with ui.element("div").classes("a-row a-wrap"):
+            with ui.element("div").classes("a-grow"):
+                text(f"{alarmed.about} · {self._text(f'alarm_{alarmed.alarm}')}", "h2", "a-title")
+                text(self._words.instant(alarm.stamp_ns))
+            if alarmed.session_id:
+                self._details(alarmed.session_id)
 
     def _receipts(self, now: Overview) -> None:
         panel = self._panels["receipts"]
@@ -251,7 +266,9 @@ class _Console:
     def _decisions(self, visit: Visit, dialog: ui.dialog) -> None:
         """What may be decided about the visit now: its doubts, its disputes, a refund."""
         note = ui.input(self._text("note")).classes("w-full").props(f"outlined dense maxlength={MOST_NOTE_LENGTH}")
-        if visit.closed is not None and visit.closed.review and visit.reviewed is None:
+        if visit.closed is None:
+            self._decide_end(visit.session_id, dialog, note)
+        elif visit.closed.review and visit.reviewed is None:
             self._decide_review(visit, dialog, note)
         for sku, disputed in visit.disputes.items():
             if sku not in visit.decisions:
@@ -259,6 +276,13 @@ class _Console:
         left = left_to_refund(visit)
         if left:
             self._decide_refund(visit, left, dialog, note)
+
+    def _decide_end(self, session_id: str, dialog: ui.dialog, note: ui.input) -> None:
+        async def end() -> None:
+            await self._act(lambda actor: close_visit(self._rooms.journal, session_id, actor.name, note.value), dialog)
+
+        button = ui.button(self._text("end_visit"), on_click=end).props("outline color=negative")
+        button.style("align-self: flex-start")
 
     def _decide_review(self, visit: Visit, dialog: ui.dialog, note: ui.input) -> None:
         assert visit.closed is not None
