@@ -17,7 +17,7 @@ from aisle_office.tasks import dead_letters
 
 CHROMIUM = Path("/usr/bin/chromium")
 TABLET = {"width": 1024, "height": 768}
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=20_000)
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium; install the Debian package chromium")
 
