@@ -220,7 +220,7 @@ class _Console:
             try:
                 actor = self._actor("viewer")
             except AisleError as error:
-                ui.notify(str(error), type="negative", position="top")
+                self._complain(error)
                 return
             await asyncio.to_thread(self._rooms.access.note, actor.name, "visit opened", session_id, self._origin)
             entries = await asyncio.to_thread(lambda: self._rooms.journal.read(subject=session_id))
@@ -364,7 +364,7 @@ class _Console:
             actor = self._actor("support")
             by = await asyncio.to_thread(do, actor)
         except AisleError as error:
-            ui.notify(str(error), type="negative", position="top")
+            self._complain(error)
             return
         first = by in (None, actor.name)
         said = self._text("done") if first else self._text("decided_first", actor=str(by))
@@ -373,13 +373,17 @@ class _Console:
             dialog.close()
         await self._look()
 
+    def _complain(self, error: AisleError) -> None:
+        """Say why something was not done, until it is closed."""
+        ui.notify(str(error), type="negative", position="top", timeout=None, close_button=self._text("close"))
+
     # --- the log of access
 
     async def _show_access(self) -> None:
         try:
             actor = self._actor("manager")
         except AisleError as error:
-            ui.notify(str(error), type="negative", position="top")
+            self._complain(error)
             return
         await asyncio.to_thread(self._rooms.access.note, actor.name, "access log opened", "", self._origin)
         accesses = await asyncio.to_thread(lambda: self._rooms.access.read(limit=200))

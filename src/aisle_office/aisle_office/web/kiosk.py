@@ -310,4 +310,4 @@ class _Kiosk:
                         button.props("outline").style("justify-self: start")
 
     def _say(self, name: str, *, bad: bool = False, **values: str) -> None:
-        ui.notify(self._text(name, **values), type="negative" if bad else "positive", position="top")
+        ui.notify(self._text(name, **values), type="negative" if bad else "positive", position="top", timeout=8000)
