@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aisle_cli.demo_office import DemoOffice
+from aisle_cli.pages import open_pages
 from aisle_cli.post import Post
 from aisle_cli.view import watch
 from aisle_contract.sites import find_site
@@ -54,6 +55,8 @@ def run_demo(
             arguments += office.arguments()
             environment["AISLE_OFFICE_SECRET"] = office.secret
             print(f"Receipts are mailed to {post.folder}")
+            pages = open_pages(find_site(site), office.database, office.secret, office_folder / "pages.log")
+            print(*stack.enter_context(pages), f"A card for its reader: {office.cards[0]}", sep="\n")
         log = Path(folder) / "launch.log"
         arguments.append(f"people:={people}")
         with _graph(arguments, environment, log) as launch:
@@ -67,6 +70,8 @@ def run_demo(
         if office is not None:
             print(_verdict(receipts, truth, store))
             print(office.summary())
+            if sys.stdin.isatty():
+                input("The pages stay open until you press Enter. ")
     return 0
 
 

@@ -31,6 +31,7 @@ class DemoOffice:
         self.secret = secrets.token_hex(16)
         self.database = f"sqlite:///{folder}/office.db"
         self.provider = f"sqlite:///{folder}/sandbox.db"
+        self.cards: list[str] = []
         self._post = post
         self._journal = Journal.open(self.database, time.time_ns)
         self._wallet = Wallet.open(self.database, self.secret)
@@ -41,6 +42,7 @@ class DemoOffice:
         names: dict[str, str] = {}
         for name, credential in credentials_of(plan, seed).items():
             names.setdefault(credential, name)
+        self.cards = list(names)
         for credential, name in names.items():
             self._wallet.link(self._wallet.payer_of(credential), f"{name}@shoppers.example", None)
 
