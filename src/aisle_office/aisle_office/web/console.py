@@ -24,7 +24,7 @@ from ..staff import Actor, Role
 from ..support import MOST_NOTE_LENGTH, decide_dispute, left_to_refund, refund, review
 from ..tasks import DeadLetter, rerun
 from ..visit import Visit
-from .live import languages, live_pages, rows, text
+from .live import languages, live_pages, rows, text, when_connected
 from .plain import origin_of
 from .sign_in import COOKIE, Sessions
 
@@ -77,6 +77,9 @@ class _Console:
             with ui.element("form").props('method=post action="/console/sign-out"'), ui.element("button"):
                 ui.label(self._text("sign_out"))
         self._main = ui.element("main").classes("a-page")
+        when_connected(lambda: self._open(actor))
+
+    def _open(self, actor: Actor) -> None:
         names = [name for name in _ICONS if name != "access" or actor.may("manager")]
         with self._main:
             self._counts: dict[str, ui.badge] = {}
@@ -91,9 +94,9 @@ class _Console:
                 for name in names:
                     with ui.tab_panel(name).style("padding: 0"):
                         self._panels[name] = ui.element("div").classes("a-page").style("padding: 0")
+            ui.timer(_LOOK_S, self._look)
         if "access" in names:
             tabs.on_value_change(lambda event: self._show_access() if event.value == "access" else None)
-        ui.timer(_LOOK_S, self._look)
 
     def _actor(self, role: Role) -> Actor:
         """Who acts. Raises AisleError when nobody is signed in any more, or the role is not enough."""
