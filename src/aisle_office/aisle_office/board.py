@@ -10,6 +10,7 @@ from .events import (
     CartChanged,
     DisputeDecided,
     Event,
+    GateAlarmed,
     Item,
     LineDisputed,
     ReceiptIssued,
@@ -32,10 +33,11 @@ _KINDS: tuple[type[Event], ...] = (
     DisputeDecided,
     TaskFailed,
     TaskRerun,
+    GateAlarmed,
 )
 _BATCH = 2000
-_RECEIPTS = 100
-"""Receipts that are shown at most."""
+_RECEIPTS, _ALARMS = 100, 50
+"""So many are shown at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,22 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something at a gate."""
+
+    stamp_ns: int
+    alarmed: GateAlarmed
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything that is open, the oldest first, and the last receipts, the newest first."""
+    """Everything that is open, the oldest first, and the last alarms and receipts, the newest first."""
 
     visits: tuple[OpenVisit, ...]
     reviews: tuple[WaitingReview, ...]
     disputes: tuple[WaitingDispute, ...]
     letters: tuple[DeadLetter, ...]
+    alarms: tuple[Alarm, ...]
     receipts: tuple[Issued, ...]
 
 
@@ -96,6 +107,7 @@ class Board:
         self._reviews: dict[str, WaitingReview] = {}
         self._disputes: dict[tuple[str, str], WaitingDispute] = {}
         self._tasks: dict[str, Tasks] = {}
+        self._alarms: deque[Alarm] = deque(maxlen=_ALARMS)
         self._receipts: deque[Issued] = deque(maxlen=_RECEIPTS)
 
     def look(self) -> Overview:
@@ -114,6 +126,7 @@ class Board:
                     for subject, tasks in self._tasks.items()
                     for name in tasks.dead()
                 ),
+                alarms=tuple(reversed(self._alarms)),
                 receipts=tuple(reversed(self._receipts)),
             )
 
@@ -134,6 +147,8 @@ class Board:
                 self._reviews.pop(event.session_id, None)
             case ReceiptIssued() as event:
                 self._receipts.append(Issued(entry.ordinal, entry.stamp_ns, event))
+            case GateAlarmed() as event:
+                self._alarms.append(Alarm(entry.stamp_ns, event))
             case LineDisputed() as event:
                 self._disputes[event.session_id, event.sku] = WaitingDispute(entry.stamp_ns, event)
             case DisputeDecided() as event:

@@ -11,12 +11,13 @@ from web_world import PASSWORD, WebWorld
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from aisle_office.events import DisputeDecided, RefundRequested, VisitReviewed
+from aisle_office.events import DisputeDecided, GateAlarmed, RefundRequested, StaffOrdered, VisitReviewed
 from aisle_office.settings import LANGUAGES
 from aisle_office.tasks import dead_letters
 
 CHROMIUM = Path("/usr/bin/chromium")
 TABLET = {"width": 1024, "height": 768}
+expect.set_options(timeout=20_000)
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium; install the Debian package chromium")
 
@@ -150,6 +151,20 @@ def test_a_failed_payment_is_seen_and_tried_again(page: Page, web: WebWorld) -> 
     assert "task_rerun" in web.kinds("console3")
     web.settle()
     assert [letter.subject for letter in dead_letters(web.journal)] == ["console3"]
+
+
+def test_alarms_are_seen_and_a_visit_is_ended(page: Page, web: WebWorld) -> None:
+    web.enter("console5", "tok_console5")
+    alarm = GateAlarmed(about="gate1", stamp_ns=1, alarm="tail_gating", session_id="console5", track_id=7)
+    web.journal.append(alarm)
+    sign_in(page, "support")
+    page.get_by_role("tab", name="Gate alarms").click()
+    card = page.locator("article", has_text="two came in, one was counted")
+    card.get_by_role("button", name="Details").click()
+    page.get_by_role("dialog").get_by_role("button", name="End this visit").click()
+    expect(page.get_by_text("Done.")).to_be_visible()
+    (ordered,) = (entry.event for entry in web.journal.read(subject="console5", kinds=(StaffOrdered,)))
+    assert (ordered.order, ordered.actor) == ("close_visit", "support")
 
 
 def test_a_role_cannot_be_outgrown(page: Page, web: WebWorld) -> None:

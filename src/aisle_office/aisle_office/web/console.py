@@ -13,17 +13,18 @@ from nicegui import ui
 
 from aisle_core.errors import AisleError
 
-from ..board import OpenVisit, Overview, WaitingDispute, WaitingReview
+from ..board import Alarm, OpenVisit, Overview, WaitingDispute, WaitingReview
 from ..cashier import HOUR_NS
 from ..events import Item
 from ..journal import Entry
+from ..orders import close_visit
 from ..receipts import Wording, receipt_number
 from ..rooms import Rooms
 from ..staff import Actor, Role
 from ..support import MOST_NOTE_LENGTH, decide_dispute, left_to_refund, refund, review
 from ..tasks import DeadLetter, rerun
 from ..visit import Visit
-from .live import languages, live_pages, rows, text
+from .live import languages, live_pages, rows, text, when_connected
 from .plain import origin_of
 from .sign_in import COOKIE, Sessions
 
@@ -33,9 +34,13 @@ _ICONS = {
     "reviews": "help_outline",
     "disputes": "gavel",
     "letters": "report_problem",
+    "alarms": "sensor_door",
     "receipts": "receipt_long",
     "access": "policy",
 }
+
+_UNCOUNTED = ("visits", "alarms")
+"""Tabs whose content waits for nobody."""
 
 
 def console_pages(rooms: Rooms, sessions: Sessions) -> None:
@@ -72,6 +77,9 @@ class _Console:
             with ui.element("form").props('method=post action="/console/sign-out"'), ui.element("button"):
                 ui.label(self._text("sign_out"))
         self._main = ui.element("main").classes("a-page")
+        when_connected(lambda: self._open(actor))
+
+    def _open(self, actor: Actor) -> None:
         names = [name for name in _ICONS if name != "access" or actor.may("manager")]
         with self._main:
             self._counts: dict[str, ui.badge] = {}
@@ -86,9 +94,9 @@ class _Console:
                 for name in names:
                     with ui.tab_panel(name).style("padding: 0"):
                         self._panels[name] = ui.element("div").classes("a-page").style("padding: 0")
+            ui.timer(_LOOK_S, self._look)
         if "access" in names:
             tabs.on_value_change(lambda event: self._show_access() if event.value == "access" else None)
-        ui.timer(_LOOK_S, self._look)
 
     def _actor(self, role: Role) -> Actor:
         """Who acts. Raises AisleError when nobody is signed in any more, or the role is not enough."""
@@ -113,6 +121,7 @@ class _Console:
             "reviews": self._review,
             "disputes": self._dispute,
             "letters": self._letter,
+            "alarms": self._alarm,
         }
         for name, drawn in draw.items():
             content = getattr(now, name)
@@ -120,7 +129,7 @@ class _Console:
                 continue
             badge = self._counts[name]
             badge.set_text(str(len(content)))
-            badge.set_visibility(bool(content) and name != "visits")
+            badge.set_visibility(bool(content) and name not in _UNCOUNTED)
             panel = self._panels[name]
             panel.clear()
             with panel:
@@ -162,6 +171,15 @@ class _Console:
             ui.button(self._text("rerun_action"), on_click=again).props("unelevated")
         attempts = self._text("attempts", count=self._words.number(letter.attempts, 0))
         text(f"{letter.reason} · {attempts} · {self._words.instant(letter.failed_ns)}")
+
+    def _alarm(self, alarm: Alarm) -> None:
+        alarmed = alarm.alarmed
+        with ui.element("div").classes("a-row a-wrap"):
+            with ui.element("div").classes("a-grow"):
+                text(f"{alarmed.about} · {self._text(f'alarm_{alarmed.alarm}')}", "h2", "a-title")
+                text(self._words.instant(alarm.stamp_ns))
+            if alarmed.session_id:
+                self._details(alarmed.session_id)
 
     def _receipts(self, now: Overview) -> None:
         panel = self._panels["receipts"]
@@ -205,7 +223,7 @@ class _Console:
             try:
                 actor = self._actor("viewer")
             except AisleError as error:
-                ui.notify(str(error), type="negative", position="top")
+                self._complain(error)
                 return
             await asyncio.to_thread(self._rooms.access.note, actor.name, "visit opened", session_id, self._origin)
             entries = await asyncio.to_thread(lambda: self._rooms.journal.read(subject=session_id))
@@ -251,7 +269,9 @@ class _Console:
     def _decisions(self, visit: Visit, dialog: ui.dialog) -> None:
         """What may be decided about the visit now: its doubts, its disputes, a refund."""
         note = ui.input(self._text("note")).classes("w-full").props(f"outlined dense maxlength={MOST_NOTE_LENGTH}")
-        if visit.closed is not None and visit.closed.review and visit.reviewed is None:
+        if visit.closed is None:
+            self._decide_end(visit.session_id, dialog, note)
+        elif visit.closed.review and visit.reviewed is None:
             self._decide_review(visit, dialog, note)
         for sku, disputed in visit.disputes.items():
             if sku not in visit.decisions:
@@ -259,6 +279,13 @@ class _Console:
         left = left_to_refund(visit)
         if left:
             self._decide_refund(visit, left, dialog, note)
+
+    def _decide_end(self, session_id: str, dialog: ui.dialog, note: ui.input) -> None:
+        async def end() -> None:
+            await self._act(lambda actor: close_visit(self._rooms.journal, session_id, actor.name, note.value), dialog)
+
+        button = ui.button(self._text("end_visit"), on_click=end).props("outline color=negative")
+        button.style("align-self: flex-start")
 
     def _decide_review(self, visit: Visit, dialog: ui.dialog, note: ui.input) -> None:
         assert visit.closed is not None
@@ -340,7 +367,7 @@ class _Console:
             actor = self._actor("support")
             by = await asyncio.to_thread(do, actor)
         except AisleError as error:
-            ui.notify(str(error), type="negative", position="top")
+            self._complain(error)
             return
         first = by in (None, actor.name)
         said = self._text("done") if first else self._text("decided_first", actor=str(by))
@@ -349,13 +376,17 @@ class _Console:
             dialog.close()
         await self._look()
 
+    def _complain(self, error: AisleError) -> None:
+        """Say why something was not done, until it is closed."""
+        ui.notify(str(error), type="negative", position="top", timeout=None, close_button=self._text("close"))
+
     # --- the log of access
 
     async def _show_access(self) -> None:
         try:
             actor = self._actor("manager")
         except AisleError as error:
-            ui.notify(str(error), type="negative", position="top")
+            self._complain(error)
             return
         await asyncio.to_thread(self._rooms.access.note, actor.name, "access log opened", "", self._origin)
         accesses = await asyncio.to_thread(lambda: self._rooms.access.read(limit=200))

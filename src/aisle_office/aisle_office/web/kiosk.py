@@ -23,7 +23,7 @@ from ..support import dispute, left_to_refund
 from ..visit import Visit
 from ..wallet import Card
 from .guard import Limiter
-from .live import languages, live_pages, text
+from .live import languages, live_pages, text, when_connected
 from .plain import notice, origin_of, words_for
 from .receipt_page import disputes_of
 
@@ -104,8 +104,9 @@ class _Kiosk:
         self._main = ui.element("main").classes("a-page")
         self._main.on("keydown", self._touched, throttle=1.0).on("pointerdown", self._touched, throttle=1.0)
         self._touched()
+        self._showing = False
+        when_connected(self._welcome)
         ui.timer(_IDLE_CHECK_S, self._forget_the_idle)
-        self._welcome()
 
     def _touched(self) -> None:
         self._touched_ns = self._rooms.clock()
@@ -310,4 +311,4 @@ class _Kiosk:
                         button.props("outline").style("justify-self: start")
 
     def _say(self, name: str, *, bad: bool = False, **values: str) -> None:
-        ui.notify(self._text(name, **values), type="negative" if bad else "positive", position="top")
+        ui.notify(self._text(name, **values), type="negative" if bad else "positive", position="top", timeout=8000)

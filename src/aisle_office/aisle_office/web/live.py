@@ -41,6 +41,11 @@ def live_pages(rooms: Rooms, room: str, title: str, build: Callable[[Request, Wo
         ui.page(f"/{room}/{language}", title=name, language=_PACKS[language])(page_in(words))
 
 
+def when_connected(draw: Callable[[], None]) -> None:
+    """Draw what people press only when the server hears of it; before, it would be lost."""
+    ui.timer(0, draw, once=True)
+
+
 def text(content: str, tag: str = "p", classes: str = "a-soft") -> ui.element:
     """A piece of text; what it says is never taken as HTML."""
     with ui.element(tag).classes(classes) as element:
