@@ -101,6 +101,15 @@ def evidence_argument() -> DeclareLaunchArgument:
     )
 
 
+def state_argument() -> DeclareLaunchArgument:
+    """Where carts and visits are kept; of the launch files that run or include fusion or checkout."""
+    return DeclareLaunchArgument(
+        "state",
+        default_value="",
+        description="Folder for what fusion and checkout know, to survive the end of their processes; empty: not kept.",
+    )
+
+
 def include(concern: str, **arguments: Any) -> IncludeLaunchDescription:
     """Another launch file of this folder; the shared arguments are handed on."""
     return IncludeLaunchDescription(
