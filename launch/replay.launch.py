@@ -52,7 +52,7 @@ def generate_launch_description() -> LaunchDescription:
             evidence_argument(),
             state_argument(),
             OpaqueFunction(function=use_site_of_bag),
-            include("checkout", publish_tick="false", state=LaunchConfiguration("state"), **shared()),
+            include("checkout", publish_tick="false", **shared()),
             include("perception", people=LaunchConfiguration("people"), **shared()),
             include(
                 "fusion",

@@ -581,6 +581,9 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
 
     What the office says, decisions about entries and orders of the staff, holds from the instant that the stage has
     come to: no sensor saw it.
+
+    A fusion that was restarted is behind for a while. Gates do not wait for it, receipts do: its decisions are used
+    although they are late.
     """
 
     inputs = (CartEvents, PersonTracks, GateEvent, Tick)
@@ -608,7 +611,11 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
             case PersonTracks():
                 source = "tracks"
             case CartEvents():
-                source = "cart_events"
+                watermark_ns = self._lines[_ONLY].aligner.watermark_ns
+                outputs = self._align(_ONLY, "cart_events", item)
+                if watermark_ns is not None and self._checkout.decided_ns < item.stamp_ns < watermark_ns:
+                    outputs += self._step(_ONLY, item)
+                return outputs
             case GateEvent():
                 if item.lane_id not in self._names:
                     return self._reject("events of a lane that the site does not know")

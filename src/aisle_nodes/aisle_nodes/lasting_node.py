@@ -24,7 +24,7 @@ STEADY_NS = 2_000_000_000
 
 
 class LastingParams(SiteParams, Protocol):
-    """What the parameters of these nodes have. state: folder for what the node knows; empty: it is not kept."""
+    """What the parameters of such a node have. state: folder for what the node knows; empty: it is not kept."""
 
     state: str
 
@@ -33,7 +33,7 @@ P = TypeVar("P", bound=LastingParams)
 
 
 class LastingNode(StageNode[P]):
-    """Base of the nodes that know who holds what."""
+    """Base of a node that knows who holds what."""
 
     _stage: LastingStage[Any]
 

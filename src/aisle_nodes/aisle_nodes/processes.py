@@ -102,11 +102,11 @@ def evidence_argument() -> DeclareLaunchArgument:
 
 
 def state_argument() -> DeclareLaunchArgument:
-    """Where carts and visits are kept; of the launch files that run or include fusion or checkout."""
+    """Where carts are kept; of the launch files that run or include the fusion."""
     return DeclareLaunchArgument(
         "state",
         default_value="",
-        description="Folder for what fusion and checkout know, to survive the end of their processes; empty: not kept.",
+        description="Folder for what the fusion knows, to survive the end of its process; empty: it is not kept.",
     )
 
 
