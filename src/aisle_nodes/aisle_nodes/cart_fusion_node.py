@@ -3,7 +3,7 @@
 from aisle_contract.interfaces import CART_EVENTS, ITEM_EVIDENCE, PERSON_TRACKS, SHELF_EVENTS, TICK
 from aisle_core.stages import CartFusionStage
 from aisle_core.types import CartEvents, ItemEvidence, PersonTracks, ShelfEvents, Tick
-from aisle_nodes.lasting_node import LastingNode
+from aisle_nodes.lasting import LastingNode
 from aisle_nodes.node_base import Output
 from aisle_nodes.params import CartFusionParams
 from aisle_nodes.run import run
