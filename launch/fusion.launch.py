@@ -4,7 +4,7 @@ from launch import LaunchDescription
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 
-from aisle_nodes.processes import NodeParameters, common_arguments, evidence_argument, process
+from aisle_nodes.processes import NodeParameters, common_arguments, evidence_argument, process, state_argument
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -12,10 +12,14 @@ def generate_launch_description() -> LaunchDescription:
         [
             *common_arguments(),
             evidence_argument(),
+            state_argument(),
             process(
                 "fusion",
                 ["cart_fusion_node"],
-                also=[NodeParameters("cart_fusion_node", {"fusion.evidence": "evidence"})],
+                also=[NodeParameters("cart_fusion_node", {"fusion.evidence": "evidence", "state": "state"})],
+                respawn=True,
+                respawn_delay=0.5,
+                respawn_max_retries=10,
             ),
             process("evidence", ["item_evidence_node"], condition=IfCondition(LaunchConfiguration("evidence"))),
         ]

@@ -5,7 +5,16 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.conditions import IfCondition, UnlessCondition
 from launch.substitutions import LaunchConfiguration
 
-from aisle_nodes.processes import evidence_argument, include, people_argument, process, shared, text, use_site_of_bag
+from aisle_nodes.processes import (
+    evidence_argument,
+    include,
+    people_argument,
+    process,
+    shared,
+    state_argument,
+    text,
+    use_site_of_bag,
+)
 
 PLAYER = ("rate", "start_paused", "start_offset_s")
 
@@ -41,10 +50,16 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("receipts", default_value="", description="Write the receipts to this file (JSON)."),
             people_argument(),
             evidence_argument(),
+            state_argument(),
             OpaqueFunction(function=use_site_of_bag),
             include("checkout", publish_tick="false", **shared()),
             include("perception", people=LaunchConfiguration("people"), **shared()),
-            include("fusion", evidence=LaunchConfiguration("evidence"), **shared()),
+            include(
+                "fusion",
+                evidence=LaunchConfiguration("evidence"),
+                state=LaunchConfiguration("state"),
+                **shared(),
+            ),
             include("viz", **shared()),
             process("results", ["results_node"], results, on_exit=Shutdown(), condition=UnlessCondition(hold)),
             process("results", ["results_node"], results, condition=IfCondition(hold)),

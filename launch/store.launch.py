@@ -12,6 +12,7 @@ from aisle_nodes.processes import (
     office_arguments,
     people_argument,
     shared,
+    state_argument,
 )
 
 
@@ -29,10 +30,16 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("rviz", default_value="false", choices=["true", "false"], description="Open RViz."),
             people_argument(),
             evidence_argument(),
+            state_argument(),
             *office_arguments(),
             include("checkout", **{name: LaunchConfiguration(name) for name in OFFICE}, **shared()),
             include("perception", people=LaunchConfiguration("people"), **shared()),
-            include("fusion", evidence=LaunchConfiguration("evidence"), **shared()),
+            include(
+                "fusion",
+                evidence=LaunchConfiguration("evidence"),
+                state=LaunchConfiguration("state"),
+                **shared(),
+            ),
             include("viz", rviz=LaunchConfiguration("rviz"), **shared()),
             include("drivers", bag=LaunchConfiguration("bag"), backend=LaunchConfiguration("backend"), **shared()),
         ]

@@ -63,7 +63,7 @@ class NotedNode(Action):
                 return {text(name): plain(item) for name, item in value.items()}
             if isinstance(value, (list, tuple)):
                 return [plain(item) for item in value]
-            return value if isinstance(value, bool) else text(value)
+            return value if isinstance(value, (bool, int, float)) else text(value)
 
         noted = {name: plain(value) for name, value in self.options.items() if name not in ("on_exit", "output")}
         if "on_exit" in self.options:

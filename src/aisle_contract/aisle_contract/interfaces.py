@@ -22,9 +22,9 @@ class Qos(enum.Enum):
     SENSOR = "SENSOR"
     """Images, depth, clouds: publisher reliable, subscriber best effort."""
     STREAM = "STREAM"
-    """Readings, detections, tracks: reliable."""
+    """Readings, detections: reliable."""
     EVENT = "EVENT"
-    """Things that must not be lost: reliable, deep queue."""
+    """Things that must not be lost: reliable, deep queue, kept by the publisher for a node that was restarted."""
     STATE = "STATE"
     """The latest value for whoever comes late: reliable, transient local."""
     DIAG = "DIAG"
@@ -192,7 +192,7 @@ PERSON_DETECTIONS = Topic(
 PERSON_TRACKS = Topic(
     "person_tracks",
     "aisle_msgs/msg/PersonTrackArray",
-    Qos.STREAM,
+    Qos.EVENT,
     ("tracker_node",),
     (
         "item_evidence_node",

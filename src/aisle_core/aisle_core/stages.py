@@ -23,11 +23,11 @@ from .checks import require
 from .depth import DepthPeople, DepthPeopleConfig
 from .errors import AisleError
 from .evidence import ItemEvidenceConfig, Looker, Recogniser, References
-from .fusion import Fusion, FusionConfig, Witness, unobserved
+from .fusion import Fusion, FusionConfig, FusionState, Witness, unobserved
 from .people import People, PeopleConfig, PeopleState
 from .store import Store
 from .store.frames import optical_frame
-from .time_align import Aligner, Released, Source, SourceStatistics
+from .time_align import Aligner, AlignerState, Released, Source, SourceStatistics
 from .tracking import LabelConfig, LabelFollower, LabelState, SensorsFollower, TrackerConfig
 from .types import (
     Bodies,
@@ -192,6 +192,42 @@ class Stage(ABC, Generic[In]):
             numbered.append(replace(output, sequence=self._sequences[key]))
             self._sequences[key] += 1
         return numbered
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """Everything a stage with a memory knows; plain data. lines: by name, aligner, epoch and newest stamp."""
+
+    lines: dict[str, tuple[AlignerState[Any], int, int | None]]
+    sequences: dict[tuple[type[Any], str], int]
+    rejected: dict[str, int]
+    memory: Any
+
+
+class LastingStage(Stage[In]):
+    """A stage whose memory must outlive its process: who holds what."""
+
+    def state(self) -> StageState:
+        """A copy of everything the stage knows."""
+        lines = {name: (line.aligner.state(), line.epoch, line.newest_ns) for name, line in self._lines.items()}
+        return StageState(lines, dict(self._sequences), dict(self._rejected), self._memory())
+
+    def resume(self, state: StageState) -> None:
+        """Go on exactly where ``state()`` was taken, in a new stage of the same store and tuning."""
+        self._lines = {
+            name: _Line(Aligner.restore(aligner), epoch, newest_ns)
+            for name, (aligner, epoch, newest_ns) in state.lines.items()
+        }
+        self._sequences, self._rejected = Counter(state.sequences), Counter(state.rejected)
+        self._recall(state.memory)
+
+    @abstractmethod
+    def _memory(self) -> Any:
+        """A copy of what the logic knows."""
+
+    @abstractmethod
+    def _recall(self, memory: Any) -> None:
+        """Go on from ``_memory``."""
 
 
 SOURCES = ("auto", "poses", "depth")
@@ -490,7 +526,7 @@ class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
         return self._looker.statistics()
 
 
-class CartFusionStage(Stage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
+class CartFusionStage(LastingStage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
     """cart_fusion_node: tracks, shelf events and item evidence -> who took or returned what."""
 
     inputs = (PersonTracks, ShelfEvents, ItemEvidence, Tick)
@@ -530,6 +566,12 @@ class CartFusionStage(Stage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
         self._fusion = Fusion.restore(self._config, self._store, fresh, self._witness)
         return (last,)
 
+    def _memory(self) -> FusionState:
+        return self._fusion.state()
+
+    def _recall(self, memory: FusionState) -> None:
+        self._fusion = Fusion.restore(self._config, self._store, memory, self._witness)
+
     def _counts(self) -> dict[str, int]:
         return dataclasses.asdict(self._fusion.statistics())
 
@@ -539,6 +581,9 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
 
     What the office says, decisions about entries and orders of the staff, holds from the instant that the stage has
     come to: no sensor saw it.
+
+    A fusion that was restarted is behind for a while. Gates do not wait for it, receipts do: its decisions are used
+    although they are late.
     """
 
     inputs = (CartEvents, PersonTracks, GateEvent, Tick)
@@ -566,7 +611,11 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
             case PersonTracks():
                 source = "tracks"
             case CartEvents():
-                source = "cart_events"
+                watermark_ns = self._lines[_ONLY].aligner.watermark_ns
+                outputs = self._align(_ONLY, "cart_events", item)
+                if watermark_ns is not None and self._checkout.decided_ns < item.stamp_ns < watermark_ns:
+                    outputs += self._step(_ONLY, item)
+                return outputs
             case GateEvent():
                 if item.lane_id not in self._names:
                     return self._reject("events of a lane that the site does not know")

@@ -1,5 +1,6 @@
 """The whole flow on a small synthetic recording: the right receipt, whatever the order of arrival."""
 
+import pickle
 import random
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -16,19 +17,21 @@ from aisle_core.checkout import CheckoutConfig
 from aisle_core.evidence import ItemEvidenceConfig
 from aisle_core.fusion import FusionConfig
 from aisle_core.pipeline import Pipeline, PipelineConfig
-from aisle_core.stages import PeopleStageConfig, TrackerStageConfig
+from aisle_core.stages import CartFusionStage, CheckoutStage, PeopleStageConfig, TrackerStageConfig
 from aisle_core.store import load_store
 from aisle_core.types import (
     Bodies,
     BodyKeypoint,
     BodyKeypoints,
     BodyPart,
+    CartEvent,
     CartEvents,
     CloseReason,
     GateCommand,
     GateEvent,
     GateEventKind,
     PersonTracks,
+    Reason,
     Receipt,
     ScaleLayout,
     ScaleReadings,
@@ -332,3 +335,43 @@ def test_a_clock_that_falls_back_begins_anew_and_uses_no_id_twice():
     assert len(set(cart_events)) == len(cart_events)
     tracks = {(t.track_id, t.label) for batch in of(PersonTracks, outputs) for t in batch.tracks}
     assert sorted(tracks) == [(1, "ann"), (2, "ben"), (3, "ann"), (4, "ben")]
+
+
+def test_decisions_of_a_fusion_that_was_away_are_used_although_late():
+    stage = CheckoutStage(STORE, CONFIG.checkout)
+    far_ns = START_NS + 60 * S
+
+    def decisions(at_s, *events):
+        return CartEvents(START_NS + at_s * S, at_s, events)
+
+    taken = CartEvent("c1", "s1", "p", START_NS, START_NS, 1, "sku", 1, 1.0, Reason.WEIGHT_AND_PLACE, False, ())
+    stage.push(decisions(1))
+    for i in range(600):
+        stage.push(Tick(START_NS + i * S // 10, i))
+        stage.push(PersonTracks(START_NS + i * S // 10, i, ()))
+    stage.push(decisions(5, taken))
+    assert stage.statistics().counts["cart_events_waiting"] == 1
+    stage.push(decisions(5, taken))
+    stage.push(CartEvents(far_ns, 60, ()))
+    assert stage.statistics().counts["cart_events_waiting"] == 1
+
+
+def test_a_lasting_stage_goes_on_in_another_process():
+    inputs = [item for item in [*RECORDING, *OUTPUTS] if isinstance(item, CartFusionStage.inputs)]
+    inputs.sort(key=lambda item: item.stamp_ns)
+
+    def run(cut):
+        stage = CartFusionStage(STORE, CONFIG.fusion)
+        outputs = []
+        for i, item in enumerate(inputs):
+            if i == cut:
+                kept = pickle.dumps(stage.state())
+                stage = CartFusionStage(STORE, CONFIG.fusion)
+                stage.resume(pickle.loads(kept))
+            outputs += stage.push(item)
+        return outputs + stage.finish()
+
+    whole = run(None)
+    assert any(batch.events for batch in whole)
+    for cut in (len(inputs) // 3, len(inputs) // 2):
+        assert run(cut) == whole

@@ -3,13 +3,14 @@
 from aisle_contract.interfaces import CART_EVENTS, ITEM_EVIDENCE, PERSON_TRACKS, SHELF_EVENTS, TICK
 from aisle_core.stages import CartFusionStage
 from aisle_core.types import CartEvents, ItemEvidence, PersonTracks, ShelfEvents, Tick
+from aisle_nodes.lasting import LastingNode
 from aisle_nodes.node_base import Output
 from aisle_nodes.params import CartFusionParams
 from aisle_nodes.run import run
-from aisle_nodes.stage_node import Input, StageNode
+from aisle_nodes.stage_node import Input
 
 
-class CartFusionNode(StageNode[CartFusionParams]):
+class CartFusionNode(LastingNode[CartFusionParams]):
     """Runs ``CartFusionStage``."""
 
     params_class = CartFusionParams

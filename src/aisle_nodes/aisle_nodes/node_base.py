@@ -22,7 +22,7 @@ from rclpy.task import Future
 from rclpy.timer import Timer
 
 from aisle_contract import params
-from aisle_contract.interfaces import DIAGNOSTICS, Topic, source_of
+from aisle_contract.interfaces import DIAGNOSTICS, Qos, Topic, source_of
 from aisle_core.errors import AisleError
 from aisle_core.store import Store
 from aisle_nodes import qos
@@ -99,8 +99,13 @@ class AisleNode(LifecycleNode, Generic[P]):
         """Whether the node is in the lifecycle state active."""
         return self._state == "active"
 
-    def listen(self, topic: Topic, callback: Callable[[Any], None], name: str | None = None) -> None:
-        """Subscribe; the callback runs only while active, and what it raises is counted and reported."""
+    def listen(
+        self, topic: Topic, callback: Callable[[Any], None], name: str | None = None, missed: bool = False
+    ) -> None:
+        """Subscribe; the callback runs only while active, and what it raises is counted and reported.
+
+        missed: of events, those too that were published before.
+        """
         name = name or topic.name
         self._listens_to.add(topic.name)
 
@@ -116,7 +121,7 @@ class AisleNode(LifecycleNode, Generic[P]):
             message_class(topic.type),
             name,
             guarded,
-            qos.SUBSCRIBER[topic.qos],
+            qos.CATCHING_UP if missed and topic.qos is Qos.EVENT else qos.SUBSCRIBER[topic.qos],
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=lambda event: self._incompatible(name, event)),
         )
 

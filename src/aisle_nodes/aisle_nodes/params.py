@@ -61,6 +61,7 @@ class CartFusionParams:
 
     autostart: bool
     site: str
+    state: str
     fusion: FusionConfig
 
 

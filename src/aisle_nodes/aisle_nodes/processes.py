@@ -111,6 +111,15 @@ def evidence_argument() -> DeclareLaunchArgument:
     )
 
 
+def state_argument() -> DeclareLaunchArgument:
+    """Where carts are kept; of the launch files that run or include the fusion."""
+    return DeclareLaunchArgument(
+        "state",
+        default_value="",
+        description="Folder for what the fusion knows, to survive the end of its process; empty: it is not kept.",
+    )
+
+
 def include(concern: str, **arguments: Any) -> IncludeLaunchDescription:
     """Another launch file of this folder; the shared arguments are handed on."""
     return IncludeLaunchDescription(

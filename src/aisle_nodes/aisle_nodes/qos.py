@@ -13,11 +13,15 @@ PUBLISHER: dict[Qos, QoSProfile] = {
     qos: _profile(
         qos,
         ReliabilityPolicy.RELIABLE,
-        DurabilityPolicy.TRANSIENT_LOCAL if qos is Qos.STATE else DurabilityPolicy.VOLATILE,
+        DurabilityPolicy.TRANSIENT_LOCAL if qos in (Qos.STATE, Qos.EVENT) else DurabilityPolicy.VOLATILE,
     )
     for qos in Qos
 }
 
 SUBSCRIBER: dict[Qos, QoSProfile] = PUBLISHER | {
-    Qos.SENSOR: _profile(Qos.SENSOR, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
+    Qos.SENSOR: _profile(Qos.SENSOR, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE),
+    Qos.EVENT: _profile(Qos.EVENT, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE),
 }
+
+CATCHING_UP = PUBLISHER[Qos.EVENT]
+"""Subscription to events that also wants those from before, as far as publishers keep them."""

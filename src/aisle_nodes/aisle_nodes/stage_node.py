@@ -61,11 +61,16 @@ class StageNode(AisleNode[P]):
         self._stage = self.make_stage()
         self._inputs = self.make_inputs()
         self._routes = self.make_outputs()
+        self._missed = False
+        self._prepare()
         self._new_ends()
         for entry in self._inputs:
-            self.listen(entry.topic, self._pusher(entry), entry.name)
+            self.listen(entry.topic, self._pusher(entry), entry.name, self._missed)
         self.listen(END_OF_STREAM, self._on_end)
         self._end_output = self.announce(END_OF_STREAM)
+
+    def _prepare(self) -> None:
+        """Called before the node listens."""
 
     def input_seen(self, name: str) -> None:
         if self._ends.reached(self):
@@ -86,10 +91,14 @@ class StageNode(AisleNode[P]):
             item = CODEC.to_core(message, entry.core_class)
             if entry.frame_id:
                 item = dataclasses.replace(item, frame_id=entry.frame_id)
-            self._emit(self._stage.push(item))
+            self._take(item)
             self._tell_rejections()
 
         return push
+
+    def _take(self, item: Any) -> None:
+        """Use one item."""
+        self._emit(self._stage.push(item))
 
     def _tell_rejections(self) -> None:
         reasons = self._stage.take_rejections()

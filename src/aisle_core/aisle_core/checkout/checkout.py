@@ -212,6 +212,11 @@ class Checkout:
             visit.doubtful = True
         return checkout
 
+    @property
+    def decided_ns(self) -> int:
+        """Up to this instant the fusion has decided everything."""
+        return self._state.decided_ns
+
     def statistics(self) -> dict[str, int]:
         """What is open, and what went wrong so far."""
         state = self._state

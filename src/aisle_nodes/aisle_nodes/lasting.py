@@ -1,0 +1,146 @@
+"""A stage node whose memory survives the end of its process; decision 8 says how."""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from rclpy.clock import Clock, ClockType
+
+from aisle_contract.interfaces import Qos, source_of
+from aisle_core.stages import LastingStage
+from aisle_nodes.keeper import Keeper
+from aisle_nodes.stage_node import SiteParams, StageNode
+
+SAVE_EVERY = 1000
+"""Items between two snapshots: some seconds of a store, and less than a second to decide again."""
+LINK_PERIOD_S, LINK_TRIES = 0.1, 100
+"""After a restart the node goes on when the listeners of before listen and all that was missed has come, at the latest
+after so many looks."""
+STEADY_NS = 2_000_000_000
+"""Sources whose last words are nearer together speak all the time."""
+
+
+class LastingParams(SiteParams, Protocol):
+    """What the parameters of such a node have. state: folder for what the node knows; empty: it is not kept."""
+
+    state: str
+
+
+P = TypeVar("P", bound=LastingParams)
+
+
+class LastingNode(StageNode[P]):
+    """Base of a node that knows who holds what."""
+
+    _stage: LastingStage[Any]
+
+    def _prepare(self) -> None:
+        """Remember how far the process had come; what it said and what it missed waits for ``_go_on``."""
+        self._keeper: Keeper | None = None
+        self._held: list[Any] | None = None
+        self._early: list[Any] = []
+        self._newest: dict[tuple[type[Any], str], int] = {}
+        self._repeated: Counter[tuple[type[Any], str]] = Counter()
+        self._since_save = 0
+        if not self.params.state:
+            return
+        key = f"{version('aisle_nodes')} {self.store.site_hash} {self.params}"
+        self._keeper = Keeper(Path(self.params.state), self.get_name(), key)
+        kept = self._keeper.load()
+        if kept is None:
+            self._save()
+            return
+        state, self._newest, self._listeners = kept.state
+        self._stage.resume(state)
+        self._held = []
+        for item in kept.items:
+            self._newest[_source(item)] = item.stamp_ns
+            self._held += self._stage.push(item)
+        self._repeated = Counter(dict.fromkeys(self._newest, 0))
+        last_ns = max(self._newest.values(), default=0)
+        self._steady = {source for source, stamp_ns in self._newest.items() if last_ns - stamp_ns <= STEADY_NS}
+        self._missed = True
+        self._looks = 0
+        self._link_timer = self.every(LINK_PERIOD_S, self._look, Clock(clock_type=ClockType.STEADY_TIME))
+        self.get_logger().info(f"goes on with {len(kept.items)} items since the last snapshot")
+
+    def _take(self, item: Any) -> None:
+        if self._keeper is None:
+            super()._take(item)
+        elif not self._is_repeated(item):
+            if self._held is None:
+                self._use(item)
+            else:
+                self._early.append(item)
+
+    def _use(self, item: Any) -> None:
+        assert self._keeper is not None
+        self._keeper.append(item)
+        self._newest[_source(item)] = item.stamp_ns
+        self._since_save += 1
+        super()._take(item)
+        if self._since_save >= SAVE_EVERY:
+            self._save()
+
+    def _is_repeated(self, item: Any) -> bool:
+        """Whether a publisher repeats what was used before the end of the process; each begins with that, if at all."""
+        source = _source(item)
+        if source not in self._repeated:
+            return False
+        self._repeated[source] += 1
+        if item.stamp_ns > self._newest[source] or self._repeated[source] > Qos.EVENT.depth:
+            del self._repeated[source]
+            return False
+        return True
+
+    def _finish(self) -> None:
+        """The end of a stream: another one may begin at any time."""
+        if self._held is not None:
+            self._go_on()
+        super()._finish()
+        self._newest.clear()
+        self._repeated.clear()
+        if self._keeper is not None:
+            self._save()
+
+    def teardown(self) -> None:
+        if getattr(self, "_keeper", None) is not None:
+            self._keeper.close()
+        super().teardown()
+
+    def _save(self) -> None:
+        assert self._keeper is not None
+        listeners = {name: output.publisher.get_subscription_count() for name, output in self.outputs.items()}
+        self._keeper.save((self._stage.state(), dict(self._newest), listeners))
+        self._since_save = 0
+
+    def _look(self) -> None:
+        self._looks += 1
+        linked = all(
+            output.publisher.get_subscription_count() >= self._listeners.get(name, 0)
+            for name, output in self.outputs.items()
+        )
+        heard = {_source(item): item.stamp_ns for item in self._early}
+        last_ns = max(heard.values(), default=0)
+        caught_up = all(last_ns - heard.get(source, 0) <= STEADY_NS for source in self._steady)
+        if (linked and caught_up) or self._looks >= LINK_TRIES:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Say again what was said since the last snapshot, and use what was missed, in the order of its stamps."""
+        self.destroy_timer(self._link_timer)
+        said, self._held = self._held or [], None
+        missed, self._early = self._early, []
+        self._emit(said)
+        for item in sorted(missed, key=lambda item: item.stamp_ns):
+            self._use(item)
+        self._tell_rejections()
+        self._save()
+
+
+def _source(item: Any) -> tuple[type[Any], str]:
+    """Items of one such source come in the order of their stamps."""
+    return type(item), source_of(item)
