@@ -232,15 +232,15 @@ def test_a_fire_alarm_lets_everybody_out(shop: Shop) -> None:
 
 
 def test_an_office_that_is_killed_while_the_mail_server_is_away_charges_once_and_mails(shop: Shop) -> None:
-    shop.wallet.link(shop.wallet.payer_of("tok_lost_answer_nia"), "nia@example.org", "en")
-    (track_id,) = shop.enter("tok_lost_answer_nia")
+    shop.wallet.link(shop.wallet.payer_of("tok_late_nia"), "nia@example.org", "en")
+    (track_id,) = shop.enter("tok_late_nia")
     shop.take(track_id, COLA)
     shop.post.__exit__(None, None, None)
     shop.go_out(track_id)
-    session_id = shop.session_of("tok_lost_answer_nia")
+    session_id = shop.session_of("tok_late_nia")
     shop.until(lambda: bool(shop.events(VisitClosed, session_id)))
     shop.kill_office()
-    (charged,) = shop.events(Charged, shop.settled("tok_lost_answer_nia"))
+    (charged,) = shop.events(Charged, shop.settled("tok_late_nia"))
     shop.post.__enter__()
     assert "Maple cola cherry" in shop.mail_to("nia")
-    assert shop.sandbox.books("tok_lost_answer_nia").captured_minor == charged.amount_minor == price(shop, COLA)
+    assert shop.sandbox.books("tok_late_nia").captured_minor == charged.amount_minor == price(shop, COLA)
