@@ -297,9 +297,9 @@ def test_left_and_right_hand_take_two_things_at_once():
 
 def test_two_who_take_one_after_the_other_from_one_plate():
     """Both hands are there at both changes; the first has left when the second leaves, and one reach takes once."""
-    made = scene((1, -0.1), (2, 0.3)).reaches_for(1, "p0", 5.0, for_s=0.5).reaches_for(2, "p0", 5.5, for_s=0.5)
-    made.reaches_for(2, (0.05, 0.15, 1.0), 5.1, for_s=0.3)
-    events = made.feels("p0", 5.1, -0.62).feels("p0", 5.75, -0.62).run()
+    made = Scene(settle_s=0.05).stands(1, -0.1).stands(2, 0.3)
+    made.reaches_for(1, "p0", 4.8, for_s=0.6).reaches_for(2, "p0", 5.1, for_s=0.9)
+    events = made.feels("p0", 5.1, -0.62).feels("p0", 5.7, -0.62).run()
     assert told(events) == [(1, "water", 1), (2, "water", 1)]
 
 

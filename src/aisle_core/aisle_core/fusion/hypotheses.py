@@ -70,8 +70,8 @@ class Change:
     mass: signed sum [kg]. plate_ids: heaviest change first. shares: (P,) prior of each product by the planogram.
     movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's; left_ns: (C,) when each
     left the plates. first_scores, last_scores: (C,) of the begin alone and of the end alone. press_scores: (C,) that
-    they were there or above the plates beside.
-    felt: greatest change on a plate beside at the same time [kg]. score: prior of the union.
+    they press there or on the plates beside. felt: greatest change on a plate beside at the same time [kg]. score:
+    prior of the union.
     """
 
     events: tuple[ShelfEvent, ...]
