@@ -192,7 +192,8 @@ def test_own_items_of_same_weight_put_back_at_each_others_place_are_reviewed():
     assert events[2].quantity == -1
     assert events[2].review
     assert (events[2].sku, events[2].alternatives[0].sku) == ("salt", "soda")
-    assert events[2].confidence == pytest.approx(1 - FUSION.place.elsewhere, abs=0.03)
+    own, other = 1 - FUSION.place.elsewhere, FUSION.place.mistaken
+    assert events[2].confidence == pytest.approx(own / (own + other), abs=0.03)
 
 
 def test_what_was_put_back_cannot_be_put_back_again():
