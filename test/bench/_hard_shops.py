@@ -219,7 +219,7 @@ class _Author:
         return f"w{self._words}"
 
 
-def scenario(store: Store, seed: int) -> Scenario:
+def hard_shop(store: Store, seed: int) -> Scenario:
     """What happens, the same for the same seed."""
     return _Author(store, seed).write(seed)
 
@@ -238,7 +238,7 @@ def believed(store: Store, seed: int, harder: bool) -> Store:
 
 
 def disturbed(items: Iterable[tuple[int, Any]], truth: TruthLog, seed: int, harder: bool) -> list[tuple[int, Any]]:
-    """What the stages get: people named by their credential, no gates; at the harder level hands hidden and mixed."""
+    """What the fusion gets: labelled people, no gates, and at the harder level hidden and mixed-up hands."""
     rng = np.random.default_rng([seed, 7])
     items = [entry for entry in items if not isinstance(entry[1], GateEvent)]
     names = _names([item for _, item in items if isinstance(item, PersonTracks)], truth)

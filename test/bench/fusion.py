@@ -52,12 +52,17 @@ from aisle_sim.devices.params import SimulationParams, read_simulation
 from aisle_sim.scenarios import RANDOM, find_scenario
 from aisle_sim.simulation import Simulation
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _hard_shops import believed, disturbed, hard_shop
+
 NOISES = (1.0, 2.0, 3.0)
 SCALE_NOISE = ("coupling", "ringing")
 POSE_NOISE = ("body_stddev", "hand_stddev", "point_jitter", "hand_jitter", "body_missed", "hand_missed")
 SPREADS = ("noise_g", "drift_g")
 BINS = 10
 
+HARD, HARDER = "hard_shop", "harder_shop"
+"""Small shops without gates (``_hard_shops.py``)."""
 BASELINE = "baseline"
 FULL = "full"
 WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
@@ -139,7 +144,8 @@ def simulate(config: PipelineConfig, site: Path, name: str, noise: float, seed: 
     """Simulate a scene and run it through the stages before the fusion."""
     from aisle_core.store import load_store
 
-    plan = find_scenario(name, load_store(site), seed, shoppers)
+    store, is_hard = load_store(site), name in (HARD, HARDER)
+    plan = hard_shop(store, seed) if is_hard else find_scenario(name, store, seed, shoppers)
     simulation = Simulation(site, plan, seed)
     stages = Pipeline(config, simulation.store).stages
     first = [stages[node] for node in ("people_node", "shelf_event_node", "tracker_node")]
@@ -176,7 +182,10 @@ def simulate(config: PipelineConfig, site: Path, name: str, noise: float, seed: 
         tuple(one for one in truth if isinstance(one, TruthEvent)),
         tuple(one for one in truth if isinstance(one, TruthCart)),
     )
-    return Scene(name, noise, seed, simulation.store, items, log, _medians(readings, layouts))
+    store = simulation.store
+    if is_hard:
+        items, store = disturbed(items, log, seed, name == HARDER), believed(store, seed, name == HARDER)
+    return Scene(name, noise, seed, store, items, log, _medians(readings, layouts))
 
 
 def _medians(
@@ -434,14 +443,16 @@ def scenes(
 
 def _names(text: str) -> list[str]:
     if text == "all":
-        return [*sorted(path.stem for path in (config_folder() / "scenarios").glob("*.yaml")), RANDOM]
+        return [*sorted(path.stem for path in (config_folder() / "scenarios").glob("*.yaml")), HARD, HARDER, RANDOM]
     return text.split(",")
 
 
 def main(argv: list[str]) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="bench fusion", description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--scenarios", default="all", help="names separated by commas; 'random' is the market")
+    parser.add_argument(
+        "--scenarios", default="all", help="names separated by commas; 'random' is the market, hard_shop, harder_shop"
+    )
     parser.add_argument("--shoppers", type=int, default=12, help="in the random market")
     parser.add_argument("--seeds", default="100:110", help="first:last+1")
     parser.add_argument("--noise", default="1,2,3", help="times the errors of scales and poses")
@@ -469,9 +480,15 @@ def main(argv: list[str]) -> int:
 
     for name, by_noise in found.items():
         for noise, by_scene in by_noise.items():
-            named = [outcome for scene, outcomes in by_scene.items() if scene != RANDOM for outcome in outcomes]
-            shown = {scene: outcomes for scene, outcomes in by_scene.items() if len(by_scene) > 1 or scene != RANDOM}
-            totals = {"**named situations**": named, "**random market**": by_scene.get(RANDOM, [])}
+            drawn = (HARD, HARDER, RANDOM)
+            named = [outcome for scene, outcomes in by_scene.items() if scene not in drawn for outcome in outcomes]
+            shown = {scene: outcomes for scene, outcomes in by_scene.items() if scene not in drawn}
+            totals = {
+                "**named situations**": named,
+                "**hard shops**": by_scene.get(HARD, []),
+                "**harder shops**": by_scene.get(HARDER, []),
+                "**random market**": by_scene.get(RANDOM, []),
+            }
             print(f"\n{name}, noise x{noise:g}, seeds {first} to {last - 1}\n\n{HEADER}")
             if name == FULL:
                 for scene, outcomes in shown.items():

@@ -90,6 +90,7 @@ class PlaceConfig:
     release: odds that the next change on such a plate is the hand that lets go, against anything else.
     two_products: one change is two things taken or put at once.
     elsewhere: a person puts an item of the own cart where it does not belong, but near the place it came from;
+    mistaken: the same where something as heavy belongs that the person has in the hands too;
     far: odds of a place farther away than what one person can reach. in_bag: odds of a thing that is not in the hand
     any more.
     not_owned: something is put on a shelf that is in nobody's cart.
@@ -111,6 +112,7 @@ class PlaceConfig:
     release: float
     two_products: float
     elsewhere: float
+    mistaken: float
     far: float
     in_bag: float
     not_owned: float

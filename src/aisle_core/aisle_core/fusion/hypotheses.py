@@ -70,8 +70,8 @@ class Change:
     mass: signed sum [kg]. plate_ids: heaviest change first. shares: (P,) prior of each product by the planogram.
     movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's; left_ns: (C,) when each
     left the plates. first_scores, last_scores: (C,) of the begin alone and of the end alone. press_scores: (C,) that
-    they were there or above the plates beside.
-    felt: greatest change on a plate beside at the same time [kg]. score: prior of the union.
+    they press there or on the plates beside. felt: greatest change on a plate beside at the same time [kg]. score:
+    prior of the union.
     """
 
     events: tuple[ShelfEvent, ...]
@@ -353,25 +353,28 @@ class Explainer:
     def _owned(self, change: Change, ledger: Ledger) -> Iterable[tuple[int, str, Lot, float]]:
         """What may be put back: owner, sku, lot and the log of its share among the owner's things.
 
-        A thing goes to its own place, else rather near the plate it came from; and who has just taken it has it in the
-        hand.
+        A thing goes to its own place, or to that of a like thing in the hands, else rather near the plate it came from;
+        and who has just taken it has it in the hand.
         """
         place, time = self._config.place, self._config.time
         for track_id, stock in ledger.carts.items():
             shares: dict[str, float] = {}
             total = 0.0
+            from_here = [lot.unit_mass for sku, lot in stock.items() if self.belongs(sku, change)]
             for sku, lot in stock.items():
                 if lot.since_ns > change.end_ns:
                     continue
+                in_hand = change.start_ns - lot.since_ns <= time.in_hand_ms * 1_000_000
                 share = 1 - place.elsewhere
                 if not self.belongs(sku, change):
                     near = any(self._map.apart(lot.plate_id, p) <= time.join_distance for p in change.plate_ids)
-                    share = place.elsewhere * (1.0 if near else place.far)
+                    alike = any(math.isclose(lot.unit_mass, mass, rel_tol=_ALIKE) for mass in from_here)
+                    mistaken = place.mistaken if alike and near and in_hand else place.elsewhere
+                    share = mistaken * (1.0 if near else place.far)
                 total += share
-                in_hand = change.start_ns - lot.since_ns <= time.in_hand_ms * 1_000_000
                 shares[sku] = share * (1.0 if in_hand else place.in_bag)
             for sku, share in shares.items():
-                yield track_id, sku, stock[sku], math.log(share / total)
+                yield track_id, sku, stock[sku], math.log(share / max(total, 1 - place.elsewhere))
 
     def _by_other_hands(self, change: Change, owner: int, since_ns: int) -> Floats:
         """(C,) that the hand puts back what the owner took: another's, rather if their hands have met since."""
@@ -539,6 +542,8 @@ class Explainer:
         return found
 
 
+_ALIKE = 0.02
+"""Masses that differ by no more are those of like packs."""
 _UNLIKELY = -8.0
 """Hands with a lesser score did it so rarely that whom they met does not matter."""
 _PEOPLE_TOGETHER = 4
