@@ -57,7 +57,7 @@ def test_what_is_recorded_from_the_graph_replays_to_the_same_events(aisle, corne
     player = aisle("launch", "replay", f"bag:={corner_bag}", "rate:=5.0", "start_paused:=true", "hold:=true")
     until(lambda: "paused at" in steered(aisle, "pause"))
     until(lambda: subscribers(aisle, "shop/g01/scale_readings") == 2)
-    assert "playing" in steered(aisle, "resume")
+    until(lambda: "playing" in steered(aisle, "resume"))
     until(lambda: "EUR" in player.text(), 90)
     player.stop()
     assert recorder.stop() == 0, recorder.text()[-4000:]

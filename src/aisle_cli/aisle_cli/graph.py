@@ -28,7 +28,7 @@ from aisle_nodes.executor import FOREVER_S, spinner
 from aisle_nodes.messages import message_class
 from aisle_replay.bag import registry_topic
 
-DISCOVERY_S = 4.0
+DISCOVERY_S = 8.0
 SETTLE_S = 1.5
 SHOWN_NUMBERS = 24
 CONSOLE = Console(highlight=False, soft_wrap=True)

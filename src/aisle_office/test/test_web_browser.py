@@ -50,6 +50,7 @@ def tap(page: Page, web: WebWorld, token: str, language: str = "en") -> None:
 
 def sign_in(page: Page, name: str, language: str = "en") -> None:
     page.goto(f"/console/sign-in?language={language}")
+    expect(page.locator("input[name=name]")).to_be_focused()
     page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
