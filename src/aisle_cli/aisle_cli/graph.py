@@ -29,6 +29,7 @@ from aisle_nodes.messages import message_class
 from aisle_replay.bag import registry_topic
 
 DISCOVERY_S = 8.0
+LISTEN_S = 4.0
 SETTLE_S = 1.5
 SHOWN_NUMBERS = 24
 CONSOLE = Console(highlight=False, soft_wrap=True)
@@ -212,7 +213,7 @@ def show_nodes() -> int:
         node.create_subscription(
             message_class(DIAGNOSTICS.type), DIAGNOSTICS.name, take, qos.SUBSCRIBER[DIAGNOSTICS.qos]
         )
-        spin(Future(), DISCOVERY_S)
+        spin(Future(), LISTEN_S)
     levels = {
         DiagnosticStatus.OK: "ok",
         DiagnosticStatus.WARN: "[yellow]warning[/]",
