@@ -100,14 +100,18 @@ def crowd(people: int, width: float, depth: float, seconds: float, seed: int) ->
         ahead = bodies.velocity / np.maximum(pace, 1e-6)[:, None]
         phase += 2 * np.pi * cadence * STEP_S
         moving = moving + (np.clip(pace / 1.0, 0, 1) - moving) * 0.2
-        sway = (SWAY[0] * np.sin(phase) * moving)[:, None] * np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
-        sway += (SWAY[1] * np.sin(2 * phase) * moving)[:, None] * ahead
-        place = bodies.position + sway
+        place = bodies.position + _sway(phase, ahead, moving)
         inside = bodies.present & (place > 0).all(axis=1) & (place < (width, depth)).all(axis=1)
         position[step] = np.where(inside[:, None], place, np.nan)
     born = visitors.born
     height = np.where(random.random(total) < 0.12, random.normal(1.2, 0.12, total), random.normal(1.70, 0.09, total))
     return Crowd(position[:, :born], height[:born], (width, depth))
+
+
+def _sway(phase: Array, ahead: Array, moving: Array) -> Array:
+    """(n, 2) how far swaying heads are from their ways [m]; moving (n,): 1 of who walks, 0 of who stands."""
+    aside = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
+    return (SWAY[0] * np.sin(phase) * moving)[:, None] * aside + (SWAY[1] * np.sin(2 * phase) * moving)[:, None] * ahead
 
 
 def recorded(path: Path, seconds: float, seed: int) -> Crowd:
@@ -136,11 +140,9 @@ def recorded(path: Path, seconds: float, seed: int) -> Crowd:
             at, velocity = spline(times[inside]), spline(times[inside], 1)
             pace = np.linalg.norm(velocity, axis=1, keepdims=True)
             ahead = velocity / np.maximum(pace, 1e-6)
-            phase = 2 * np.pi * random.uniform(0.85, 1.05) * times[inside, None] + random.uniform(0, 2 * np.pi)
-            aside = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
-            sway = SWAY[0] * np.sin(phase) * aside + SWAY[1] * np.sin(2 * phase) * ahead
+            phase = 2 * np.pi * random.uniform(0.85, 1.05) * times[inside] + random.uniform(0, 2 * np.pi)
             way = np.full((len(times), 2), np.nan)
-            way[inside] = at + sway * np.clip(pace, 0, 1)
+            way[inside] = at + _sway(phase, ahead, np.clip(pace[:, 0], 0, 1))
             ways.append(way)
     width, depth = np.ptp(place, axis=0) + 0.6
     return Crowd(np.stack(ways, axis=1), random.normal(1.70, 0.09, len(ways)), (float(width), float(depth)))

@@ -66,10 +66,10 @@ def happens(what, status):
             refusal = GateCommandReason.DECLINED if what.endswith("refused") else None
             return gate.decide(status, refusal, False, NOW, TIMES)
         case "nothing in time":
-            return gate.wait(status, NOW + 51, TIMES)
+            return gate.wait(status, NOW + 51)
         case "does not lock in time":
             jammed = replace(status, unlocked=True, jam_ns=NOW)
-            return gate.wait(jammed if status.state.value not in ("down", "free") else status, NOW + 1, TIMES)
+            return gate.wait(jammed if status.state.value not in ("down", "free") else status, NOW + 1)
         case "passage in, following":
             follows = None if status.state in (LaneState.OPEN, LaneState.DOWN, LaneState.FREE) else NOW
             return step("both", replace(status, follow_ns=follows), GateEventKind.PASSAGE_IN)
@@ -172,12 +172,12 @@ def test_directions(direction, kind, credential, result):
 
 
 def test_a_lane_that_never_told_of_its_lock_is_not_called_silent():
-    assert gate.wait(replace(granted(), tells=False), NOW + 101, TIMES).alarm is None
+    assert gate.wait(replace(granted(), tells=False), NOW + 101).alarm is None
 
 
 def test_a_jam_ends_with_the_lock():
     status, _ = passed(granted(), (UNLOCKED, 1001), (IN, 1010))
-    assert gate.wait(status, 1510, TIMES).alarm is None
-    down = gate.wait(status, 1511, TIMES)
+    assert gate.wait(status, 1510).alarm is None
+    down = gate.wait(status, 1511)
     assert (down.status.state, down.alarm) == (LaneState.DOWN, GateAlarmKind.JAMMED)
     assert step("in", down.status, LOCKED, 1600).status == LaneStatus(request_ns=down.status.request_ns, tells=True)

@@ -157,8 +157,8 @@ class Cashier(Worker):
         try:
             bill = self._pricing.bill(reviewed_items(visit.closed, quantities, self._store), visit.closed.close_ns)
         except AisleError as error:
-            failure = task.failure(visit.session_id, "bill", str(error), declined=False, dead=True)
-            visit.append(self._journal, failure)
+            retry = self._office.settling.retry
+            visit.append(self._journal, task.failure(visit.session_id, "bill", error, retry, final=True))
         else:
             visit.append(self._journal, VisitBilled(session_id=visit.session_id, bill=bill))
 
@@ -285,10 +285,10 @@ class Cashier(Worker):
         """
         task, retry = visit.tasks[name], self._office.settling.retry
         answered = not isinstance(error, UnreachableError)
-        dead = (answered and final) or task.tries + 1 >= retry.attempts
         declined = isinstance(error, DeclinedError)
-        visit.append(self._journal, task.failure(visit.session_id, name, str(error), declined=declined, dead=dead))
-        return None if task.dead else task.due_ns(retry)
+        failure = task.failure(visit.session_id, name, error, retry, final=answered and final, declined=declined)
+        visit.append(self._journal, failure)
+        return task.again_ns(retry)
 
 
 def reviewed_items(closed: VisitClosed, quantities: Mapping[str, int], store: Store) -> list[Item]:

@@ -182,9 +182,8 @@ class Doorkeeper(Worker):
         except DeclinedError:
             pass
         except PaymentError as error:
-            dead = isinstance(error, RejectedError) or task.tries + 1 >= retry.attempts
-            failure = task.failure(request.request_id, "let_go", str(error), declined=False, dead=dead)
-            self._append(request, failure)
-            return None if task.dead else task.due_ns(retry)
+            final = isinstance(error, RejectedError)
+            self._append(request, task.failure(request.request_id, "let_go", error, retry, final=final))
+            return task.again_ns(retry)
         self._append(request, AuthorisationReleased(about=request.request_id))
         return None

@@ -141,10 +141,9 @@ class Mailer(Worker):
         try:
             self._transport.send(message)
         except (MailUnreachableError, MailRefusedError) as error:
-            dead = isinstance(error, MailRefusedError) or task.tries + 1 >= retry.attempts
-            failure = task.failure(visit.session_id, name, str(error), declined=False, dead=dead)
-            visit.append(self._journal, failure)
-            return None if task.dead else task.due_ns(retry)
+            final = isinstance(error, MailRefusedError)
+            visit.append(self._journal, task.failure(visit.session_id, name, error, retry, final=final))
+            return task.again_ns(retry)
         sent = MailSent(about=visit.session_id, position=entry.position, message_id=message["Message-ID"])
         visit.append(self._journal, sent)
         return None

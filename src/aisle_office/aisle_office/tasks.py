@@ -28,10 +28,17 @@ class Task:
         """When to try it."""
         return self.failed_ns + retry.wait_ns(self.tries) if self.tries else 0
 
-    def failure(self, about: str, task: str, reason: str, *, declined: bool, dead: bool) -> TaskFailed:
-        """The next failure."""
+    def again_ns(self, retry: Retry) -> int | None:
+        """When to try it after a failure; None when it waits for an operator."""
+        return None if self.dead else self.due_ns(retry)
+
+    def failure(
+        self, about: str, task: str, error: Exception, retry: Retry, *, final: bool, declined: bool = False
+    ) -> TaskFailed:
+        """The next failure; ``final``, or the last of the attempts: the task is dead."""
+        dead = final or self.tries + 1 >= retry.attempts
         return TaskFailed(
-            about=about, task=task, attempt=self.attempts + 1, reason=reason, declined=declined, dead=dead
+            about=about, task=task, attempt=self.attempts + 1, reason=str(error), declined=declined, dead=dead
         )
 
 

@@ -98,11 +98,6 @@ class Move:
         """Signed sum over its plates [kg]."""
         return sum(event.mass_change for event in self.shelf_events)
 
-    @property
-    def mass_stddev(self) -> float:
-        """Standard deviation of that sum [kg]."""
-        return math.sqrt(sum(event.mass_change_stddev**2 for event in self.shelf_events))
-
 
 @dataclass(frozen=True, slots=True)
 class Explanation:

@@ -235,7 +235,7 @@ class Checkout:
         """Take one item and say what follows. A gate event or decision must be of a lane of the site."""
         self._bind_before(item.stamp_ns - self._config.bind_time_ms * _MS)
         for lane_id, status in self._state.lanes.items():
-            self._take_step(lane_id, item.stamp_ns, gate.wait(status, item.stamp_ns, self._times))
+            self._take_step(lane_id, item.stamp_ns, gate.wait(status, item.stamp_ns))
         match item:
             case CartEvents():
                 for event in item.events:
@@ -449,28 +449,29 @@ class Checkout:
         return visit.close_ns is not None or track_id in visit.left
 
     def _bind_before(self, stamp_ns: int) -> None:
-        """Find the tracks of older passages: least total distance in time and place over all that have none yet."""
-        state, config, entries = self._state, self._config, self._state.entries
-        if not entries or entries[0].stamp_ns >= stamp_ns:
+        """Find the tracks of older passages, and who came in together with somebody else."""
+        if self._state.entries and self._state.entries[0].stamp_ns < stamp_ns:
+            self._bind_entries(stamp_ns)
+        if self._state.passages:
             self._look_behind(stamp_ns)
-            return
+
+    def _bind_entries(self, stamp_ns: int) -> None:
+        """Least total distance in time and place over all passages and tracks that have none yet."""
+        state, config, entries = self._state, self._config, self._state.entries
         tracks = [track for track in state.first_seen.values() if track.track_id not in state.session_of]
         positions = np.array([self._lanes[entry.lane_id].position for entry in entries]).reshape(-1, 1, 2)
         metres = np.linalg.norm(positions - np.array([t.position[:2] for t in tracks]).reshape(1, -1, 2), axis=2)
         apart_ns = np.abs(np.subtract.outer([e.stamp_ns for e in entries], [t.first_ns for t in tracks]))
         cost = metres / config.bind_distance + apart_ns / (config.bind_time_ms * 1e6)
-        cost[(metres > config.bind_distance) | (apart_ns > config.bind_time_ms * 1_000_000)] = _WITHOUT_TRACK
+        cost[(metres > config.bind_distance) | (apart_ns > config.bind_time_ms * _MS)] = _WITHOUT_TRACK
         for row, column in zip(*linear_sum_assignment(cost), strict=True):
             if entries[row].stamp_ns < stamp_ns and cost[row, column] < _WITHOUT_TRACK:
                 self._put_on(state.visits[entries[row].session_id], tracks[column])
         state.entries = [entry for entry in entries if entry.stamp_ns >= stamp_ns]
-        self._look_behind(stamp_ns)
 
     def _look_behind(self, stamp_ns: int) -> None:
         """Find who came in together with somebody else: first seen before ``stamp_ns``, at a passage, and left over."""
         state, config = self._state, self._config
-        if not state.passages:
-            return
         bind_ns = config.bind_time_ms * _MS
         for track in state.first_seen.values():
             if track.track_id in state.session_of or track.track_id in state.strangers or track.first_ns >= stamp_ns:

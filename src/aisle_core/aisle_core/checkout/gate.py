@@ -97,7 +97,7 @@ class LaneStep:
     asks: bool = False
 
 
-def wait(status: LaneStatus, stamp_ns: int, times: GateTimes) -> LaneStep:
+def wait(status: LaneStatus, stamp_ns: int) -> LaneStep:
     """Time has come to ``stamp_ns``: no answer, nobody went in, or the lane does not lock."""
     if status.state is LaneState.AUTHORISING and stamp_ns > status.until_ns:
         return LaneStep(status.idle(), _refuse(GateCommandReason.UNREACHABLE))

@@ -51,8 +51,8 @@ class Purchaser(Worker):
         try:
             purchase_id = self._connector.create_purchase(trip)
         except (UnansweredError, RefusedError) as error:
-            dead = isinstance(error, RefusedError) or task.tries + 1 >= self._retry.attempts
-            visit.append(self._journal, task.failure(subject, _TASK, str(error), declined=False, dead=dead))
-            return None if task.dead else task.due_ns(self._retry)
+            final = isinstance(error, RefusedError)
+            visit.append(self._journal, task.failure(subject, _TASK, error, self._retry, final=final))
+            return task.again_ns(self._retry)
         visit.append(self._journal, PurchaseCreated(session_id=subject, purchase_id=purchase_id))
         return None
