@@ -209,7 +209,7 @@ def _medians(
 
 def decide(scene: Scene, config: PipelineConfig) -> tuple[Run, list[CartEvent]]:
     """Fusion and checkout."""
-    return _run(scene, config, CartFusionStage(scene.store, config.fusion))
+    return _run(scene, config, CartFusionStage(scene.store, config.fusion, config.stock))
 
 
 def _run(scene: Scene, config: PipelineConfig, fusion: Any) -> tuple[Run, list[CartEvent]]:

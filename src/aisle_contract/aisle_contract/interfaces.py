@@ -237,6 +237,30 @@ CART_EVENTS = Topic(
     ("checkout_node", "bag_player_node", "sim_node", "markers_node", "results_node", "view"),
     "Who took or returned what, with confidence and reason.",
 )
+STOCK = Topic(
+    "stock",
+    "aisle_msgs/msg/StockLineArray",
+    Qos.STATE,
+    ("cart_fusion_node",),
+    ("view",),
+    "What is believed to stand where.",
+)
+STOCK_EVENTS = Topic(
+    "stock_events",
+    "aisle_msgs/msg/StockEventArray",
+    Qos.EVENT,
+    ("cart_fusion_node",),
+    ("results_node", "view"),
+    "Facings that run low or out, plates that are untidy.",
+)
+STAFF_TRACKS = Topic(
+    "staff_tracks",
+    "aisle_msgs/msg/StaffTrack",
+    Qos.EVENT,
+    ("checkout_node",),
+    ("cart_fusion_node", "view"),
+    "Who of the people in the store works there.",
+)
 CARTS = Topic(
     "carts",
     "aisle_msgs/msg/CartArray",
@@ -252,6 +276,22 @@ RECEIPTS = Topic(
     ("checkout_node",),
     ("results_node", "view"),
     "The account of a visit, once, when it closes.",
+)
+REVIEWS = Topic(
+    "reviews",
+    "aisle_msgs/msg/Review",
+    Qos.EVENT,
+    ("checkout_node",),
+    ("view",),
+    "A visit that closed with doubts, and the evidence.",
+)
+REVIEW_DECISIONS = Topic(
+    "review_decisions",
+    "aisle_msgs/msg/ReviewDecision",
+    Qos.EVENT,
+    ("checkout_node",),
+    ("cart_fusion_node", "view"),
+    "What a person decided about a review, once.",
 )
 END_OF_STREAM = Topic(
     "end_of_stream",

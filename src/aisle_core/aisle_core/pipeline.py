@@ -5,6 +5,7 @@ Bodies or images --> PeopleStage --PersonDetections--> TrackerStage --PersonTrac
 Images of cameras, ShelfEvents, PersonTracks --> ItemEvidenceStage --ItemEvidence--^                      v
 GateEvent ---------------------------------------------------------> CheckoutStage (also PersonTracks) --> Carts,
 Tick: to the tracker, the fusion and the checkout                                       Receipt, GateCommand
+CheckoutStage --StaffTrack, ReviewDecision--> CartFusionStage --> StockLines, StockEvents
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from .checkout import CheckoutConfig
 from .evidence import ItemEvidenceConfig, Recogniser, References
-from .fusion import FusionConfig, Witness, unobserved
+from .fusion import FusionConfig, StockConfig, Witness, unobserved
 from .stages import (
     CartFusionStage,
     CheckoutStage,
@@ -43,6 +44,7 @@ class PipelineConfig:
     tracker: TrackerStageConfig
     weighing: WeighingConfig
     fusion: FusionConfig
+    stock: StockConfig
     checkout: CheckoutConfig
     evidence: ItemEvidenceConfig
 
@@ -67,7 +69,7 @@ class Pipeline:
             "shelf_event_node": ShelfEventStage(store, config.weighing),
             "tracker_node": TrackerStage(store, config.tracker),
             **looking,
-            "cart_fusion_node": CartFusionStage(store, fusion, witness),
+            "cart_fusion_node": CartFusionStage(store, fusion, config.stock, witness),
             "checkout_node": CheckoutStage(store, config.checkout),
         }
 

@@ -23,7 +23,7 @@ from .checks import require
 from .depth import DepthPeople, DepthPeopleConfig
 from .errors import AisleError
 from .evidence import ItemEvidenceConfig, Looker, Recogniser, References
-from .fusion import Fusion, FusionConfig, FusionState, Witness, unobserved
+from .fusion import Fusion, FusionConfig, FusionState, LivePlanogram, StockConfig, StockState, Witness, unobserved
 from .people import People, PeopleConfig, PeopleState
 from .store import Store
 from .store.frames import optical_frame
@@ -45,10 +45,15 @@ from .types import (
     PersonTracks,
     PlateStates,
     Receipt,
+    Review,
+    ReviewDecision,
     ScaleLayout,
     ScaleReadings,
     ShelfEvents,
     StaffOrder,
+    StaffTrack,
+    StockEvents,
+    StockLines,
     Tick,
 )
 from .weighing import Weighing, WeighingConfig
@@ -60,8 +65,13 @@ Output = (
     | PlateStates
     | ItemEvidence
     | CartEvents
+    | StockLines
+    | StockEvents
     | Carts
     | Receipt
+    | Review
+    | ReviewDecision
+    | StaffTrack
     | GateCommand
     | GateAlarm
     | EntryRequest
@@ -526,21 +536,33 @@ class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
         return self._looker.statistics()
 
 
-class CartFusionStage(LastingStage[PersonTracks | ShelfEvents | ItemEvidence | Tick]):
-    """cart_fusion_node: tracks, shelf events and item evidence -> who took or returned what."""
+class CartFusionStage(LastingStage[PersonTracks | ShelfEvents | ItemEvidence | StaffTrack | ReviewDecision | Tick]):
+    """cart_fusion_node: tracks, shelf events and item evidence -> who took or returned what, and the live planogram.
 
-    inputs = (PersonTracks, ShelfEvents, ItemEvidence, Tick)
+    What the checkout says of staff and of reviews is used as it comes: no sensor saw it, and it holds from later on.
+    The stock outlives the end of a stream.
+    """
 
-    def __init__(self, store: Store, config: FusionConfig, witness: Witness = unobserved) -> None:
+    inputs = (PersonTracks, ShelfEvents, ItemEvidence, StaffTrack, ReviewDecision, Tick)
+
+    def __init__(self, store: Store, config: FusionConfig, stock: StockConfig, witness: Witness = unobserved) -> None:
         self._names = {gateway.device_id: f"shelf:{gateway.device_id}" for gateway in store.gateways}
         tracks, *others = _inner(["tracks", *self._names.values(), "tick"], store, hops=2)
         evidence = _sporadic("evidence", store)
         super().__init__(store, {_ONLY: [tracks, *others[:-1], evidence, others[-1]]})
-        self._store, self._config, self._witness = store, config, witness
+        self._store, self._config, self._stock, self._witness = store, config, stock, witness
         self._fusion = Fusion(config, store, witness)
+        self._planogram = LivePlanogram(stock, store, self._fusion.shelf_map)
 
-    def _place(self, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> list[Output]:
+    def _place(
+        self, item: PersonTracks | ShelfEvents | ItemEvidence | StaffTrack | ReviewDecision | Tick
+    ) -> list[Output]:
         match item:
+            case StaffTrack():
+                self._fusion.step(item)
+                return []
+            case ReviewDecision():
+                return [*self._planogram.step(item)]
             case Tick():
                 source = "tick"
             case PersonTracks():
@@ -554,8 +576,10 @@ class CartFusionStage(LastingStage[PersonTracks | ShelfEvents | ItemEvidence | T
         return self._align(_ONLY, source, item)
 
     def _step(self, line: str, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> Iterable[Output]:
+        if isinstance(item, ShelfEvents):
+            self._planogram.weigh(item)
         told = self._fusion.step(item)
-        return () if told is None else (told,)
+        return () if told is None else (told, *self._planogram.step(told))
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
         last = self._fusion.finish(stamp_ns)
@@ -564,13 +588,15 @@ class CartFusionStage(LastingStage[PersonTracks | ShelfEvents | ItemEvidence | T
         fresh.memory.decided = old.decided
         fresh.memory.shelf_events, fresh.memory.on_unlisted_plates = old.shelf_events, old.on_unlisted_plates
         self._fusion = Fusion.restore(self._config, self._store, fresh, self._witness)
-        return (last,)
+        return (last, *self._planogram.step(last), *self._planogram.finish(stamp_ns))
 
-    def _memory(self) -> FusionState:
-        return self._fusion.state()
+    def _memory(self) -> tuple[FusionState, StockState]:
+        return self._fusion.state(), self._planogram.state()
 
-    def _recall(self, memory: FusionState) -> None:
-        self._fusion = Fusion.restore(self._config, self._store, memory, self._witness)
+    def _recall(self, memory: tuple[FusionState, StockState]) -> None:
+        fusion, stock = memory
+        self._fusion = Fusion.restore(self._config, self._store, fusion, self._witness)
+        self._planogram = LivePlanogram.restore(self._stock, self._store, self._fusion.shelf_map, stock)
 
     def _counts(self) -> dict[str, int]:
         return dataclasses.asdict(self._fusion.statistics())
@@ -579,8 +605,8 @@ class CartFusionStage(LastingStage[PersonTracks | ShelfEvents | ItemEvidence | T
 class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
     """checkout_node: decisions, tracks and gate events -> carts, receipts, gate commands and alarms.
 
-    What the office says, decisions about entries and orders of the staff, holds from the instant that the stage has
-    come to: no sensor saw it.
+    What the office says, decisions about entries and reviews and orders of the staff, holds from the instant that the
+    stage has come to: no sensor saw it.
 
     A fusion that was restarted is behind for a while. Gates do not wait for it, receipts do: its decisions are used
     although they are late.
@@ -601,9 +627,11 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
         """Everything the checkout knows, without what waits in the aligner."""
         return self._checkout.state()
 
-    def _place(self, item: CartEvents | PersonTracks | GateEvent | EntryDecision | StaffOrder | Tick) -> list[Output]:
+    def _place(
+        self, item: CartEvents | PersonTracks | GateEvent | EntryDecision | StaffOrder | ReviewDecision | Tick
+    ) -> list[Output]:
         match item:
-            case EntryDecision() | StaffOrder():
+            case EntryDecision() | StaffOrder() | ReviewDecision():
                 newest_ns = self._lines[_ONLY].newest_ns
                 return list(self._step(_ONLY, replace(item, stamp_ns=newest_ns or item.stamp_ns)))
             case Tick():
@@ -628,7 +656,9 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
         last = self._checkout.finish(stamp_ns)
         old = self._checkout.state()
-        fresh = CheckoutState(opened=old.opened, staff_entries=old.staff_entries, closed=old.closed)
+        fresh = CheckoutState(
+            opened=old.opened, staff_entries=old.staff_entries, closed=old.closed, reviews=old.reviews
+        )
         self._checkout = Checkout.restore(self._config, self._store, fresh)
         return _outputs(last)
 
@@ -658,7 +688,8 @@ def _inner(names: Iterable[str], store: Store, hops: int) -> list[Source]:
 
 def _outputs(output: CheckoutOutput) -> list[Output]:
     carts = [output.carts] if output.carts else []
-    return [*output.requests, *output.commands, *output.alarms, *carts, *output.receipts]
+    said = [*output.requests, *output.commands, *output.alarms, *output.staff, *output.decisions]
+    return [*said, *carts, *output.receipts, *output.reviews]
 
 
 def _speaker(output: Output) -> str:

@@ -310,6 +310,7 @@ class Reason(enum.IntEnum):
     AMBIGUOUS_PERSON = 5
     NOBODY_NEAR = 6
     NO_PRODUCT_FITS = 7
+    RESTOCKED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +338,66 @@ class CartEvents:
     stamp_ns: int
     sequence: int
     events: tuple[CartEvent, ...]
+
+
+# --- stock
+
+
+@dataclass(frozen=True, slots=True)
+class StockLine:
+    """What is believed to stand somewhere: pieces expected, their standard deviation, probability that there is none.
+
+    plate_ids: those of the facing, or one plate where the product does not belong (``belongs`` False). ``sku`` "" is no
+    known product.
+    """
+
+    plate_ids: tuple[str, ...]
+    sku: str
+    belongs: bool
+    expected: float
+    stddev: float
+    empty_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class StockLines:
+    """The stock of the whole store, by the decisions up to ``stamp_ns``."""
+
+    stamp_ns: int
+    sequence: int
+    lines: tuple[StockLine, ...]
+
+
+class StockEventKind(enum.IntEnum):
+    """What staff should know of a shelf; values of ``StockEvent.msg``."""
+
+    UNKNOWN = 0
+    OUT_OF_STOCK = 1
+    LOW_STOCK = 2
+    BACK_IN_STOCK = 3
+    UNTIDY = 4
+    TIDY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StockEvent:
+    """The state of a facing or of a plate is another. ``cart_event_id``: the decision that made it so, "" for none."""
+
+    kind: StockEventKind
+    plate_ids: tuple[str, ...]
+    sku: str
+    expected: float
+    probability: float
+    cart_event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockEvents:
+    """What became known of shelves by the decisions up to ``stamp_ns``."""
+
+    stamp_ns: int
+    sequence: int
+    events: tuple[StockEvent, ...]
 
 
 # --- gate and checkout
@@ -465,6 +526,15 @@ class EntryDecision:
     staff: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class StaffTrack:
+    """A person who works here. ``stamp_ns``: when they passed the gate."""
+
+    stamp_ns: int
+    sequence: int
+    track_id: int
+
+
 class StaffOrderKind(enum.IntEnum):
     """What staff can order."""
 
@@ -561,3 +631,69 @@ class Receipt:
     review_minor: int
     review: bool
     unbooked_cart_event_ids: tuple[str, ...]
+
+
+# --- reviews
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A visit closed with doubts: what a person needs to decide them; ``stamp_ns`` is the instant it closed.
+
+    missed: something may have been missed, so that the decisions alone do not tell. lines: of the whole visit. events:
+    the decisions in doubt and those behind doubtful lines, with times, plates, people and alternatives.
+    """
+
+    stamp_ns: int
+    sequence: int
+    session_id: str
+    track_ids: tuple[int, ...]
+    open_ns: int
+    currency: str
+    missed: bool
+    lines: tuple[CartLine, ...]
+    events: tuple[CartEvent, ...]
+    unbooked_cart_event_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedLine:
+    """What a visit holds of a product after all."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What one decision of the fusion is after a review, and what it was told as.
+
+    ``cart_event_id`` "" and ``plate_id`` "": of a product that no decision named.
+    """
+
+    cart_event_id: str
+    plate_id: str
+    told_sku: str
+    told_quantity: int
+    track_id: int
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewDecision:
+    """What a person decided about a visit.
+
+    decision_id: a second decision with the same changes nothing. actor: who of the staff. lines: the products that
+    change. known: False if nobody looked, and the deadline ended the review. corrections: what it means for the
+    decisions of the fusion; the checkout works them out.
+    """
+
+    stamp_ns: int
+    sequence: int
+    decision_id: str
+    session_id: str
+    actor: str
+    known: bool
+    lines: tuple[ReviewedLine, ...]
+    corrections: tuple[Correction, ...] = ()

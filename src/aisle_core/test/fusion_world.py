@@ -17,6 +17,7 @@ from aisle_core.types import (
     PersonTracks,
     ShelfEvent,
     ShelfEvents,
+    StaffTrack,
     Tick,
     TrackState,
 )
@@ -155,7 +156,7 @@ class Scene:
 
     def __init__(self, store=STORE, config=FUSION, settle_s=0.5, rate=15):
         self.store, self.config, self.settle_s, self.rate = store, config, settle_s, rate
-        self.people, self.reaches, self.events, self.reports = {}, [], [], []
+        self.people, self.reaches, self.events, self.reports, self.staff = {}, [], [], [], []
 
     def stands(self, track_id, x, y=-0.5, to_s=1e6, hands=True, leaves=True):
         self.people[track_id] = (x, y, hands, leaves, to_s)
@@ -173,6 +174,11 @@ class Scene:
     def moves(self, track_id, plate_id, at_s, mass, **details):
         """Somebody reaches for a plate and its mass changes."""
         return self.reaches_for(track_id, plate_id, at_s).feels(plate_id, at_s, mass, **details)
+
+    def works_here(self, track_id, since_s=0.0):
+        """The checkout tells it two seconds after they came in."""
+        self.staff.append((round((since_s + 2.0) * S), StaffTrack(round(since_s * S), len(self.staff), track_id)))
+        return self
 
     def says(self, number, **scores):
         """A recogniser scores products for an event."""
@@ -208,6 +214,7 @@ class Scene:
         for i, (stamp, events) in enumerate(sorted(by_stamp.items())):
             items.append((stamp, 1, i, ShelfEvents(stamp, i, "s1", tuple(events), None)))
         items += [(r.stamp_ns, 2, i, r) for i, r in enumerate(self.reports)]
+        items += [(told_ns, 4, i, staff) for i, (told_ns, staff) in enumerate(self.staff)]
         items += [(i * S // 10, 3, i, Tick(i * S // 10, i)) for i in range(int(end_s * 10))]
         return [item for *_, item in sorted(items, key=lambda entry: entry[:3])]
 

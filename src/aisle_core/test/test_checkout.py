@@ -46,6 +46,7 @@ CONFIG = {
     "exit_distance": 1.5,
     "settle_ms": 1000,
     "doubt_probability": 0.1,
+    "review_timeout_ms": 3_600_000,
 }
 
 
@@ -82,6 +83,7 @@ class Run:
     def __init__(self, store=OPEN_STORE, **changes):
         self.checkout = Checkout(CheckoutConfig(**(CONFIG | changes)), store)
         self.carts, self.receipts, self.commands, self.alarms, self.requests = [], [], [], [], []
+        self.staff, self.reviews, self.decisions = [], [], []
 
     def _keep(self, output):
         self.carts += [output.carts] if output.carts else []
@@ -89,6 +91,9 @@ class Run:
         self.commands += output.commands
         self.alarms += output.alarms
         self.requests += output.requests
+        self.staff += output.staff
+        self.reviews += output.reviews
+        self.decisions += output.decisions
         return output
 
     def step(self, *items):
@@ -755,6 +760,7 @@ def test_staff_has_neither_cart_nor_receipt():
     assert run.receipts == [] and all(carts.carts == () for carts in run.carts) and run.alarms == []
     assert run.checkout.statistics()["staff_entries"] == 1
     assert run.checkout.statistics()["exits_without_visit"] == 0
+    assert [(staff.track_id, staff.stamp_ns) for staff in run.staff] == [(4, 2 * S)]
 
 
 def test_a_key_lets_staff_in():

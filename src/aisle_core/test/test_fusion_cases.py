@@ -429,3 +429,25 @@ def test_a_return_is_not_told_before_the_doubtful_take_it_comes_from():
     events = made.feels("p0", 5.0, -0.62).moves(1, "p0", 7.0, 0.62).run()
     assert [e.quantity for e in events] == [1, -1]
     assert events[0].track_id == events[1].track_id
+
+
+def test_staff_restocks_beside_a_shopper():
+    """What staff puts there is no return, although the shopper has the same in the cart."""
+    restock = scene((1, 0.0), (2, 0.4)).moves(1, "p0", 5.0, -0.62).moves(2, "p0", 20.0, 1.24)
+    assert told(restock.run()) == [(1, "water", 1), (0, "water", -2)]
+    booked = restock.works_here(2).run()
+    assert told(booked) == [(1, "water", 1), (2, "water", -2)]
+    assert booked[1].reason is Reason.RESTOCKED and not booked[1].review
+
+
+def test_staff_is_a_stranger_until_every_run_can_know():
+    arrival = scene((2, 0.4)).works_here(2, 5.0).moves(2, "p0", 14.0, 1.24).moves(2, "p1", 20.0, 0.71)
+    first, second = arrival.run()
+    assert (first.track_id, first.review) == (0, True)
+    assert (second.track_id, second.sku, second.quantity, second.review) == (2, "soda", -2, False)
+
+
+def test_staff_takes_and_puts_back():
+    """What staff carries about is theirs, as a shopper's is."""
+    events = scene((2, 0.4)).works_here(2).moves(2, "p1", 12.0, -0.355).moves(2, "p0", 16.0, 0.355).run()
+    assert told(events) == [(2, "soda", 1), (2, "soda", -1)]

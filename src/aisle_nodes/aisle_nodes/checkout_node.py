@@ -13,7 +13,10 @@ from aisle_contract.interfaces import (
     GATE_EVENTS,
     PERSON_TRACKS,
     RECEIPTS,
+    REVIEW_DECISIONS,
+    REVIEWS,
     SHELF_EVENTS,
+    STAFF_TRACKS,
     TICK,
 )
 from aisle_core.stages import CheckoutStage
@@ -26,12 +29,15 @@ from aisle_core.types import (
     GateEvent,
     PersonTracks,
     Receipt,
+    Review,
+    ReviewDecision,
     ShelfEvents,
+    StaffTrack,
     Tick,
 )
 from aisle_nodes.messages import CODEC
 from aisle_nodes.node_base import Output
-from aisle_nodes.office_desk import open_desk
+from aisle_nodes.office_desk import Said, open_desk
 from aisle_nodes.params import CheckoutParams
 from aisle_nodes.run import run
 from aisle_nodes.stage_node import Input, StageNode
@@ -84,7 +90,14 @@ class CheckoutNode(StageNode[CheckoutParams]):
             for core_class, topic in ((GateCommand, GATE_COMMANDS), (GateAlarm, GATE_ALARMS))
             for lane in self.store.lanes
         }
-        return {(Carts, ""): self.announce(CARTS), (Receipt, ""): self.announce(RECEIPTS), **lanes}
+        of_store = {
+            Carts: CARTS,
+            Receipt: RECEIPTS,
+            Review: REVIEWS,
+            ReviewDecision: REVIEW_DECISIONS,
+            StaffTrack: STAFF_TRACKS,
+        }
+        return {**{(kind, ""): self.announce(topic) for kind, topic in of_store.items()}, **lanes}
 
     def device_of(self, item: object) -> str:
         return item.lane_id if isinstance(item, GateCommand | GateAlarm) else ""
@@ -92,7 +105,7 @@ class CheckoutNode(StageNode[CheckoutParams]):
     def _emit(self, items: list[Any]) -> None:
         super()._emit([item for item in items if not isinstance(item, EntryRequest)])
         if self._desk is not None:
-            self._desk.say([item for item in items if not isinstance(item, GateCommand)], self._stage.state)
+            self._desk.say([item for item in items if isinstance(item, Said)], self._stage.state)
 
     def _on_shelf_events(self, message: Any) -> None:
         """The office wants the masses of what is sold by weight."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aisle_core.checkout import CheckoutConfig
 from aisle_core.evidence import ItemEvidenceConfig
-from aisle_core.fusion import FusionConfig
+from aisle_core.fusion import FusionConfig, StockConfig
 from aisle_core.stages import PeopleStageConfig, TrackerStageConfig
 from aisle_core.weighing import WeighingConfig
 
@@ -63,6 +63,7 @@ class CartFusionParams:
     site: str
     state: str
     fusion: FusionConfig
+    stock: StockConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from aisle_msgs.msg import EndOfStream
 
-from aisle_contract.interfaces import CART_EVENTS, END_OF_STREAM, GATE_COMMANDS, RECEIPTS, SHELF_EVENTS
+from aisle_contract.interfaces import CART_EVENTS, END_OF_STREAM, GATE_COMMANDS, RECEIPTS, SHELF_EVENTS, STOCK_EVENTS
 from aisle_contract.sites import find_site, topic_names
 from aisle_core.errors import AisleError
 from aisle_core.store import load_store
-from aisle_core.types import CartEvents, GateCommand, Receipt, ShelfEvents
+from aisle_core.types import CartEvents, GateCommand, Receipt, ShelfEvents, StockEvents
 from aisle_nodes.messages import CODEC
 from aisle_nodes.node_base import AisleNode
 from aisle_nodes.params import ResultsParams
@@ -16,7 +16,13 @@ from aisle_nodes.run import run
 from aisle_nodes.stream_ends import StreamEnds
 from aisle_replay.results import Results
 
-INPUTS = {SHELF_EVENTS: ShelfEvents, CART_EVENTS: CartEvents, GATE_COMMANDS: GateCommand, RECEIPTS: Receipt}
+INPUTS = {
+    SHELF_EVENTS: ShelfEvents,
+    CART_EVENTS: CartEvents,
+    STOCK_EVENTS: StockEvents,
+    GATE_COMMANDS: GateCommand,
+    RECEIPTS: Receipt,
+}
 
 
 class ResultsNode(AisleNode[ResultsParams]):

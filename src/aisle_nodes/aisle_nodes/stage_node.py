@@ -26,7 +26,8 @@ class SiteParams(Protocol):
 class Input:
     """One input topic.
 
-    required: the stream ends only after its end was announced. frame_id: the frame that images are taken to be in,
+    required: the stream ends only after its end was announced. feedback: it comes from further down the flow, and its
+    end is not waited for at all. frame_id: the frame that images are taken to be in,
     whatever they say; a foreign camera does not know our names.
     """
 
@@ -34,6 +35,7 @@ class Input:
     core_class: type[Any]
     name: str
     required: bool = True
+    feedback: bool = False
     frame_id: str = ""
 
 
@@ -121,5 +123,6 @@ class StageNode(AisleNode[P]):
         self._new_ends()
 
     def _new_ends(self) -> None:
-        optional = {entry.name for entry in self._inputs if not entry.required}
-        self._ends = StreamEnds({entry.name for entry in self._inputs} - optional, optional)
+        awaited = [entry for entry in self._inputs if not entry.feedback]
+        optional = {entry.name for entry in awaited if not entry.required}
+        self._ends = StreamEnds({entry.name for entry in awaited} - optional, optional)

@@ -15,6 +15,7 @@ from aisle_core.errors import AisleError
 from aisle_core.store import Store
 
 from .events import (
+    DEADLINE,
     AuthorisationRaised,
     AuthorisationReleased,
     Charged,
@@ -142,7 +143,7 @@ class Cashier(Worker):
         doubtful = [item for item in closed.items if item.review]
         return VisitReviewed(
             session_id=closed.session_id,
-            actor="deadline",
+            actor=DEADLINE,
             quantities={item.sku: 0 for item in doubtful},
             loss_minor=sum(self._pricing.price_of(item) for item in doubtful),
             note="",

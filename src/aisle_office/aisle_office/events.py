@@ -17,6 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from aisle_core.errors import AisleError
 
+DEADLINE = "deadline"
+"""The actor of a review that nobody has decided in time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
@@ -218,7 +221,7 @@ class AuthorisationRaised(VisitEvent):
 class VisitReviewed(VisitEvent):
     """What the visit holds after all: by a person, or by the deadline; whichever comes first stands.
 
-    quantities: sku -> pieces, of the products that change; actor: id of the staff, or ``deadline``.
+    quantities: sku -> pieces, of the products that change; actor: id of the staff, or ``DEADLINE``.
     loss_minor: the price of what the store gives up.
     """
 

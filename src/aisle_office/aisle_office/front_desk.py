@@ -22,11 +22,14 @@ from aisle_core.types import (
     CartLine,
     Carts,
     CartState,
+    Correction,
     EntryDecision,
     EntryRequest,
     GateAlarm,
     GateCommandReason,
     Receipt,
+    ReviewDecision,
+    ReviewedLine,
     ShelfEvents,
     StaffOrder,
     StaffOrderKind,
@@ -34,7 +37,9 @@ from aisle_core.types import (
 
 from . import codes
 from .events import (
+    DEADLINE,
     CartChanged,
+    DisputeDecided,
     EntryDecided,
     EntryReason,
     EntryRequested,
@@ -45,6 +50,7 @@ from .events import (
     StaffOrdered,
     VisitClosed,
     VisitOpened,
+    VisitReviewed,
 )
 from .journal import Entry, Journal
 from .orders import STORE
@@ -53,13 +59,14 @@ from .wallet import Wallet
 log = logging.getLogger(__name__)
 
 Said = EntryRequest | GateAlarm | ShelfEvents | Carts | Receipt
-Answer = EntryDecision | StaffOrder
+Answer = EntryDecision | StaffOrder | ReviewDecision
 
 _BATCH = 200
 """Items that are written in one transaction at most."""
 _TROUBLE_S = 1.0
 _MASSES = 100_000
 """Shelf events whose mass is remembered."""
+_ANSWERS = (EntryDecided, StaffOrdered, VisitReviewed, DisputeDecided)
 _STATE, _FOLLOWED = "checkout", "front desk"
 _STATES: TypeAdapter[CheckoutState] = TypeAdapter(CheckoutState)
 _REASONS: dict[EntryReason, GateCommandReason] = {
@@ -173,9 +180,17 @@ class FrontDesk:
         return batch
 
     def _follow(self) -> None:
-        for entry in self._journal.read(after=self._position, kinds=(EntryDecided, StaffOrdered)):
+        for entry in self._journal.read(after=self._position, kinds=_ANSWERS):
             self._position = entry.position
-            self._answers.append(_order(entry) if isinstance(entry.event, StaffOrdered) else self._decision(entry))
+            match entry.event:
+                case StaffOrdered():
+                    self._answers.append(_order(entry))
+                case VisitReviewed():
+                    self._answers.append(_reviewed(entry.event, entry.stamp_ns))
+                case DisputeDecided(accepted=True):
+                    self._answers.append(_given_back(entry.event, entry.stamp_ns))
+                case EntryDecided():
+                    self._answers.append(self._decision(entry))
 
     def _decision(self, entry: Entry) -> EntryDecision:
         decided = entry.event
@@ -277,6 +292,35 @@ def _order(entry: Entry) -> StaffOrder:
     assert isinstance(ordered, StaffOrdered)
     kind = StaffOrderKind[ordered.order.upper()]
     return StaffOrder(entry.stamp_ns, kind, ordered.about if kind is StaffOrderKind.CLOSE_VISIT else "")
+
+
+def _reviewed(reviewed: VisitReviewed, stamp_ns: int) -> ReviewDecision:
+    """The deadline knows nothing of what happened: it only gives up money."""
+    known = reviewed.actor != DEADLINE
+    lines = reviewed.quantities.items() if known else ()
+    return ReviewDecision(
+        stamp_ns=stamp_ns,
+        sequence=0,
+        decision_id=reviewed.key,
+        session_id=reviewed.session_id,
+        actor=reviewed.actor,
+        known=known,
+        lines=tuple(ReviewedLine(sku, quantity) for sku, quantity in sorted(lines)),
+    )
+
+
+def _given_back(decided: DisputeDecided, stamp_ns: int) -> ReviewDecision:
+    """The shopper did not take it: it stands where it belongs."""
+    return ReviewDecision(
+        stamp_ns=stamp_ns,
+        sequence=0,
+        decision_id=decided.key,
+        session_id=decided.session_id,
+        actor=decided.actor,
+        known=True,
+        lines=(),
+        corrections=(Correction("", "", "", 0, 0, decided.sku, -decided.quantity),),
+    )
 
 
 def visit_closed(receipt: Receipt, payer: str, items: tuple[Item, ...]) -> VisitClosed:

@@ -55,6 +55,7 @@ NODE_OF = {
     "tracker": "tracker_node",
     "weighing": "shelf_event_node",
     "fusion": "cart_fusion_node",
+    "stock": "cart_fusion_node",
     "checkout": "checkout_node",
     "evidence": "item_evidence_node",
 }

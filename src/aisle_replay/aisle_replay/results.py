@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from aisle_core.errors import AisleError
 from aisle_core.store import Store
 from aisle_core.store.currency import DECIMALS
-from aisle_core.types import CartEvent, CartEvents, GateCommand, Receipt, ShelfEvent, ShelfEvents
+from aisle_core.types import CartEvent, CartEvents, GateCommand, Receipt, ShelfEvent, ShelfEvents, StockEvents
 
 from .json_text import canonical_json, plain
 
@@ -30,6 +30,7 @@ class Results:
         self.cart_events: list[CartEvent] = []
         self.gate_commands: list[GateCommand] = []
         self.receipts: list[Receipt] = []
+        self.stock_events: list[StockEvents] = []
 
     def add(self, item: Any) -> None:
         """Take one output of a stage if it is a decision."""
@@ -41,6 +42,8 @@ class Results:
             self.gate_commands.append(item)
         elif isinstance(item, Receipt):
             self.receipts.append(item)
+        elif isinstance(item, StockEvents):
+            self.stock_events.append(item)
 
     def event_lines(self) -> list[str]:
         """One JSON document an event, by stamp, kind and id; the stamp of a change is its end."""
@@ -52,6 +55,11 @@ class Results:
             for command in self.gate_commands
         ]
         entries += [(receipt.stamp_ns, "receipt", receipt.session_id, receipt) for receipt in self.receipts]
+        entries += [
+            (batch.stamp_ns, "stock_event", f"{' '.join(event.plate_ids)}/{event.sku}/{event.kind.name.lower()}", event)
+            for batch in self.stock_events
+            for event in batch.events
+        ]
         entries.sort(key=lambda entry: entry[:3])
         return [
             canonical_json({"stamp_ns": stamp_ns, "kind": kind, "id": key, kind: plain(value)})

@@ -62,7 +62,8 @@ class World:
         self.ground = Ground(store)
         count = len(scenario.shoppers)
         self.walking = Walking(self.ground, count)
-        stock = {(s.plate, sku_of(store, s.plate, s.sku)): s.quantity for s in scenario.stock}
+        stock = {(f.plate_ids[0], f.sku): f.stock for f in store.facings if f.stock is not None and not f.plate_ids[1:]}
+        stock |= {(s.plate, sku_of(store, s.plate, s.sku)): s.quantity for s in scenario.stock}
         self.goods = Goods(store, stock, _needed(scenario, store), rng.spawn(1)[0])
         self.start_mass = self.goods.loads()
         self._names = [shopper.name for shopper in scenario.shoppers]

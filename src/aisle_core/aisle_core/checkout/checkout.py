@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -30,16 +31,20 @@ from ..types import (
     PersonTrack,
     PersonTracks,
     Receipt,
+    Review,
+    ReviewDecision,
     StaffOrder,
     StaffOrderKind,
+    StaffTrack,
     Tick,
     TrackState,
 )
 from . import gate
 from .cart import Account, account, tracks_of
 from .gate import Entered, LaneState, LaneStatus, LaneStep
+from .review import decide, review_of
 
-Item = CartEvents | PersonTracks | GateEvent | EntryDecision | StaffOrder | Tick
+Item = CartEvents | PersonTracks | GateEvent | EntryDecision | StaffOrder | ReviewDecision | Tick
 
 _MS = 1_000_000
 _BEFORE_ALL = -(1 << 63)
@@ -64,6 +69,7 @@ class CheckoutConfig:
     exit_distance: a person who goes out is the nearest track within this distance [m] of the lane.
     settle_ms: a change on a shelf settles within this time after the hand has left it; a receipt waits for it.
     doubt_probability: a decision that is wrong about a visit with at least this probability puts it under review.
+    review_timeout_ms: a review that nobody has decided after this is forgotten.
     """
 
     session_key: str
@@ -78,6 +84,7 @@ class CheckoutConfig:
     exit_distance: float
     settle_ms: int
     doubt_probability: float
+    review_timeout_ms: int
 
     def __post_init__(self) -> None:
         if len(self.session_key) < _LEAST_KEY_LENGTH:
@@ -86,7 +93,7 @@ class CheckoutConfig:
             )
         times = ("authorise_timeout_ms", "grant_timeout_ms", "jam_timeout_ms", "visit_timeout_ms", "bind_time_ms")
         require(self, (*times, "bind_distance", "exit_distance"), 0, above=True)
-        require(self, ("follow_ms", "settle_ms"), 0)
+        require(self, ("follow_ms", "settle_ms", "review_timeout_ms"), 0)
         require(self, ("doubt_probability",), 0, 1, above=True)
 
     @property
@@ -109,6 +116,9 @@ class CheckoutOutput:
     commands: tuple[GateCommand, ...] = ()
     alarms: tuple[GateAlarm, ...] = ()
     requests: tuple[EntryRequest, ...] = ()
+    staff: tuple[StaffTrack, ...] = ()
+    reviews: tuple[Review, ...] = ()
+    decisions: tuple[ReviewDecision, ...] = ()
 
 
 @dataclass(slots=True)
@@ -150,7 +160,7 @@ class CheckoutState:
     entries: passages whose person has no track yet. passages: those of late, for people who came in together.
     waiting: decisions about tracks without a visit. decided_ns: the fusion's progress.
     sessions_of_lanes: the visit that somebody last went in to at a lane. strangers: tracks that came in with somebody
-        else. closed: the store lets nobody in.
+        else. closed: the store lets nobody in. reviews: by session id, those that nobody has decided.
     """
 
     opened: int = 0
@@ -170,6 +180,7 @@ class CheckoutState:
     staff_entries: int = 0
     alarms: dict[str, int] = field(default_factory=dict)
     exits_without_visit: int = 0
+    reviews: dict[str, Review] = field(default_factory=dict)
 
 
 class Checkout:
@@ -192,6 +203,8 @@ class Checkout:
         self._commands: list[GateCommand] = []
         self._alarms: list[GateAlarm] = []
         self._requests: list[EntryRequest] = []
+        self._staff: list[StaffTrack] = []
+        self._decisions: list[ReviewDecision] = []
 
     def state(self) -> CheckoutState:
         """A copy of everything the checkout knows."""
@@ -226,6 +239,7 @@ class Checkout:
             "people_inside": self._people(),
             "staff_entries": state.staff_entries,
             "exits_without_visit": state.exits_without_visit,
+            "reviews_waiting": len(state.reviews),
             "cart_events_about_nobody": state.about_nobody,
             "cart_events_waiting": sum(len(events) for events in state.waiting.values()),
             **{f"alarms: {kind}": count for kind, count in state.alarms.items()},
@@ -249,6 +263,8 @@ class Checkout:
                 self._take_decision(item)
             case StaffOrder():
                 self._take_order(item)
+            case ReviewDecision():
+                self._take_review(item)
             case Tick():
                 self._close_old(item.stamp_ns)
         decided_ns = self._state.decided_ns - self._config.settle_ms * _MS
@@ -363,12 +379,33 @@ class Checkout:
             case StaffOrderKind.CLOSE_VISIT if order.session_id in self._state.visits:
                 self._close(self._state.visits[order.session_id], order.stamp_ns, CloseReason.STAFF)
 
+    def _take_review(self, decision: ReviewDecision) -> None:
+        """A review is decided once; that may settle what another visit is in doubt about."""
+        review = self._state.reviews.pop(decision.session_id, None)
+        if review is None and not decision.corrections:
+            return
+        quantities = {line.sku: line.quantity for line in decision.lines}
+        decided = decide(review, quantities) if review is not None and decision.known else []
+        corrections = *decision.corrections, *(one.correction for one in decided)
+        self._decisions.append(replace(decision, corrections=corrections))
+        for event in (one.event for one in decided if one.event is not None):
+            told = replace(event, review=1.0 - event.confidence >= self._config.doubt_probability)
+            for visit in self._state.visits.values():
+                self._changed |= any(known.cart_event_id == told.cart_event_id for known in visit.events)
+                visit.events = _with(told, visit.events)
+            for session_id, other in self._state.reviews.items():
+                self._state.reviews[session_id] = replace(other, events=tuple(_with(told, other.events)))
+
     def _close_old(self, stamp_ns: int) -> None:
         oldest_ns = stamp_ns - self._config.visit_timeout_ms * _MS
         for visit in self._state.visits.values():
             if visit.close_ns is None and visit.open_ns < oldest_ns:
                 visit.doubtful = True
                 self._close(visit, stamp_ns, CloseReason.TIMEOUT)
+        reviews = self._state.reviews
+        forgotten_ns = stamp_ns - self._config.review_timeout_ms * _MS
+        for session_id in [key for key, review in reviews.items() if review.stamp_ns < forgotten_ns]:
+            del reviews[session_id]
 
     def _doubt_all(self) -> None:
         """People may come and go unseen."""
@@ -434,6 +471,8 @@ class Checkout:
         visit.label = visit.label or track.label
         visit.events += self._state.waiting.pop(track.track_id, [])
         self._changed = True
+        if visit.staff:
+            self._staff.append(StaffTrack(visit.open_ns, 0, track.track_id))
 
     def _close(self, visit: _Visit, stamp_ns: int, reason: CloseReason) -> None:
         if visit.close_ns is None:
@@ -493,20 +532,33 @@ class Checkout:
     # --- what is told
 
     def _output(self, stamp_ns: int, closed: list[_Visit]) -> CheckoutOutput:
-        commands, alarms, requests = tuple(self._commands), tuple(self._alarms), tuple(self._requests)
-        self._commands, self._alarms, self._requests = [], [], []
+        said = CheckoutOutput(
+            commands=tuple(self._commands),
+            alarms=tuple(self._alarms),
+            requests=tuple(self._requests),
+            staff=tuple(self._staff),
+            decisions=tuple(self._decisions),
+        )
+        self._commands, self._alarms, self._requests, self._staff, self._decisions = [], [], [], [], []
         if not self._changed and not closed:
-            return CheckoutOutput(commands=commands, alarms=alarms, requests=requests)
+            return said
         accounts = {visit.session_id: self._account(visit) for visit in self._told()}
         carts = tuple(self._cart(visit, accounts[visit.session_id], visit in closed) for visit in self._told())
         receipts = tuple(self._receipt(visit, accounts[visit.session_id]) for visit in closed if not visit.staff)
+        reviews = tuple(self._review(receipt) for receipt in receipts if receipt.review)
         for visit in closed:
             del self._state.visits[visit.session_id]
             for track_id in visit.track_ids:
                 if track_id not in self._state.tracks:
                     self._state.session_of.pop(track_id, None)
         self._changed = False
-        return CheckoutOutput(Carts(stamp_ns, 0, carts), receipts, commands, alarms, requests)
+        return replace(said, carts=Carts(stamp_ns, 0, carts), receipts=receipts, reviews=reviews)
+
+    def _review(self, receipt: Receipt) -> Review:
+        visit = self._state.visits[receipt.session_id]
+        review = review_of(receipt, visit.events, visit.doubtful or not visit.track_ids)
+        self._state.reviews[receipt.session_id] = review
+        return review
 
     def _account(self, visit: _Visit) -> Account:
         return account(visit.events, visit.track_ids, self._store.products, self._config.doubt_probability)
@@ -563,7 +615,13 @@ def _copy(state: CheckoutState) -> CheckoutState:
         sessions_of_lanes=dict(state.sessions_of_lanes),
         strangers=[*state.strangers],
         alarms=dict(state.alarms),
+        reviews=dict(state.reviews),
     )
+
+
+def _with(event: CartEvent, events: Iterable[CartEvent]) -> list[CartEvent]:
+    """The same decisions, one of them as it is now."""
+    return [event if known.cart_event_id == event.cart_event_id else known for known in events]
 
 
 def _request_id(lane_id: str, stamp_ns: int) -> str:

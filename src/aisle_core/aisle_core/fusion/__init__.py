@@ -5,6 +5,7 @@ from .fusion import Fusion, FusionState
 from .history import History
 from .hypotheses import Change, Hypothesis, Witness, unobserved
 from .shelf_map import ShelfMap
+from .stock import LivePlanogram, StockConfig, StockState
 
 __all__ = [
     "Change",
@@ -14,9 +15,12 @@ __all__ = [
     "FusionState",
     "History",
     "Hypothesis",
+    "LivePlanogram",
     "PersonConfig",
     "PlaceConfig",
     "ShelfMap",
+    "StockConfig",
+    "StockState",
     "TimeConfig",
     "WeightConfig",
     "Witness",

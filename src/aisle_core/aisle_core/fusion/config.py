@@ -19,6 +19,8 @@ class TimeConfig:
     doubt_ms: a doubtful decision waits this long for what may explain it: a hand that lets go, the next thing put back.
     evidence_ms: a change whose weight leaves several products waits this long for a recogniser's report.
     in_hand_ms: a thing that was taken within this time is still in the hand.
+    staff_ms: who works here is known as staff so long after they came in; later than the checkout can tell it, so that
+    every run of a recording judges alike.
     history_ms: how long tracks are remembered; a shelf event that lasted longer is judged by its end.
     """
 
@@ -29,11 +31,13 @@ class TimeConfig:
     doubt_ms: int
     evidence_ms: int
     in_hand_ms: int
+    staff_ms: int
     history_ms: int
 
     def __post_init__(self) -> None:
         require(self, ("after_ms", "join_ms", "join_distance", "hold_ms", "doubt_ms", "in_hand_ms"), 0)
         require(self, ("evidence_ms",), 0, self.doubt_ms)
+        require(self, ("staff_ms",), self.doubt_ms)
         require(self, ("history_ms",), self.after_ms + self.hold_ms, above=True)
 
 
@@ -93,7 +97,7 @@ class PlaceConfig:
     mistaken: the same where something as heavy belongs that the person has in the hands too;
     far: odds of a place farther away than what one person can reach. in_bag: odds of a thing that is not in the hand
     any more.
-    not_owned: something is put on a shelf that is in nobody's cart.
+    not_owned: something is put on a shelf that is in nobody's cart; restock: the same by staff.
     other_hand: an item is put back by another person than the one who took it; unmet: odds of one whose hands have not
     met the taker's since.
     shared_facing, shared_neighbour: one item weighs on two plates of one facing, or on two adjacent plates else;
@@ -116,6 +120,7 @@ class PlaceConfig:
     far: float
     in_bag: float
     not_owned: float
+    restock: float
     other_hand: float
     unmet: float
     shared_facing: float

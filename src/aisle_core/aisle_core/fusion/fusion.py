@@ -13,6 +13,7 @@ from ..types import (
     PersonTracks,
     ShelfEvent,
     ShelfEvents,
+    StaffTrack,
     Tick,
     TrackState,
 )
@@ -39,8 +40,9 @@ class _Memory:
     """What the fusion knows besides the tracks.
 
     waiting: shelf events not explained yet, with the stamp of the batch that brought them. open_since_ns: by gateway.
-    evidence: by shelf event. ended_ns: when the tracks ended that ended lately. thoughts, opened: joint explanations,
-    best first, of what is where and of the clusters of events that are explained but not told.
+    evidence: by shelf event. ended_ns: when the tracks ended that ended lately. staff_ns: since when people are known
+    to work here. thoughts, opened: joint explanations, best first, of what is where and of the clusters of events that
+    are explained but not told.
     """
 
     sequence: int = 0
@@ -52,6 +54,7 @@ class _Memory:
     open_since_ns: dict[str, int] = field(default_factory=dict)
     evidence: dict[str, tuple[ItemEvidence, ...]] = field(default_factory=dict)
     ended_ns: dict[int, int] = field(default_factory=dict)
+    staff_ns: dict[int, int] = field(default_factory=dict)
     thoughts: tuple[Thought, ...] = (Thought(0.0, Ledger()),)
     opened: tuple[Cluster, ...] = ()
 
@@ -62,6 +65,7 @@ class _Memory:
             open_since_ns=dict(self.open_since_ns),
             evidence=dict(self.evidence),
             ended_ns=dict(self.ended_ns),
+            staff_ns=dict(self.staff_ns),
         )
 
 
@@ -90,10 +94,12 @@ class Fusion:
     def _begin(self, memory: _Memory, history: History) -> None:
         self._memory = memory
         self._history = history
-        explainer = Explainer(self._config, self._map, history, memory.evidence, memory.ended_ns, self._witness)
+        explainer = Explainer(
+            self._config, self._map, history, memory.evidence, memory.ended_ns, memory.staff_ns, self._witness
+        )
         self._resolver = Resolver(self._config, self._map, explainer)
 
-    def step(self, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> CartEvents | None:
+    def step(self, item: PersonTracks | ShelfEvents | ItemEvidence | StaffTrack | Tick) -> CartEvents | None:
         """Take one item; on a tick, what has been decided since the last one."""
         memory = self._memory
         match item:
@@ -108,10 +114,17 @@ class Fusion:
                 reports = memory.evidence.get(item.shelf_event_id, ())
                 memory.evidence[item.shelf_event_id] = (*reports, item)
                 memory.thoughts = self._resolver.weigh(memory.thoughts, memory.opened, item)
+            case StaffTrack():
+                memory.staff_ns[item.track_id] = item.stamp_ns + self._config.time.staff_ms * 1_000_000
             case Tick():
                 self._explain(item.stamp_ns)
                 return self._tell(item.stamp_ns, item.stamp_ns - self._config.time.doubt_ms * 1_000_000)
         return None
+
+    @property
+    def shelf_map(self) -> ShelfMap:
+        """The store as the fusion looks at it."""
+        return self._map
 
     def finish(self, stamp_ns: int) -> CartEvents:
         """The end of all streams: everything that waits is decided."""
@@ -243,6 +256,7 @@ class Fusion:
         memory = self._memory
         for track_id in [key for key, ended_ns in memory.ended_ns.items() if ended_ns < before_ns]:
             del memory.ended_ns[track_id]
+            memory.staff_ns.pop(track_id, None)
             self._history.forget(track_id)
             memory.thoughts = tuple(
                 replace(thought, ledger=thought.ledger.without_cart(track_id)) for thought in memory.thoughts

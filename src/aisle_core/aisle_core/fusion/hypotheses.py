@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -174,7 +174,8 @@ class _Hands:
 class Explainer:
     """Gives the explanations of a change, best first.
 
-    evidence: by shelf event. ended_ns: when tracks ended; what they do not do any more.
+    evidence: by shelf event. ended_ns: when tracks ended; what they do not do any more. staff_ns: since when the fusion
+    knows of people who work here.
     """
 
     def __init__(
@@ -184,6 +185,7 @@ class Explainer:
         history: History,
         evidence: Mapping[str, Sequence[ItemEvidence]],
         ended_ns: Mapping[int, int],
+        staff_ns: Mapping[int, int],
         witness: Witness = unobserved,
     ) -> None:
         self._config = config
@@ -191,6 +193,7 @@ class Explainer:
         self._history = history
         self._evidence = evidence
         self._ended_ns = ended_ns
+        self._staff_ns = staff_ns
         self._witness = witness
 
     def change(self, events: tuple[ShelfEvent, ...], others: Sequence[ShelfEvent]) -> Change:
@@ -245,14 +248,18 @@ class Explainer:
         moves = self._takes(change, ledger) if change.mass < 0 else self._puts(change, ledger)
         still = self._without_parts(change, ledger)
         table = np.array([move.score for move in moves])[:, None] + change.mover_scores
+        staff = np.isin(change.movers, [t for t, since_ns in self._staff_ns.items() if since_ns <= change.end_ns])
         for row, move in enumerate(moves):
             if move.owner:
                 table[row] += self._by_other_hands(change, move.owner, move.since_ns)
+            elif move.owner == 0:
+                table[row] += np.where(staff, math.log(config.place.restock / config.place.not_owned), 0.0)
         best = max(float(table.max()), *(score for _, score in still))
         least = best - config.decision.prune
         found = [Hypothesis((), press, change.score + score) for press, score in still if score >= least]
         for row, column in np.argwhere(table >= least).tolist():
-            part = _part(change, moves[row], column)
+            move = replace(moves[row], owner=None) if moves[row].owner == 0 and staff[column] else moves[row]
+            part = _part(change, move, column)
             found.append(Hypothesis((part,), None, change.score + float(table[row, column])))
         found += self._pairs(change, ledger, least)
         found += self._together(change, moves, least)
@@ -272,6 +279,10 @@ class Explainer:
             lot = Lot(units, unit_mass, unit_stddev, change.plate_ids[0], change.end_ns)
             ledger = self._book_part(ledger, change, part, lot)
         return ledger
+
+    def is_staff(self, track_id: int) -> bool:
+        """Whether the person works here."""
+        return track_id in self._staff_ns
 
     def belongs(self, sku: str, change: Change) -> bool:
         """Whether the product has a facing on any of the plates."""

@@ -481,7 +481,7 @@ class Resolver:
         if not sure:
             return Reason.AMBIGUOUS_PRODUCT if product_is_weaker else Reason.AMBIGUOUS_PERSON
         if quantity < 0:
-            return Reason.OWN_CART
+            return Reason.RESTOCKED if self._explainer.is_staff(track_id) else Reason.OWN_CART
         belongs = any(self._map.belongs(sku, plate_id) for plate_id in plate_ids)
         return Reason.WEIGHT_AND_PLACE if belongs else Reason.MISPLACED
 

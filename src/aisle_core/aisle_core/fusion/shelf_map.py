@@ -67,6 +67,13 @@ class ShelfMap:
         index = self._product_index.get(sku)
         return index is not None and bool(self.has_weight[index])
 
+    def mass_of(self, sku: str) -> tuple[float, float] | None:
+        """Mass of one piece and its standard deviation [kg]; None where the catalogue does not know."""
+        if not self.knows_weight(sku):
+            return None
+        index = self._product_index[sku]
+        return float(self.unit_mass[index]), float(self.unit_stddev[index])
+
     def is_open(self, mass: float, stddev: float, most_units: int) -> bool:
         """Whether some units of several products weigh a mass difference: within three standard deviations."""
         units = np.arange(1, most_units + 1)[:, None]

@@ -105,6 +105,8 @@ class ShelfEntry(Frozen):
     clearance: PositiveFloat
     """Free height above the plates."""
     plates: tuple[PlateRow, ...]
+    tares: tuple[FiniteFloat, ...] = ()
+    """Readings of the plates without goods [kg], in the same order; empty: not known."""
 
 
 class FixtureEntry(Frozen):
@@ -258,6 +260,7 @@ def _fixture(entry: FixtureEntry) -> Fixture:
     cos, sin = math.cos(yaw), math.sin(yaw)
 
     def plate(shelf: ShelfEntry, row: PlateRow) -> Plate:
+        tares = dict(zip(shelf.plates, shelf.tares, strict=False))
         x, y = row.x + row.width / 2, shelf.y + shelf.depth / 2
         return Plate(
             plate_id=row.plate_id,
@@ -267,6 +270,7 @@ def _fixture(entry: FixtureEntry) -> Fixture:
             centre=Point3(x0 + cos * x - sin * y, y0 + sin * x + cos * y, z0 + shelf.z),
             size=Size(row.width, shelf.depth, shelf.clearance),
             yaw=yaw,
+            tare=tares.get(row),
         )
 
     shelves = tuple(
@@ -292,6 +296,11 @@ def _check_plates(file: TextFile, fixtures: tuple[FixtureEntry, ...]) -> None:
         for j, shelf in enumerate(fixture.shelves):
             loc = ("fixtures", i, "shelves", j, "plates")
             plates += [((*loc, k), row.plate_id) for k, row in enumerate(shelf.plates)]
+            if shelf.tares and len(shelf.tares) != len(shelf.plates):
+                raise file.error(
+                    ("fixtures", i, "shelves", j, "tares"),
+                    f"{len(shelf.tares)} tares for {len(shelf.plates)} plates; give one per plate, or none",
+                )
             _unique(file, (((*loc, k), str(row.number)) for k, row in enumerate(shelf.plates)), "plate index")
             rows = _left_to_right(shelf)
             for left, right in itertools.pairwise(rows):
@@ -495,12 +504,19 @@ def _yaml(part: BaseModel) -> str:
 
 
 def _csv(model: type[BaseModel], rows: Iterable[BaseModel]) -> str:
+    """Columns that may be left out are, if no row has a value there."""
+    rows = list(rows)
+    columns = [
+        name
+        for name, column in model.model_fields.items()
+        if column.is_required() or any(getattr(row, name) is not None for row in rows)
+    ]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(model.model_fields)
+    writer.writerow(columns)
     for row in rows:
         writer.writerow(
             "" if value is None else " ".join(map(str, value)) if isinstance(value, tuple) else value
-            for value in (getattr(row, name) for name in model.model_fields)
+            for value in (getattr(row, name) for name in columns)
         )
     return out.getvalue()

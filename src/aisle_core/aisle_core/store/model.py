@@ -86,6 +86,8 @@ class Plate(Frozen):
     size: Size
     """Width along the shelf, depth, height of the free space above."""
     yaw: float
+    tare: FiniteFloat | None = None
+    """Reading of the empty plate; None: not known."""
 
 
 class Shelf(Frozen):
@@ -136,6 +138,12 @@ class Facing(Frozen):
     facing_id: Id
     sku: str
     plate_ids: Annotated[tuple[Id, ...], Field(min_length=1)]
+    stock: Annotated[int, Field(ge=0)] | None = None
+    """Pieces that stand there at the start; None: nobody has counted."""
+    stock_stddev: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    """How well they were counted; None: exactly."""
+    low_stock: Annotated[int, Field(ge=0)] | None = None
+    """So few pieces are little; None: as the parameters say."""
 
 
 class ScaleGateway(Frozen):

@@ -116,17 +116,18 @@ class CsvFile(TextFile):
         reader = csv.DictReader(io.StringIO(self.text, newline=""), strict=True)
         rows: list[dict[str, Any]] = []
         self.lines: list[int] = []
-        self._check_header(reader.fieldnames or [], columns)
+        required = [name for name, field in model.model_fields.items() if field.is_required()]
+        self._check_header(reader.fieldnames or [], columns, required)
         try:
             for row in reader:
                 if None in row or None in row.values():
                     raise AisleError(
-                        f"{self.path}:{reader.line_num}: the row has not {len(columns)} cells like the first line; "
-                        "mend it (quote a text that contains a comma)"
+                        f"{self.path}:{reader.line_num}: the row has not {len(reader.fieldnames or [])} cells like the "
+                        "first line; mend it (quote a text that contains a comma)"
                     )
                 values: dict[str, Any] = {key: cell.strip() or None for key, cell in row.items()}
                 for name in split:
-                    if values[name] is not None:
+                    if values.get(name) is not None:
                         values[name] = tuple(values[name].split())
                 rows.append(values)
                 self.lines.append(reader.line_num)
@@ -138,11 +139,11 @@ class CsvFile(TextFile):
         except ValidationError as error:
             raise self.refusal(error, model) from None
 
-    def _check_header(self, header: Sequence[str], columns: list[str]) -> None:
+    def _check_header(self, header: Sequence[str], columns: list[str], required: list[str]) -> None:
         for name in header:
             if name not in columns or list(header).count(name) > 1:
                 raise AisleError(f"{self.path}:1: column '{name}' is wrong; the columns are {','.join(columns)}")
-        for name in columns:
+        for name in required:
             if name not in header:
                 raise AisleError(f"{self.path}:1: column '{name}' is missing; the columns are {','.join(columns)}")
 

@@ -190,9 +190,10 @@ class ScaleSensor:
         beside = np.argsort(self._apart + np.eye(count) * count, axis=1, kind="stable")[:, :_FELT]
         apart = np.take_along_axis(self._apart, beside, axis=1)
         strength = rng.uniform(-params.coupling, params.coupling, beside.shape)
+        tare = rng.uniform(*params.tare_kg, count)
         plates = Plates(
             board=np.unique([plate.shelf for plate in self.plates], return_inverse=True)[1],
-            tare=rng.uniform(*params.tare_kg, count),
+            tare=np.array([t if p.tare is None else p.tare for p, t in zip(self.plates, tare, strict=True)]),
             white=np.sqrt(1.0 - params.swaying - resonant) * noise,
             slow=math.sqrt(params.swaying) * noise,
             resonant=np.sqrt(resonant) * noise,
