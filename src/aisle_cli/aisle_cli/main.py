@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from aisle_cli.office_commands import office_app
+from aisle_cli.review_commands import review_app
 from aisle_core.errors import AisleError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 topics_app = typer.Typer(no_args_is_help=True, help="Look at the topics of a running graph.")
 app.add_typer(topics_app, name="topics")
 app.add_typer(office_app, name="office")
+app.add_typer(review_app, name="review")
 
 People = Annotated[
     Literal["auto", "poses", "depth"],

@@ -83,7 +83,7 @@ def run_review(database: str, session_id: str, quantities: Sequence[str], actor:
     if visit.closed is None or not visit.closed.review or visit.reviewed is not None:
         raise AisleError(f"visit '{session_id}' does not wait for a review; `aisle office show` lists those that do")
     books.append(
-        VisitReviewed(session_id=session_id, actor=actor, quantities=_quantities(quantities), loss_minor=0, note=note)
+        VisitReviewed(session_id=session_id, actor=actor, quantities=pieces(quantities), loss_minor=0, note=note)
     )
 
 
@@ -96,18 +96,19 @@ def run_refund(database: str, session_id: str, quantities: Sequence[str], actor:
         RefundRequested(
             session_id=session_id,
             refund_id=secrets.token_hex(8),
-            quantities=_quantities(quantities),
+            quantities=pieces(quantities),
             actor=actor,
             note=note,
         )
     )
 
 
-def _quantities(texts: Sequence[str]) -> dict[str, int]:
+def pieces(texts: Sequence[str]) -> dict[str, int]:
+    """["COLA-033=1"] -> {"COLA-033": 1}. Raises AisleError for anything else."""
     found = {}
     for text in texts:
-        sku, _, pieces = text.rpartition("=")
-        if not (sku and pieces.isdecimal()):
+        sku, _, count = text.rpartition("=")
+        if not (sku and count.isdecimal()):
             raise AisleError(f"'{text}': give SKU=PIECES, such as COLA-033=1")
-        found[sku] = int(pieces)
+        found[sku] = int(count)
     return found

@@ -97,6 +97,15 @@ def test_staff_reviews_a_visit_once(database: str) -> None:
         run("office", "review", database, "v1", "COLA-033=0", "--as", "ann")
 
 
+def test_reviews_are_listed_and_decided(database: str) -> None:
+    text = run("review", "list", database)[1]
+    assert "v1" in text and "COLA-033 2" in text and "c1" in text
+    run("review", "decide", database, "v1", "--as", "ann")
+    (review,) = events(database, VisitReviewed)
+    assert isinstance(review, VisitReviewed) and (review.quantities, review.actor) == ({}, "ann")
+    assert "v1" not in run("review", "list", database)[1]
+
+
 def test_orders_to_the_checkout(database: str) -> None:
     run("office", "close-store", database, "--as", "ann")
     run("office", "close-visit", database, "v2", "--as", "ann", "--note", "stuck")

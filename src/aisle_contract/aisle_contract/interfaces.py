@@ -282,7 +282,7 @@ REVIEWS = Topic(
     "aisle_msgs/msg/Review",
     Qos.EVENT,
     ("checkout_node",),
-    ("view",),
+    ("results_node", "view"),
     "A visit that closed with doubts, and the evidence.",
 )
 REVIEW_DECISIONS = Topic(

@@ -688,7 +688,7 @@ def _inner(names: Iterable[str], store: Store, hops: int) -> list[Source]:
 
 def _outputs(output: CheckoutOutput) -> list[Output]:
     carts = [output.carts] if output.carts else []
-    said = [*output.requests, *output.commands, *output.alarms, *output.staff, *output.decisions]
+    said: list[Output] = [*output.requests, *output.commands, *output.alarms, *output.staff, *output.decisions]
     return [*said, *carts, *output.receipts, *output.reviews]
 
 

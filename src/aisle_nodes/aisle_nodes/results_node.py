@@ -4,11 +4,19 @@ from pathlib import Path
 
 from aisle_msgs.msg import EndOfStream
 
-from aisle_contract.interfaces import CART_EVENTS, END_OF_STREAM, GATE_COMMANDS, RECEIPTS, SHELF_EVENTS, STOCK_EVENTS
+from aisle_contract.interfaces import (
+    CART_EVENTS,
+    END_OF_STREAM,
+    GATE_COMMANDS,
+    RECEIPTS,
+    REVIEWS,
+    SHELF_EVENTS,
+    STOCK_EVENTS,
+)
 from aisle_contract.sites import find_site, topic_names
 from aisle_core.errors import AisleError
 from aisle_core.store import load_store
-from aisle_core.types import CartEvents, GateCommand, Receipt, ShelfEvents, StockEvents
+from aisle_core.types import CartEvents, GateCommand, Receipt, Review, ShelfEvents, StockEvents
 from aisle_nodes.messages import CODEC
 from aisle_nodes.node_base import AisleNode
 from aisle_nodes.params import ResultsParams
@@ -22,6 +30,7 @@ INPUTS = {
     STOCK_EVENTS: StockEvents,
     GATE_COMMANDS: GateCommand,
     RECEIPTS: Receipt,
+    REVIEWS: Review,
 }
 
 

@@ -23,12 +23,24 @@ from aisle_core.types import (
     PersonTrack,
     Reason,
     Receipt,
+    ReviewDecision,
+    ReviewedLine,
     StaffOrder,
     StaffOrderKind,
     TrackState,
 )
 from aisle_office import codes, orders
-from aisle_office.events import CartChanged, EntryDecided, EntryUsed, GateAlarmed, VisitClosed, VisitOpened
+from aisle_office.events import (
+    DEADLINE,
+    CartChanged,
+    DisputeDecided,
+    EntryDecided,
+    EntryUsed,
+    GateAlarmed,
+    VisitClosed,
+    VisitOpened,
+    VisitReviewed,
+)
 from aisle_office.front_desk import FrontDesk, Said
 
 
@@ -156,6 +168,42 @@ def test_orders_of_the_staff_cross(world: World) -> None:
         while not answers:
             answers = desk.answers()
     assert answers == [StaffOrder(NOON, StaffOrderKind.CLOSE_VISIT, "v1")]
+
+
+def answer_to(world: World, *news: VisitReviewed | DisputeDecided) -> list:
+    """What the checkout is told of these events."""
+    with FrontDesk(world.journal, world.wallet, poll_s=0.01) as desk:
+        world.journal.append(*news)
+        orders.close_visit(world.journal, "v0", "ann")
+        answers: list = []
+        while not any(isinstance(answer, StaffOrder) for answer in answers):
+            answers += desk.answers()
+    return [answer for answer in answers if isinstance(answer, ReviewDecision)]
+
+
+def test_a_review_reaches_the_checkout(world: World) -> None:
+    quantities = {"SOAP": 1, "COLA-033": 0}
+    reviewed = VisitReviewed(session_id="v1", actor="ann", quantities=quantities, loss_minor=0, note="")
+    (decision,) = answer_to(world, reviewed)
+    assert (decision.session_id, decision.actor, decision.known) == ("v1", "ann", True)
+    assert decision.lines == (ReviewedLine("COLA-033", 0), ReviewedLine("SOAP", 1))
+
+
+def test_the_deadline_gives_up_money_but_knows_nothing(world: World) -> None:
+    reviewed = VisitReviewed(session_id="v1", actor=DEADLINE, quantities={"SOAP": 0}, loss_minor=1, note="")
+    (decision,) = answer_to(world, reviewed)
+    assert not decision.known and decision.lines == ()
+
+
+def test_what_was_not_taken_stands_on_its_shelf(world: World) -> None:
+    def dispute(session_id: str, quantity: int) -> DisputeDecided:
+        return DisputeDecided(
+            session_id=session_id, sku="SOAP", quantity=quantity, accepted=quantity > 0, actor="ann", note=""
+        )
+
+    (decision,) = answer_to(world, dispute("v1", 2), dispute("v2", 0))
+    (correction,) = decision.corrections
+    assert (decision.session_id, correction.sku, correction.quantity) == ("v1", "SOAP", -2)
 
 
 def test_what_was_decided_while_the_checkout_was_away_is_told(world: World) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from aisle_core.errors import AisleError
 from aisle_core.store import Store
 from aisle_core.store.currency import DECIMALS
-from aisle_core.types import CartEvent, CartEvents, GateCommand, Receipt, ShelfEvent, ShelfEvents, StockEvents
+from aisle_core.types import CartEvent, CartEvents, GateCommand, Receipt, Review, ShelfEvent, ShelfEvents, StockEvents
 
 from .json_text import canonical_json, plain
 
@@ -31,6 +31,7 @@ class Results:
         self.gate_commands: list[GateCommand] = []
         self.receipts: list[Receipt] = []
         self.stock_events: list[StockEvents] = []
+        self.reviews: list[Review] = []
 
     def add(self, item: Any) -> None:
         """Take one output of a stage if it is a decision."""
@@ -44,6 +45,8 @@ class Results:
             self.receipts.append(item)
         elif isinstance(item, StockEvents):
             self.stock_events.append(item)
+        elif isinstance(item, Review):
+            self.reviews.append(item)
 
     def event_lines(self) -> list[str]:
         """One JSON document an event, by stamp, kind and id; the stamp of a change is its end."""
@@ -79,6 +82,7 @@ class Results:
             "store_id": store.store_id,
             "site_hash": store.site_hash,
             "visits": [{"name": visit_name(receipt), **plain(receipt)} for receipt in self._sorted_receipts()],
+            "reviews": [plain(review) for review in sorted(self.reviews, key=lambda r: (r.stamp_ns, r.session_id))],
         }
 
     def summary(self) -> list[str]:

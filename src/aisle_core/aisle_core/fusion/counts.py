@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -54,7 +55,7 @@ class Count:
     @property
     def stddev(self) -> float:
         """Standard deviation."""
-        return float(np.sqrt(max(self.shares @ (self.numbers - self.mean) ** 2, 0.0)))
+        return math.sqrt(max(float(self.shares @ (self.numbers - self.mean) ** 2), 0.0))
 
     def at_most(self, pieces: int) -> float:
         """Probability of so many or fewer."""
