@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -47,6 +48,25 @@ def corner_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bag, site = tmp_path_factory.mktemp("bags") / "corner", find_site("corner")
     write_bag(bag, site, find_scenario("random", load_store(site), seed=1, shoppers=3), seed=1)
     return bag
+
+
+@pytest.fixture(scope="session")
+def restocked_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``sold_out_and_restocked`` in a corner shop that has counted its cans and yoghurts."""
+    from aisle_contract.sites import find_site
+    from aisle_core.store import load_store
+    from aisle_sim.bag import write_bag
+    from aisle_sim.scenarios import find_scenario
+
+    folder = tmp_path_factory.mktemp("bags")
+    site = shutil.copytree(find_site("corner"), folder / "corner")
+    counted = {"g01-s3-p03": 3, "g03-s4-p01": 8}
+    head, *rows = (site / "planogram.csv").read_text().splitlines()
+    rows = [f"{row},{counted.get(row.split(',')[2], '')}" for row in rows]
+    (site / "planogram.csv").write_text("\n".join([f"{head},stock", *rows]) + "\n")
+    scenario = find_scenario("sold_out_and_restocked", load_store(site), seed=1, shoppers=0)
+    write_bag(folder / "restocked", site, scenario, seed=1)
+    return folder / "restocked"
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ class Shop:
         self.observer.close()
         for part in (self.journal, self.wallet, self.sandbox):
             part.close()
-        assert codes == [0, 0], (self.folder / "processes.log").read_text()[-4000:]
+        assert set(codes) == {0}, (self.folder / "processes.log").read_text()[-4000:]
 
     # --- the graph
 

@@ -50,6 +50,16 @@ def test_a_store_with_gates_decides_as_offline_at_ten_times_speed(aisle, corner_
     assert "lost" not in launched.text()
 
 
+def test_staff_restocks_and_the_stock_is_known_as_offline(aisle, restocked_bag: Path, tmp_path: Path) -> None:
+    """The fusion hears of staff from the checkout, which comes after it."""
+    events = tmp_path / "events.jsonl"
+    launched = aisle("launch", "replay", f"bag:={restocked_bag}", "rate:=10.0", f"events:={events}")
+    assert launched.wait(120) == 0, launched.text()[-4000:]
+    text = events.read_text()
+    assert '"reason":"restocked"' in text and '"kind":"back_in_stock"' in text
+    assert events.read_bytes() == offline_events(restocked_bag, tmp_path)
+
+
 def test_what_is_recorded_from_the_graph_replays_to_the_same_events(aisle, corner_bag: Path, tmp_path: Path) -> None:
     recorded = tmp_path / "recorded"
     recorder = aisle("record", f"out:={recorded}", "site:=corner", "namespace:=corner", "use_sim_time:=true")

@@ -657,7 +657,11 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
         last = self._checkout.finish(stamp_ns)
         old = self._checkout.state()
         fresh = CheckoutState(
-            opened=old.opened, staff_entries=old.staff_entries, closed=old.closed, reviews=old.reviews
+            opened=old.opened,
+            staff_entries=old.staff_entries,
+            closed=old.closed,
+            reviews=old.reviews,
+            settled=old.settled,
         )
         self._checkout = Checkout.restore(self._config, self._store, fresh)
         return _outputs(last)

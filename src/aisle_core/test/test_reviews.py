@@ -21,14 +21,14 @@ def visit(*events, at=5.0, others=()):
     return run
 
 
-def says(run, known=True, **lines):
-    session_id = run.reviews[0].session_id
+def says(run, number=0, known=True, **lines):
+    session_id = run.reviews[number].session_id
     reviewed = tuple(ReviewedLine(sku, quantity) for sku, quantity in lines.items())
     return run.step(ReviewDecision(20 * S, 0, f"r/{session_id}", session_id, "anna", known, reviewed))
 
 
-def changes(run):
-    (decision,) = run.decisions
+def changes(run, number=0):
+    decision = run.decisions[number]
     return [(c.cart_event_id, c.told_sku, c.told_quantity, c.track_id, c.sku, c.quantity) for c in decision.corrections]
 
 
@@ -116,10 +116,17 @@ def test_a_decision_settles_the_review_of_another():
     shared = doubt("b", 1, "cola", 1, (2, "cola", 1, 0.49))
     run = visit(shared, others=(2,))
     run.step(tracks(8, track(2, state=TrackState.ENDED)), decided(12))
-    says(run)
-    assert len(run.reviews) == 2
-    waiting = run.checkout.state().reviews[run.reviews[1].session_id]
-    assert [(e.track_id, e.confidence, e.review) for e in waiting.events] == [(1, 1.0, False)]
+    says(says(run), 1)
+    assert changes(run, 1) == [("b", "cola", 1, 1, "cola", 1)]
+    assert run.checkout.state().settled == {}
+
+
+def test_nobody_took_what_two_visits_were_in_doubt_about():
+    run = visit(doubt("b", 1, "cola", 1, (2, "cola", 1, 0.49)), others=(2,))
+    run.step(tracks(8, track(2, state=TrackState.ENDED)), decided(12))
+    says(says(run, cola=0), 1)
+    assert changes(run, 0) == [("b", "cola", 1, 2, "cola", 1)]
+    assert changes(run, 1) == [("b", "cola", 1, 0, "", 0)]
 
 
 def test_a_review_outlives_the_checkout_and_the_stream_but_not_for_ever():
@@ -156,7 +163,7 @@ def test_corrected_decisions_hold_what_was_decided(events, quantities):
     wanted = Counter({line.sku: line.quantity for line in review.lines if line.sku})
     for sku, quantity in quantities.items():
         wanted[sku] = quantity
-    decided_now = decide(review, quantities)
+    decided_now = decide(review, quantities, {})
     held: Counter[str] = Counter()
     corrected = {one.correction.cart_event_id for one in decided_now}
     for event in told:
@@ -168,7 +175,7 @@ def test_corrected_decisions_hold_what_was_decided(events, quantities):
             held[c.sku] += c.quantity
     assert +held == +wanted
     assert len(corrected - {""}) == len([one for one in decided_now if one.event is not None])
-    assert decide(review, quantities) == decided_now
+    assert decide(review, quantities, {}) == decided_now
 
 
 def test_many_doubts_are_decided_together():

@@ -160,7 +160,8 @@ class CheckoutState:
     entries: passages whose person has no track yet. passages: those of late, for people who came in together.
     waiting: decisions about tracks without a visit. decided_ns: the fusion's progress.
     sessions_of_lanes: the visit that somebody last went in to at a lane. strangers: tracks that came in with somebody
-        else. closed: the store lets nobody in. reviews: by session id, those that nobody has decided.
+        else. closed: the store lets nobody in. reviews: by session id, those that nobody has decided. settled: by id, what
+    decisions in them are by other reviews.
     """
 
     opened: int = 0
@@ -181,6 +182,7 @@ class CheckoutState:
     alarms: dict[str, int] = field(default_factory=dict)
     exits_without_visit: int = 0
     reviews: dict[str, Review] = field(default_factory=dict)
+    settled: dict[str, CartEvent] = field(default_factory=dict)
 
 
 class Checkout:
@@ -385,7 +387,7 @@ class Checkout:
         if review is None and not decision.corrections:
             return
         quantities = {line.sku: line.quantity for line in decision.lines}
-        decided = decide(review, quantities) if review is not None and decision.known else []
+        decided = decide(review, quantities, self._state.settled) if review is not None and decision.known else []
         corrections = *decision.corrections, *(one.correction for one in decided)
         self._decisions.append(replace(decision, corrections=corrections))
         for event in (one.event for one in decided if one.event is not None):
@@ -393,8 +395,8 @@ class Checkout:
             for visit in self._state.visits.values():
                 self._changed |= any(known.cart_event_id == told.cart_event_id for known in visit.events)
                 visit.events = _with(told, visit.events)
-            for session_id, other in self._state.reviews.items():
-                self._state.reviews[session_id] = replace(other, events=tuple(_with(told, other.events)))
+            self._state.settled[told.cart_event_id] = told
+        self._forget_settled()
 
     def _close_old(self, stamp_ns: int) -> None:
         oldest_ns = stamp_ns - self._config.visit_timeout_ms * _MS
@@ -406,6 +408,13 @@ class Checkout:
         forgotten_ns = stamp_ns - self._config.review_timeout_ms * _MS
         for session_id in [key for key, review in reviews.items() if review.stamp_ns < forgotten_ns]:
             del reviews[session_id]
+            self._forget_settled()
+
+    def _forget_settled(self) -> None:
+        """Only reviews that wait ask for them."""
+        asked = {event.cart_event_id for review in self._state.reviews.values() for event in review.events}
+        for key in [key for key in self._state.settled if key not in asked]:
+            del self._state.settled[key]
 
     def _doubt_all(self) -> None:
         """People may come and go unseen."""
@@ -616,6 +625,7 @@ def _copy(state: CheckoutState) -> CheckoutState:
         strangers=[*state.strangers],
         alarms=dict(state.alarms),
         reviews=dict(state.reviews),
+        settled=dict(state.settled),
     )
 
 

@@ -46,10 +46,10 @@ def review_of(receipt: Receipt, events: Collection[CartEvent], missed: bool) -> 
     )
 
 
-def decide(review: Review, quantities: Mapping[str, int]) -> list[Decided]:
+def decide(review: Review, quantities: Mapping[str, int], settled: Mapping[str, CartEvent]) -> list[Decided]:
     """What the fusion's decisions were, if the visit holds ``quantities`` of these products, and else what was told.
 
-    The most probable joint explanation of the open decisions by which that is so, or that comes nearest. What it leaves
+    settled: by id, decisions that are not any more as the review has them: another visit's review came first. The most probable joint explanation of the open decisions by which that is so, or that comes nearest. What it leaves
     over is booked on a decision that named no product, or on a sure one of that product.
     """
     held = {line.sku: line.quantity for line in review.lines if line.sku}
@@ -61,12 +61,13 @@ def decide(review: Review, quantities: Mapping[str, int]) -> list[Decided]:
         if event.cart_event_id not in review.unbooked_cart_event_ids:
             for sku, quantity in _effect((event.track_id, event.sku, event.quantity), review.track_ids):
                 due[sku] += quantity
-    chosen = _explained(doubts, review.track_ids, due)
+    now = [settled.get(event.cart_event_id, event) for event in doubts]
+    chosen = _explained(now, review.track_ids, due)
     left = due
     for booking in chosen:
         left.subtract(dict(_effect(booking, review.track_ids)))
     decided: list[Decided] = []
-    for event, booking in zip(doubts, chosen, strict=True):
+    for event, booking in zip(now, chosen, strict=True):
         if not _effect(booking, review.track_ids) and not (booking[0] and booking[1]):
             sku = next((sku for sku in sorted(left) if left[sku]), "")
             named = (_first(review.track_ids), sku, left.pop(sku)) if sku else booking
