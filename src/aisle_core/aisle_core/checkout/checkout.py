@@ -160,8 +160,8 @@ class CheckoutState:
     entries: passages whose person has no track yet. passages: those of late, for people who came in together.
     waiting: decisions about tracks without a visit. decided_ns: the fusion's progress.
     sessions_of_lanes: the visit that somebody last went in to at a lane. strangers: tracks that came in with somebody
-        else. closed: the store lets nobody in. reviews: by session id, those that nobody has decided. settled: by id, what
-    decisions in them are by other reviews.
+        else. closed: the store lets nobody in. reviews: by session id, those that nobody has decided. settled: by id,
+        what decisions in them are by other reviews.
     """
 
     opened: int = 0

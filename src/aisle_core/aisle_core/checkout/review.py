@@ -49,8 +49,9 @@ def review_of(receipt: Receipt, events: Collection[CartEvent], missed: bool) -> 
 def decide(review: Review, quantities: Mapping[str, int], settled: Mapping[str, CartEvent]) -> list[Decided]:
     """What the fusion's decisions were, if the visit holds ``quantities`` of these products, and else what was told.
 
-    settled: by id, decisions that are not any more as the review has them: another visit's review came first. The most probable joint explanation of the open decisions by which that is so, or that comes nearest. What it leaves
-    over is booked on a decision that named no product, or on a sure one of that product.
+    settled: by id, decisions that are not any more as the review has them: another visit's review came first. The most
+    probable joint explanation of the open decisions by which that is so, or that comes nearest. What it leaves over is
+    booked on a decision that named no product, or on a sure one of that product.
     """
     held = {line.sku: line.quantity for line in review.lines if line.sku}
     doubts = [event for event in review.events if _is_open(event)]
