@@ -35,7 +35,8 @@ def run_audit(database: str, noted: Sequence[str]) -> int:
     report = audit(journal(database), hashes)
     console = Console(highlight=False)
     mark = f"{report.entries}:{report.last_hash}"
-    console.print(f"{report.entries} entries, {report.receipts} receipts. Note this elsewhere: {mark}", soft_wrap=True)
+    kept = f"{report.entries} entries ({report.deleted} deleted by retention), {report.receipts} receipts."
+    console.print(f"{kept} Note this elsewhere: {mark}", soft_wrap=True)
     table = Table("currency", "captured", "refunded", "receipts", "charged back", title="Minor units")
     for currency, balance in sorted(report.balances.items()):
         sums = (balance.captured_minor, balance.refunded_minor, balance.receipts_minor, balance.charged_back_minor)

@@ -7,6 +7,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from .events import (
+    AgeCheckAsked,
+    AgeChecked,
+    AgeCheckMissed,
     CartChanged,
     DisputeDecided,
     Event,
@@ -22,12 +25,16 @@ from .events import (
 )
 from .journal import Entry, Journal
 from .tasks import DeadLetter, Tasks
+from .visit import Visit
 
 _KINDS: tuple[type[Event], ...] = (
     VisitOpened,
     CartChanged,
     VisitClosed,
     VisitReviewed,
+    AgeCheckAsked,
+    AgeChecked,
+    AgeCheckMissed,
     ReceiptIssued,
     LineDisputed,
     DisputeDecided,
@@ -48,6 +55,15 @@ class OpenVisit:
     open_ns: int
     changed_ns: int
     items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingAge:
+    """Somebody in the store has something that is only sold from ``min_age`` on, and nobody has looked at them."""
+
+    session_id: str
+    asked_ns: int
+    min_age: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +105,7 @@ class Overview:
     """Everything that is open, the oldest first, and the last alarms and receipts, the newest first."""
 
     visits: tuple[OpenVisit, ...]
+    ages: tuple[WaitingAge, ...]
     reviews: tuple[WaitingReview, ...]
     disputes: tuple[WaitingDispute, ...]
     letters: tuple[DeadLetter, ...]
@@ -104,6 +121,7 @@ class Board:
         self._position = after
         self._lock = threading.Lock()
         self._visits: dict[str, OpenVisit] = {}
+        self._ages: dict[str, WaitingAge] = {}
         self._reviews: dict[str, WaitingReview] = {}
         self._disputes: dict[tuple[str, str], WaitingDispute] = {}
         self._tasks: dict[str, Tasks] = {}
@@ -119,13 +137,10 @@ class Board:
                     self._position = entry.position
             return Overview(
                 visits=tuple(self._visits.values()),
+                ages=tuple(self._ages.values()),
                 reviews=tuple(self._reviews.values()),
                 disputes=tuple(self._disputes.values()),
-                letters=tuple(
-                    DeadLetter(subject, name, tasks[name].attempts, tasks[name].reason, tasks[name].failed_ns)
-                    for subject, tasks in self._tasks.items()
-                    for name in tasks.dead()
-                ),
+                letters=tuple(letter for subject, tasks in self._tasks.items() for letter in tasks.letters(subject)),
                 alarms=tuple(reversed(self._alarms)),
                 receipts=tuple(reversed(self._receipts)),
             )
@@ -141,8 +156,14 @@ class Board:
                 )
             case VisitClosed() as event:
                 self._visits.pop(event.session_id, None)
+                self._ages.pop(event.session_id, None)
                 if event.review:
                     self._reviews[event.session_id] = WaitingReview(event.session_id, entry.stamp_ns, event)
+            case AgeCheckAsked() as event if event.session_id in self._visits:
+                self._ages[event.session_id] = WaitingAge(event.session_id, entry.stamp_ns, event.min_age)
+            case AgeChecked() | AgeCheckMissed() as event:
+                self._ages.pop(event.session_id, None)
+                self._look_again(event.session_id)
             case VisitReviewed() as event:
                 self._reviews.pop(event.session_id, None)
             case ReceiptIssued() as event:
@@ -158,3 +179,11 @@ class Board:
                 tasks.take(entry)
                 if not tasks.dead() and isinstance(event, TaskRerun):
                     self._tasks.pop(event.about)
+
+    def _look_again(self, session_id: str) -> None:
+        """Whether a person must still say what a visit holds."""
+        visit = Visit.read(self._journal, session_id)
+        if visit.closed is not None and visit.wants_review:
+            self._reviews[session_id] = WaitingReview(session_id, visit.closed_ns, visit.closed)
+        else:
+            self._reviews.pop(session_id, None)

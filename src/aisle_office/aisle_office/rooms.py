@@ -33,6 +33,11 @@ class Rooms:
     board: Board
     clock: Callable[[], int]
 
+    def product_name(self, sku: str) -> str:
+        """The catalogue's name of a product, or what names one that it has no more."""
+        product = self.store.products.get(sku)
+        return product.name if product else sku
+
     def words(self, language: str | None) -> Wording:
         """In a language if it is one of ours, else the store's."""
         return Wording.of(language, self.office.mail.language, self.store.time_zone)

@@ -158,7 +158,7 @@ class Web(Frozen):
 
 
 class Retention(Frozen):
-    """How long personal data are kept [days]."""
+    """How long data are kept [days]."""
 
     card: Days
     """A card that nobody showed for so long is forgotten, with its e-mail address."""
@@ -166,6 +166,16 @@ class Retention(Frozen):
     """So long after the visit, the link of a receipt opens it, and its lines can be disputed."""
     access: Days
     """The log of access."""
+    visits: Days
+    """What happened in a visit that is settled: entry, carts, evidence, alarms, disputes."""
+    books: Days
+    """What was sold, paid, refunded and lost."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Retention:
+        if not self.link <= self.visits <= self.books:
+            raise ValueError("'visits' must be at least 'link', and 'books' at least 'visits'")
+        return self
 
 
 class Office(Frozen):

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from .events import (
+    AgeCheckAsked,
+    AgeChecked,
+    AgeCheckMissed,
     AuthorisationRaised,
     AuthorisationReleased,
     Bill,
@@ -16,6 +19,7 @@ from .events import (
     DisputeDecided,
     EntryDecided,
     Event,
+    Item,
     LineDisputed,
     PurchaseCreated,
     ReceiptIssued,
@@ -48,6 +52,13 @@ class Visit:
     closed: VisitClosed | None = None
     closed_ns: int = 0
     reviewed: VisitReviewed | None = None
+    asked_age: int = 0
+    """Staff is asked whether they are so old [years]; 0: about nothing."""
+    approved_age: int = 0
+    """Staff has said that they are."""
+    refused_age: int = 0
+    """Staff has said that they are not; 0: about nothing."""
+    age_missed: AgeCheckMissed | None = None
     bill: Bill | None = None
     charged: Charged | None = None
     settled: bool = False
@@ -102,6 +113,14 @@ class Visit:
                 self.closed, self.closed_ns = event, entry.stamp_ns
             case VisitReviewed() as event:
                 self.reviewed = event
+            case AgeCheckAsked() as event:
+                self.asked_age = max(self.asked_age, event.min_age)
+            case AgeChecked(approved=True) as event:
+                self.approved_age = max(self.approved_age, event.min_age)
+            case AgeChecked() as event:
+                self.refused_age = event.min_age
+            case AgeCheckMissed() as event:
+                self.age_missed = event
             case VisitBilled() as event:
                 self.bill = event.bill
             case Charged() as event:
@@ -143,6 +162,24 @@ class Visit:
     def payer(self) -> str:
         """Who pays; "" when nobody is known."""
         return self.closed.payer if self.closed else self.opened.payer if self.opened else ""
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """Products with which the visit ended, and that nobody has approved."""
+        missed = self.age_missed
+        return () if missed is None or missed.min_age <= self.approved_age else missed.skus
+
+    @property
+    def wants_review(self) -> bool:
+        """Whether a person must still say what it holds."""
+        doubtful = self.closed is not None and (self.closed.review or self.unchecked != ())
+        return doubtful and self.reviewed is None
+
+    @property
+    def doubtful(self) -> tuple[Item, ...]:
+        """What it is about then."""
+        items = self.closed.items if self.closed else ()
+        return tuple(item for item in items if item.review or item.sku in self.unchecked)
 
     @property
     def lost_minor(self) -> int:

@@ -88,8 +88,15 @@ BOTTLE = Deposit(skus=("STILL-05", "SPARKLING-05"), amount_minor=25, tax_class="
 class World:
     """A whole office on a clock of its own; ``settle`` lets ``hours`` pass. ``start``: as after a crash."""
 
-    def __init__(self, folder: Path, office: Office, transport: Transport | None = None) -> None:
+    def __init__(
+        self, folder: Path, office: Office, transport: Transport | None = None, adults_only: tuple[str, ...] = ()
+    ) -> None:
         self.now_ns = NOON
+        products = {
+            sku: product.model_copy(update={"min_age": 18}) if sku in adults_only else product
+            for sku, product in STORE.products.items()
+        }
+        self.store = store(products=products)
         self.office = office
         self.transport = transport
         self.journal = Journal.open(f"sqlite:///{folder}/office.db", lambda: self.now_ns)
@@ -104,10 +111,10 @@ class World:
         args = (self.journal, self.sandbox, self.wallet)
         self.workers: list[Worker] = [
             Doorkeeper(*args, self.office, "USD", clock),
-            Cashier(*args, store(), self.office, clock),
+            Cashier(*args, self.store, self.office, clock),
         ]
         if self.transport is not None:
-            mailer = Mailer(self.journal, self.transport, self.wallet, store(), self.office, LINKS, clock)
+            mailer = Mailer(self.journal, self.transport, self.wallet, self.store, self.office, LINKS, clock)
             self.workers.append(mailer)
 
     def settle(self, hours: float = 1.0) -> None:

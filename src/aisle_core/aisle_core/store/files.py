@@ -495,12 +495,18 @@ def _yaml(part: BaseModel) -> str:
 
 
 def _csv(model: type[BaseModel], rows: Iterable[BaseModel]) -> str:
-    out = io.StringIO()
+    """One row for each; columns that may be left out are, where no row has something in them."""
+    out, kept = io.StringIO(), list(rows)
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(model.model_fields)
-    for row in rows:
+    columns = [
+        name
+        for name, field in model.model_fields.items()
+        if field.is_required() or any(getattr(row, name) != field.default for row in kept)
+    ]
+    writer.writerow(columns)
+    for row in kept:
         writer.writerow(
             "" if value is None else " ".join(map(str, value)) if isinstance(value, tuple) else value
-            for value in (getattr(row, name) for name in model.model_fields)
+            for value in (getattr(row, name) for name in columns)
         )
     return out.getvalue()

@@ -109,6 +109,8 @@ class CsvFile(TextFile):
     def read(self, model: type[M]) -> tuple[M, ...]:
         """One model per row; cells of tuple fields are split at spaces, empty cells are None.
 
+        Columns of fields that have a default may be left out.
+
         Raises AisleError with file, line and remedy.
         """
         columns = list(model.model_fields)
@@ -116,17 +118,18 @@ class CsvFile(TextFile):
         reader = csv.DictReader(io.StringIO(self.text, newline=""), strict=True)
         rows: list[dict[str, Any]] = []
         self.lines: list[int] = []
-        self._check_header(reader.fieldnames or [], columns)
+        needed = [name for name, field in model.model_fields.items() if field.is_required()]
+        self._check_header(reader.fieldnames or [], columns, needed)
         try:
             for row in reader:
                 if None in row or None in row.values():
                     raise AisleError(
-                        f"{self.path}:{reader.line_num}: the row has not {len(columns)} cells like the first line; "
-                        "mend it (quote a text that contains a comma)"
+                        f"{self.path}:{reader.line_num}: the row has not {len(reader.fieldnames or [])} cells like the "
+                        "first line; mend it (quote a text that contains a comma)"
                     )
                 values: dict[str, Any] = {key: cell.strip() or None for key, cell in row.items()}
                 for name in split:
-                    if values[name] is not None:
+                    if values.get(name) is not None:
                         values[name] = tuple(values[name].split())
                 rows.append(values)
                 self.lines.append(reader.line_num)
@@ -138,11 +141,11 @@ class CsvFile(TextFile):
         except ValidationError as error:
             raise self.refusal(error, model) from None
 
-    def _check_header(self, header: Sequence[str], columns: list[str]) -> None:
+    def _check_header(self, header: Sequence[str], columns: list[str], needed: list[str]) -> None:
         for name in header:
             if name not in columns or list(header).count(name) > 1:
                 raise AisleError(f"{self.path}:1: column '{name}' is wrong; the columns are {','.join(columns)}")
-        for name in columns:
+        for name in needed:
             if name not in header:
                 raise AisleError(f"{self.path}:1: column '{name}' is missing; the columns are {','.join(columns)}")
 

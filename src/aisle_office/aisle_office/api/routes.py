@@ -318,7 +318,7 @@ def _receipt(entry: Entry, store: Store) -> ReceiptDocument:
     return ReceiptDocument(
         cursor=entry.position,
         ordinal=entry.ordinal,
-        number=receipt_number(store, entry),
+        number=receipt_number(store, entry.ordinal),
         session_id=issued.session_id,
         refund_id=issued.refund_id,
         issued=datetime.datetime.fromtimestamp(entry.stamp_ns / 1e9, datetime.UTC),

@@ -19,7 +19,7 @@ from ..board import Board
 from ..journal import Journal
 from ..links import Links
 from ..office import secret_named
-from ..privacy import DAY_NS, apply_retention
+from ..privacy import DAY_NS, apply_retention, delete_old
 from ..rooms import Rooms
 from ..settings import load_office
 from ..staff import Staff
@@ -75,7 +75,9 @@ def open_rooms(site: Path, database: str, secret: str) -> Rooms:
 def _keep_private(rooms: Rooms, stop: threading.Event) -> None:
     """Delete what is older than the site keeps it, once an hour."""
     while True:
-        apply_retention(rooms.journal, rooms.wallet, rooms.access, rooms.office.retention, rooms.clock())
+        retention, now_ns = rooms.office.retention, rooms.clock()
+        apply_retention(rooms.journal, rooms.wallet, rooms.access, retention, now_ns)
+        delete_old(rooms.journal, retention, now_ns)
         if stop.wait(_RETENTION_EVERY_S):
             return
 

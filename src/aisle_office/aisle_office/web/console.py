@@ -157,8 +157,7 @@ class _Console:
         disputed = waiting.disputed
         way = f"{self._text(f'by_{disputed.place}')}, {self._words.instant(waiting.disputed_ns)}"
         self._head(disputed.session_id, way)
-        product = self._rooms.store.products.get(disputed.sku)
-        text(f"{disputed.quantity} × {product.name if product else disputed.sku}", "p", "a-title")
+        text(f"{disputed.quantity} × {self._rooms.product_name(disputed.sku)}", "p", "a-title")
         text(self._text("taken_back"))
 
     def _letter(self, letter: DeadLetter) -> None:
@@ -190,7 +189,7 @@ class _Console:
             for receipt in now.receipts:
                 issued = receipt.issued
                 kind = self._text("refund" if issued.refund_id else "receipt")
-                number = f"{self._rooms.store.store_id}-{receipt.ordinal:06d}"
+                number = receipt_number(self._rooms.store, receipt.ordinal)
                 with ui.element("div").classes("a-line"):
                     with ui.element("div"):
                         text(f"{kind} {number}", "span", "")
@@ -319,8 +318,6 @@ class _Console:
             ui.button(self._text("drop_doubts"), on_click=lambda: decide(doubtful)).props("outline color=negative")
 
     def _decide_dispute(self, session_id: str, sku: str, quantity: int, dialog: ui.dialog, note: ui.input) -> None:
-        product = self._rooms.store.products.get(sku)
-
         def decide(pieces: int) -> Callable[[], Awaitable[None]]:
             async def deciding() -> None:
                 def do(actor: Actor) -> str:
@@ -332,7 +329,7 @@ class _Console:
             return deciding
 
         with ui.element("div").classes("a-row a-wrap"):
-            text(f"{self._text('not_taken')}: {quantity} × {product.name if product else sku}", "span", "a-grow")
+            text(f"{self._text('not_taken')}: {quantity} × {self._rooms.product_name(sku)}", "span", "a-grow")
             ui.button(self._text("accept"), on_click=decide(quantity)).props("unelevated")
             ui.button(self._text("reject"), on_click=decide(0)).props("outline color=negative")
 
@@ -341,9 +338,8 @@ class _Console:
         counts: dict[str, ui.number] = {}
         with ui.expansion(self._text("refund_action"), icon="undo").classes("w-full"):
             for sku, pieces in left.items():
-                product = self._rooms.store.products.get(sku)
                 with ui.element("div").classes("a-row"):
-                    text(product.name if product else sku, "span", "a-grow")
+                    text(self._rooms.product_name(sku), "span", "a-grow")
                     counts[sku] = self._count(sku, 0, pieces)
 
             async def give() -> None:
@@ -404,6 +400,6 @@ def _told(entry: Entry, rooms: Rooms, words: Wording) -> tuple[str, str, str, st
     event = entry.event
     what = event.kind().replace("_", " ")
     if event.kind() == "receipt_issued":
-        what = f"{what} {receipt_number(rooms.store, entry)}"
+        what = f"{what} {receipt_number(rooms.store, entry.ordinal)}"
     note = getattr(event, "note", "") or getattr(event, "reason", "")
     return words.instant(entry.stamp_ns), what, getattr(event, "actor", ""), note
