@@ -11,6 +11,8 @@ from .events import (
     AgeChecked,
     AgeCheckMissed,
     CartChanged,
+    ChargebackEnded,
+    ChargedBack,
     DisputeDecided,
     Event,
     GateAlarmed,
@@ -38,6 +40,8 @@ _KINDS: tuple[type[Event], ...] = (
     ReceiptIssued,
     LineDisputed,
     DisputeDecided,
+    ChargedBack,
+    ChargebackEnded,
     TaskFailed,
     TaskRerun,
     GateAlarmed,
@@ -84,6 +88,14 @@ class WaitingDispute:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingChargeback:
+    """Money that a bank has taken back, while nobody knows yet whether for good."""
+
+    charged_back_ns: int
+    charged_back: ChargedBack
+
+
+@dataclass(frozen=True, slots=True)
 class Issued:
     """A receipt. ``ordinal``: its number."""
 
@@ -108,6 +120,7 @@ class Overview:
     ages: tuple[WaitingAge, ...]
     reviews: tuple[WaitingReview, ...]
     disputes: tuple[WaitingDispute, ...]
+    chargebacks: tuple[WaitingChargeback, ...]
     letters: tuple[DeadLetter, ...]
     alarms: tuple[Alarm, ...]
     receipts: tuple[Issued, ...]
@@ -124,6 +137,7 @@ class Board:
         self._ages: dict[str, WaitingAge] = {}
         self._reviews: dict[str, WaitingReview] = {}
         self._disputes: dict[tuple[str, str], WaitingDispute] = {}
+        self._chargebacks: dict[str, WaitingChargeback] = {}
         self._tasks: dict[str, Tasks] = {}
         self._alarms: deque[Alarm] = deque(maxlen=_ALARMS)
         self._receipts: deque[Issued] = deque(maxlen=_RECEIPTS)
@@ -140,6 +154,7 @@ class Board:
                 ages=tuple(self._ages.values()),
                 reviews=tuple(self._reviews.values()),
                 disputes=tuple(self._disputes.values()),
+                chargebacks=tuple(self._chargebacks.values()),
                 letters=tuple(letter for subject, tasks in self._tasks.items() for letter in tasks.letters(subject)),
                 alarms=tuple(reversed(self._alarms)),
                 receipts=tuple(reversed(self._receipts)),
@@ -174,6 +189,10 @@ class Board:
                 self._disputes[event.session_id, event.sku] = WaitingDispute(entry.stamp_ns, event)
             case DisputeDecided() as event:
                 self._disputes.pop((event.session_id, event.sku), None)
+            case ChargedBack() as event:
+                self._chargebacks[event.chargeback_id] = WaitingChargeback(entry.stamp_ns, event)
+            case ChargebackEnded() as event:
+                self._chargebacks.pop(event.chargeback_id, None)
             case TaskFailed() | TaskRerun() as event:
                 tasks = self._tasks.setdefault(event.about, Tasks())
                 tasks.take(entry)

@@ -226,6 +226,10 @@ class Journal:
         """Rows as they are, for the auditor."""
         return list(self._rows(_ROWS.limit(limit), {"after": after}))
 
+    def raw_of(self, subject: str) -> list[RawEntry]:
+        """The rows of one subject as they are."""
+        return list(self._rows(_ROWS.where(_journal.c.subject == subject), {"after": 0}))
+
     def subjects(self, kinds: Collection[type[Event]], without: Collection[type[Event]], until: int) -> set[str]:
         """What has an entry of some kinds up to a position, and none of others at all."""
 

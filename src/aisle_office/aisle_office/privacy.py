@@ -59,8 +59,8 @@ def export(journal: Journal, wallet: Wallet, payer: str) -> dict[str, Any]:
             "analytics": card.analytics,
             "last_shown_ns": card.seen_ns,
         },
-        "entries": {request_id: _story(journal, request_id) for request_id in requests},
-        "visits": {session_id: _story(journal, session_id) for session_id in visits_of(journal, payer)},
+        "entries": {request_id: story(journal, request_id) for request_id in requests},
+        "visits": {session_id: story(journal, session_id) for session_id in visits_of(journal, payer)},
     }
 
 
@@ -119,7 +119,8 @@ def _unfinished(journal: Journal, until: int) -> set[str]:
     return sessions | {visit.request_id for visit in opened if visit is not None}
 
 
-def _story(journal: Journal, subject: str) -> list[dict[str, Any]]:
+def story(journal: Journal, subject: str) -> list[dict[str, Any]]:
+    """The events about a subject in their order, ready for JSON."""
     return [
         {"stamp_ns": entry.stamp_ns, "event": entry.event.kind(), **json.loads(events.dump(entry.event))}
         for entry in journal.read(subject=subject)

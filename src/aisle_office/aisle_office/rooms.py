@@ -20,7 +20,10 @@ from .wallet import Wallet
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """One store's office, as pages and API see it. ``site``: its folder; ``clock``: ns since 1970."""
+    """One store's office, as pages and API see it. ``site``: its folder; ``clock``: ns since 1970.
+
+    notice_secret: with which the payment provider signs what it tells; "": it tells nothing.
+    """
 
     site: Path
     store: Store
@@ -32,6 +35,7 @@ class Rooms:
     access: AccessLog
     board: Board
     clock: Callable[[], int]
+    notice_secret: str = ""
 
     def product_name(self, sku: str) -> str:
         """The catalogue's name of a product, or what names one that it has no more."""

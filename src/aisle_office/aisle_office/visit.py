@@ -170,6 +170,14 @@ class Visit:
         return () if missed is None or missed.min_age <= self.approved_age else missed.skus
 
     @property
+    def open_age(self) -> int:
+        """The age that staff shall look for [years]; 0: none, or it does not matter any more."""
+        if self.bill is not None or self.reviewed is not None:
+            return 0
+        wanted = max(self.asked_age, self.age_missed.min_age if self.age_missed else 0)
+        return wanted if wanted > self.approved_age else 0
+
+    @property
     def wants_review(self) -> bool:
         """Whether a person must still say what it holds."""
         doubtful = self.closed is not None and (self.closed.review or self.unchecked != ())

@@ -13,7 +13,9 @@ from aisle_office.audit import audit
 from aisle_office.events import (
     AgeCheckAsked,
     CartChanged,
+    ChargebackEnded,
     Charged,
+    ChargedBack,
     EntryDecided,
     EntryRequested,
     EntryUsed,
@@ -24,6 +26,8 @@ from aisle_office.events import (
     TaskFailed,
     VisitReviewed,
 )
+from aisle_office.money import Money
+from aisle_office.payment.notices import ChargebackNotice
 from aisle_office.tasks import dead_letters, rerun
 
 
@@ -319,6 +323,33 @@ def test_what_a_bank_took_back_is_not_refunded_too(world: World) -> None:
     with pytest.raises(AisleError, match="has paid 0"):
         chargebacks.book(world.journal, "v1", "d2", 1, "")
     assert audit(world.journal).findings == []
+
+
+def told(outcome: str, minor: int = 298, charge_id: str = "ch_1", currency: str = "USD") -> ChargebackNotice:
+    return ChargebackNotice("d1", charge_id, Money(minor, currency), "fraudulent", outcome)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("order", [("taken", "won"), ("won", "taken"), ("taken", "taken", "won", "won")])
+def test_what_the_provider_tells_is_booked_in_any_order(world: World, order: tuple[str, ...]) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COLA-033", 2))
+    world.settle()
+    for outcome in order:
+        assert chargebacks.take(world.journal, told(outcome)) == "v1"
+    assert [event.returned for event in world.events(ChargebackEnded)] == [True]
+    assert len(world.events(ChargedBack)) == 1
+    assert audit(world.journal).findings == [] and world.ends() == set()
+
+
+def test_a_notice_that_cannot_be_right_waits_for_an_operator(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COLA-033", 2))
+    world.settle()
+    assert chargebacks.take(world.journal, told("taken", charge_id="ch_11")) is None
+    for notice in (told("taken", minor=299), told("taken", currency="EUR")):
+        assert chargebacks.take(world.journal, notice) == "v1"
+    assert world.ends() == {"v1 chargeback/d1"}
+    assert world.events(ChargedBack) == []
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from aisle_office.staff import Staff
 from aisle_office.wallet import Wallet
 
 SECRET = "a secret of the web tests"
+NOTICE_SECRET = "whsec_of_the_web_tests"
 PASSWORD = "correct horse battery"
 
 
@@ -63,8 +64,8 @@ class WebWorld:
         self.staff = Staff.open(self.url)
         self.access = AccessLog.open(self.url, time.time_ns)
         self.post = Post()
-        sandbox = Sandbox.open(f"sqlite:///{folder}/sandbox.db")
-        base = (self.journal, sandbox, self.wallet)
+        self.sandbox = Sandbox.open(f"sqlite:///{folder}/sandbox.db")
+        base = (self.journal, self.sandbox, self.wallet)
         args = (self.wallet, self.store, self.office)
         self.workers = [
             Doorkeeper(*base, self.office, self.store.currency, time.time_ns),
@@ -139,7 +140,7 @@ def serving(folder: Path) -> Iterator[WebWorld]:
         process = subprocess.Popen(
             [*command, "--listen", f"127.0.0.1:{port}"],
             env={name: value for name, value in os.environ.items() if "PYTEST" not in name}
-            | {"AISLE_OFFICE_SECRET": SECRET},
+            | {"AISLE_OFFICE_SECRET": SECRET, "AISLE_NOTICE_SECRET": NOTICE_SECRET},
             stdout=log,
             stderr=log,
             cwd=folder,

@@ -17,6 +17,7 @@ from aisle_core.errors import AisleError
 from aisle_core.store import Facing, Product, Store, load_store
 
 from ..events import Bill, ReceiptIssued, VisitClosed
+from ..evidence import evidence_file
 from ..journal import Entry
 from ..privacy import erase, export
 from ..receipts import receipt_number
@@ -260,6 +261,16 @@ def make_api(rooms: Rooms) -> FastAPI:
         if f"api/{refund_id}" not in visit.refunds:
             raise HTTPException(404, f"there is no refund '{refund_id}'")
         return _refund(visit, f"api/{refund_id}")
+
+    @api.get(
+        "/v1/receipts/{ordinal}/evidence",
+        response_class=Response,
+        responses=_MISSING | {200: {"description": "a ZIP file", "content": {"application/zip": {}}}},
+        dependencies=[support],
+    )
+    def read_evidence(ordinal: Ordinal) -> Response:
+        content = evidence_file(rooms.journal, rooms.store, rooms.office, sale(ordinal).event.subject)
+        return Response(content, media_type="application/zip")
 
     # --- persons
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
 import time
@@ -32,7 +33,10 @@ _RETENTION_EVERY_S = 3600.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until told to stop. AISLE_OFFICE_SECRET is that of the office's process."""
+    """Serve until told to stop.
+
+    AISLE_OFFICE_SECRET is that of the office's process, AISLE_NOTICE_SECRET that of what the payment provider tells.
+    """
     parser = argparse.ArgumentParser(prog="aisle web", description=__doc__)
     parser.add_argument("site", type=Path, help="site folder with office.yaml")
     parser.add_argument("--database", required=True, help="URL, such as sqlite:///office.db")
@@ -69,6 +73,7 @@ def open_rooms(site: Path, database: str, secret: str) -> Rooms:
         access=AccessLog.open(database, time.time_ns),
         board=Board(journal, journal.position_before(time.time_ns() - _BOARD_DAYS * DAY_NS)),
         clock=time.time_ns,
+        notice_secret=os.environ.get("AISLE_NOTICE_SECRET", ""),
     )
 
 

@@ -7,6 +7,7 @@ from nicegui import ui
 from starlette.types import ASGIApp
 
 from ..api import make_api
+from ..api.hooks import hook_routes
 from ..rooms import Rooms
 from .console import console_pages
 from .guard import Guard
@@ -23,6 +24,7 @@ def make_app(rooms: Rooms) -> ASGIApp:
     app.include_router(receipt_routes(rooms))
     app.include_router(sign_in_routes(rooms, sessions, secure))
     app.include_router(kiosk_routes(rooms, secure))
+    app.include_router(hook_routes(rooms))
     app.mount("/api", make_api(rooms))
     kiosk_pages(rooms)
     console_pages(rooms, sessions)
