@@ -15,6 +15,9 @@ from .kiosk import kiosk_pages, kiosk_routes
 from .receipt_page import receipt_routes
 from .sign_in import Sessions, sign_in_routes
 
+_HICCUP_S = 30.0
+"""A page that is cut off for no longer goes on where it was; else it begins anew."""
+
 
 def make_app(rooms: Rooms) -> ASGIApp:
     """The application. One for each process: NiceGUI knows only one."""
@@ -28,5 +31,12 @@ def make_app(rooms: Rooms) -> ASGIApp:
     app.mount("/api", make_api(rooms))
     kiosk_pages(rooms)
     console_pages(rooms, sessions)
-    ui.run_with(app, title=rooms.store.name, favicon="🛒", tailwind=False, show_welcome_message=False)
+    ui.run_with(
+        app,
+        title=rooms.store.name,
+        favicon="🛒",
+        tailwind=False,
+        show_welcome_message=False,
+        reconnect_timeout=_HICCUP_S,
+    )
     return Guard(app, rooms.access, secure)
