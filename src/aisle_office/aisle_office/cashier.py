@@ -189,7 +189,7 @@ class Cashier(Worker):
         assert visit.bill is not None
         session_id, amount = visit.session_id, Money(visit.bill.total_minor, visit.bill.currency)
         settled = VisitSettled(session_id=session_id)
-        if amount.minor == 0:
+        if amount.minor == 0 or visit.shopper_id:
             visit.append(self._journal, settled)
             return None
         task, retry = visit.tasks["charge"], self._office.settling.retry

@@ -141,12 +141,16 @@ EntryReason = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryDecided(EntryEvent):
-    """The lane may open, or not. ``authorisation_id`` "" with ``admitted``: let in without an authorisation."""
+    """The lane may open, or not. ``authorisation_id`` "" with ``admitted``: let in without an authorisation.
+
+    shopper_id: the retailer's name of somebody for whom the retailer pays, or "".
+    """
 
     admitted: bool
     reason: EntryReason
     authorisation_id: str = ""
     authorised_minor: int = 0
+    shopper_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -534,6 +538,16 @@ class PurchaseCreated(VisitEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueUploaded(AnyEvent):
+    """A retailer's system has put so many products in the catalogue; ``about``: the id that it got."""
+
+    KEPT: ClassVar[Kept] = "books"
+
+    items: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PayerForgotten(AnyEvent):
     """All personal data of a payer were deleted; ``actor``: ``kiosk``, ``retention``, or who of the staff did it."""
 
@@ -584,6 +598,7 @@ ALL: tuple[type[Event], ...] = (
     LineDisputed,
     DisputeDecided,
     PurchaseCreated,
+    CatalogueUploaded,
     PayerForgotten,
     AgeCheckAsked,
     AgeChecked,

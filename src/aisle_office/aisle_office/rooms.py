@@ -23,6 +23,7 @@ class Rooms:
     """One store's office, as pages and API see it. ``site``: its folder; ``clock``: ns since 1970.
 
     notice_secret: with which the payment provider signs what it tells; "": it tells nothing.
+    connector_key: with which the retailer's systems sign their calls: id and secret; None: they make none.
     """
 
     site: Path
@@ -36,6 +37,7 @@ class Rooms:
     board: Board
     clock: Callable[[], int]
     notice_secret: str = ""
+    connector_key: tuple[str, str] | None = None
 
     def product_name(self, sku: str) -> str:
         """The catalogue's name of a product, or what names one that it has no more."""

@@ -144,6 +144,10 @@ class Retailer(Frozen):
     address: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
     store_id: Annotated[str, Field(pattern=r"^[0-9a-zA-Z_-]+$", max_length=255)]
     """As they call the store."""
+    app_entry: bool
+    """Keys of the retailer's app open the gate, and the retailer takes the money of whoever came in with one."""
+    screen_cards: bool
+    """Their system is asked about every card, too."""
     region: Text
     """For which their key is, as AWS Signature Version 4 has it."""
     timeout_s: Seconds

@@ -42,7 +42,8 @@ class Visit:
     authorisation_id, held_minor: what the provider holds for it since the entry; "" and 0 for nothing.
     refunds: in the order in which they were asked for; refunded: bills of those that were given, by refund id.
     disputes, decisions: what the shopper says they did not take, and what a person said to it, by sku.
-    purchase_id: of the retailer's systems, "" while they do not know of it.
+    purchase_id: of the retailer's systems, "" while they do not know of it. shopper_id: their name of who came in with
+    their app, and for whom they take the money; "" for everybody else.
     """
 
     session_id: str
@@ -76,6 +77,7 @@ class Visit:
     disputes: dict[str, LineDisputed] = field(default_factory=dict)
     decisions: dict[str, DisputeDecided] = field(default_factory=dict)
     purchase_id: str = ""
+    shopper_id: str = ""
     tasks: Tasks = field(default_factory=Tasks)
 
     @classmethod
@@ -88,6 +90,7 @@ class Visit:
             decided = journal.get(f"entry_decided/{visit.opened.request_id}")
             if decided is not None and isinstance(decided.event, EntryDecided):
                 visit.authorisation_id = decided.event.authorisation_id
+                visit.shopper_id = decided.event.shopper_id
                 visit.held_minor = max(visit.held_minor, decided.event.authorised_minor)
         return visit
 

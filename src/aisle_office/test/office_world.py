@@ -12,6 +12,7 @@ from aisle_office.journal import Journal
 from aisle_office.links import Links
 from aisle_office.mail import Mailer, Transport
 from aisle_office.payment.sandbox import Sandbox
+from aisle_office.retailer import RetailerSystems
 from aisle_office.settings import Deposit, Multiple, Office, Percentage, Price, load_office
 from aisle_office.tasks import dead_letters
 from aisle_office.wallet import Wallet
@@ -98,6 +99,7 @@ class World:
         }
         self.store = store(products=products)
         self.office = office
+        self.retailer: RetailerSystems | None = None
         self.transport = transport
         self.journal = Journal.open(f"sqlite:///{folder}/office.db", lambda: self.now_ns)
         self.wallet = Wallet.open(f"sqlite:///{folder}/office.db", "a secret of the test")
@@ -110,7 +112,7 @@ class World:
 
         args = (self.journal, self.sandbox, self.wallet)
         self.workers: list[Worker] = [
-            Doorkeeper(*args, self.office, "USD", clock),
+            Doorkeeper(*args, self.office, "USD", clock, retailer=self.retailer),
             Cashier(*args, self.store, self.office, clock),
         ]
         if self.transport is not None:

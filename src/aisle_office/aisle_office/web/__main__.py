@@ -35,7 +35,8 @@ _RETENTION_EVERY_S = 3600.0
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until told to stop.
 
-    AISLE_OFFICE_SECRET is that of the office's process, AISLE_NOTICE_SECRET that of what the payment provider tells.
+    AISLE_OFFICE_SECRET is that of the office's process. AISLE_NOTICE_SECRET signs what the payment provider tells,
+    AISLE_CONNECTOR_KEY_ID and AISLE_CONNECTOR_KEY what the retailer's systems call; without them nobody does.
     """
     parser = argparse.ArgumentParser(prog="aisle web", description=__doc__)
     parser.add_argument("site", type=Path, help="site folder with office.yaml")
@@ -74,7 +75,14 @@ def open_rooms(site: Path, database: str, secret: str) -> Rooms:
         board=Board(journal, journal.position_before(time.time_ns() - _BOARD_DAYS * DAY_NS)),
         clock=time.time_ns,
         notice_secret=os.environ.get("AISLE_NOTICE_SECRET", ""),
+        connector_key=_connector_key(),
     )
+
+
+def _connector_key() -> tuple[str, str] | None:
+    names = ("AISLE_CONNECTOR_KEY_ID", "AISLE_CONNECTOR_KEY")
+    key_id, secret = (os.environ.get(name, "") for name in names)
+    return (key_id, secret) if key_id and secret else None
 
 
 def _keep_private(rooms: Rooms, stop: threading.Event) -> None:

@@ -8,6 +8,8 @@ from starlette.types import ASGIApp
 
 from ..api import make_api
 from ..api.hooks import hook_routes
+from ..connectors import Credentials
+from ..connectors.inbound import make_inbound
 from ..rooms import Rooms
 from .console import console_pages
 from .guard import Guard
@@ -29,6 +31,9 @@ def make_app(rooms: Rooms) -> ASGIApp:
     app.include_router(kiosk_routes(rooms, secure))
     app.include_router(hook_routes(rooms))
     app.mount("/api", make_api(rooms))
+    if rooms.office.retailer is not None and rooms.connector_key is not None:
+        key = Credentials(*rooms.connector_key, rooms.office.retailer.region)
+        app.mount("/connector", make_inbound(rooms, rooms.office.retailer, key))
     kiosk_pages(rooms)
     console_pages(rooms, sessions)
     ui.run_with(

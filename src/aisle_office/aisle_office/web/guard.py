@@ -25,7 +25,7 @@ _LIVE = (
     "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
 """NiceGUI compiles its templates in the browser."""
-_SIGNED_PATHS = ("/api/", "/hooks/")
+_SIGNED_PATHS = ("/api/", "/hooks/", "/connector/")
 """For machines: each request proves by itself who sends it."""
 _PATHS = ("/r/", *_SIGNED_PATHS, "/console", "/kiosk", "/_nicegui", "/favicon.ico")
 _LIVE_PATHS = ("/kiosk/", "/console/", "/_nicegui")
@@ -102,7 +102,7 @@ class Guard:
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
-        most = API_BYTES if path.startswith("/api/") else PAGE_BYTES
+        most = API_BYTES if path.startswith(_SIGNED_PATHS) else PAGE_BYTES
         declared = headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > most:
             self._note(scope, "refused: body too long")
