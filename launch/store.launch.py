@@ -5,7 +5,6 @@ from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
 
 from aisle_nodes.processes import (
-    OFFICE,
     common_arguments,
     evidence_argument,
     include,
@@ -17,6 +16,7 @@ from aisle_nodes.processes import (
 
 
 def generate_launch_description() -> LaunchDescription:
+    office = office_arguments()
     return LaunchDescription(
         [
             *common_arguments(),
@@ -31,8 +31,8 @@ def generate_launch_description() -> LaunchDescription:
             people_argument(),
             evidence_argument(),
             state_argument(),
-            *office_arguments(),
-            include("checkout", **{name: LaunchConfiguration(name) for name in OFFICE}, **shared()),
+            *office,
+            include("checkout", **{given.name: LaunchConfiguration(given.name) for given in office}, **shared()),
             include("perception", people=LaunchConfiguration("people"), **shared()),
             include(
                 "fusion",

@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -54,7 +55,11 @@ LAG_NS = 400_000_000
 """How far the tracker and the fusion are behind the gate: the lateness allowance, and some work."""
 EVERY_S = 1.2
 """50 exits a minute."""
-MOST_MAIL_S = 3.0
+EXIT, WALK_SPEED = np.array([9.0, 0.6]), 1.2
+"""Before the way out [m]; an easy walk [m/s]."""
+GONE_NS = 300_000_000
+"""After the passage the tracker still sees somebody for so long."""
+MOST_MAIL_S, USUAL_MAIL_S = 3.0, 2.0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -233,13 +238,23 @@ def wait(condition: Callable[[], bool], patience_s: float) -> bool:
 
 
 class LiveShop(Shop):
-    """Its time is the machine's; the tracker and the fusion tell of what was ``LAG_NS`` ago."""
+    """Its time is the machine's; the tracker and the fusion tell of what was ``LAG_NS`` ago, and who leaves walks."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.leaving: list[int] = []
+        super().__init__(*arguments)
 
     def begin_ns(self) -> int:
         return time.time_ns() - LAG_NS
 
     def next_ns(self) -> int:
         time.sleep(max(0.0, (self.now_ns + STEP_NS + LAG_NS - time.time_ns()) / 1e9))
+        for track_id in self.leaving:
+            position = np.array(self.people[track_id].position[:2])
+            way = EXIT - position
+            length = float(np.linalg.norm(way))
+            step = min(WALK_SPEED * STEP_NS / SECOND, length)
+            self.move(track_id, tuple(position + way * step / max(length, step)))
         return self.now_ns + STEP_NS
 
     def until(self, condition: Callable[[], bool], patience_s: float = TIMEOUT_S) -> None:
@@ -253,11 +268,30 @@ class LiveShop(Shop):
         super().tell(lane_id, kind, credential)
         self.now_ns = behind_ns
 
+    def leave(self, people: Sequence[tuple[str, int]]) -> dict[str, int]:
+        """One after the other goes from the shelves to the way out; gives when [ns since 1970] each was through it."""
+        left: dict[str, int] = {}
+        names = {track_id: name for name, track_id in people}
+        waiting, gone = list(names), dict[int, int]()
+        begin = time.monotonic()
+        while waiting or self.leaving or gone:
+            started = len(names) - len(waiting)
+            if waiting and time.monotonic() >= begin + EVERY_S * started:
+                self.leaving.append(waiting.pop(0))
+            self.pass_s(0.1)
+            for track_id in [t for t in self.leaving if np.linalg.norm(self.people[t].position[:2] - EXIT) < 0.1]:
+                self.leaving.remove(track_id)
+                self.tell("out1", GateEventKind.PASSAGE_OUT)
+                left[names[track_id]] = gone[track_id] = time.time_ns()
+            for track_id in [t for t, gone_ns in gone.items() if self.now_ns > gone_ns + GONE_NS]:
+                del gone[track_id]
+                self.vanish(track_id)
+        return left
+
 
 def mails(console: Console, folder: Path, exits: int) -> bool:
     """So many people are in the store, and one goes every 1.2 s."""
     shutil.copytree(SITE, folder / "market")
-    left: dict[str, int] = {}
     admitted: list[int] = []
     with Post(folder / "mail") as post:
         shop = LiveShop(folder, os.environ | DOMAIN, post)
@@ -274,16 +308,7 @@ def mails(console: Console, folder: Path, exits: int) -> bool:
                 shop.take(inside[-1][1], SKUS[number % len(SKUS)])
             shop.pass_s(3.0)
             begin = time.monotonic()
-            for number, (name, track_id) in enumerate(inside):
-                shop.move(track_id, (9.0, 0.6))
-                shop.pass_s(0.4)
-                shop.tell("out1", GateEventKind.PASSAGE_OUT)
-                left[name] = time.time_ns()
-                while shop.now_ns < left[name]:
-                    shop.pass_s(0.1)
-                shop.pass_s(0.2)
-                shop.vanish(track_id)
-                shop.pass_s(begin + EVERY_S * (number + 1) - time.monotonic())
+            left = shop.leave(inside)
             minutes = (time.monotonic() - begin) / 60
             wait(lambda: shop.pass_s(0.2) is not None or len(post.arrived) >= len(left), 30.0)
             names = {shop.wallet.payer_of(name): name for name in left}
@@ -307,9 +332,10 @@ def mails(console: Console, folder: Path, exits: int) -> bool:
         ("card to answer", to_admission, ""),
         ("exit to closed", to_close, ""),
         ("exit to receipt", to_receipt, ""),
-        ("exit to mail", to_mail, f"p99 {MOST_MAIL_S:.2f}"),
+        ("exit to mail", to_mail, f"median {USUAL_MAIL_S:.2f}, p99 {MOST_MAIL_S:.2f}"),
     ):
         figures = ", ".join(f"{value:.2f}" for value in (*np.percentile(seconds, (50, 95, 99)), seconds.max()))
         table.add_row(f"{name}: median, p95, p99, most [s]", figures, wanted)
     console.print(table)
-    return len(to_mail) == len(left) and bool(np.percentile(to_mail, 99) <= MOST_MAIL_S)
+    usual, most = np.percentile(to_mail, (50, 99))
+    return len(to_mail) == len(left) and bool(usual <= USUAL_MAIL_S and most <= MOST_MAIL_S)

@@ -25,9 +25,11 @@ from aisle_core.types import (
     GateCommandReason,
     GateEventKind,
 )
-from aisle_office import chargebacks, codes, orders
+from aisle_office import chargebacks, codes, orders, support
 from aisle_office.audit import audit
 from aisle_office.events import (
+    AgeCheckAsked,
+    AgeCheckMissed,
     CartChanged,
     Charged,
     GateAlarmed,
@@ -36,9 +38,11 @@ from aisle_office.events import (
     VisitClosed,
     VisitOpened,
 )
+from aisle_office.payment.notices import read_notice, signature_of
 
 CHOCOLATE, COLA = "HAZEL-CHOCOLATE-MILK-100-G", "MAPLE-COLA-CHERRY-05-L"
 WEIGHED = "ROWAN-JUICE-GRAPE-1-L"
+FOR_ADULTS = "CEDAR-JUICE-APPLE-1-L"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,10 @@ def shop(domain_of_module: dict[str, str], tmp_path_factory: pytest.TempPathFact
     office["weighed"] = {WEIGHED: 1000}
     office["entry"] |= {"decide_s": 0.5}
     path.write_text(yaml.safe_dump(office))
+    catalogue = folder / "market" / "catalogue.csv"
+    head, *rows = catalogue.read_text().splitlines()
+    rows = [row + (",18" if row.startswith(f"{FOR_ADULTS},") else ",") for row in rows]
+    catalogue.write_text("\n".join([f"{head},min_age", *rows, ""]))
     with Post(folder / "mail") as post:
         shop = Shop(folder, os.environ | domain_of_module, post)
         shop.until(lambda: shop.tap("first") is GateCommandReason.GRANTED)  # the office has begun to answer
@@ -166,11 +174,34 @@ def test_a_refund_is_mailed_and_a_chargeback_closes_the_gate(shop: Shop) -> None
     )
     assert "Refund" in shop.mail_to("hal", count=2)
     assert shop.sandbox.books("hal").refunded_minor == cost
-    chargebacks.book(shop.journal, session_id, "d1", cost, "not recognised")
+    (charged,) = shop.events(Charged, session_id)
+
+    def tell(body: bytes) -> None:
+        notice = read_notice(body, signature_of(body, "a secret", int(time.time())), "a secret")
+        assert notice is not None and chargebacks.take(shop.journal, notice) == session_id
+
+    tell(shop.sandbox.charge_back(charged.charge_id, cost, "not recognised"))
     shop.until(lambda: shop.tap("hal") is GateCommandReason.DEBT)
-    chargebacks.end(shop.journal, session_id, "d1", returned=True, actor="staff")
+    tell(shop.sandbox.end_chargeback("dp_1", won=True))
     shop.until(lambda: shop.tap("hal") is GateCommandReason.GRANTED)
     shop.pass_s(11.0)
+
+
+def test_what_is_for_adults_waits_for_staff_and_holds_nobody(shop: Shop) -> None:
+    for name, word in (("uma", "inside"), ("vic", "outside")):
+        (track_id,) = shop.enter(name)
+        shop.take(track_id, FOR_ADULTS)
+        session_id = shop.session_of(name)
+        shop.until(lambda session_id=session_id: [e.min_age for e in shop.events(AgeCheckAsked, session_id)] == [18])
+        if word == "inside":
+            support.check_age(shop.journal, session_id, True, "ann", "")
+        shop.go_out(track_id)
+        if word == "outside":
+            shop.until(lambda session_id=session_id: bool(shop.events(AgeCheckMissed, session_id)))
+            assert shop.events(Charged, session_id) == []
+            support.check_age(shop.journal, session_id, True, "ann", "seen at the door")
+        (charged,) = shop.events(Charged, shop.settled(name))
+        assert charged.amount_minor == price(shop, FOR_ADULTS)
 
 
 def test_a_code_lets_somebody_in_once(shop: Shop) -> None:

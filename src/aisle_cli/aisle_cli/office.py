@@ -5,14 +5,23 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 
 from aisle_core.errors import AisleError
+from aisle_core.store import load_store
 from aisle_office.audit import audit
 from aisle_office.events import GateAlarmed, RefundRequested, VisitClosed, VisitOpened, VisitReviewed
+from aisle_office.evidence import evidence_file
 from aisle_office.journal import Journal
+from aisle_office.office import secret_named
+from aisle_office.payment import PaymentError
+from aisle_office.payment.notices import SIGNATURE_HEADER, signature_of
+from aisle_office.payment.sandbox import Sandbox
+from aisle_office.settings import load_office
 from aisle_office.tasks import dead_letters
 from aisle_office.visit import Visit
 
@@ -35,7 +44,8 @@ def run_audit(database: str, noted: Sequence[str]) -> int:
     report = audit(journal(database), hashes)
     console = Console(highlight=False)
     mark = f"{report.entries}:{report.last_hash}"
-    console.print(f"{report.entries} entries, {report.receipts} receipts. Note this elsewhere: {mark}", soft_wrap=True)
+    kept = f"{report.entries} entries ({report.deleted} deleted by retention), {report.receipts} receipts."
+    console.print(f"{kept} Note this elsewhere: {mark}", soft_wrap=True)
     table = Table("currency", "captured", "refunded", "receipts", "charged back", title="Minor units")
     for currency, balance in sorted(report.balances.items()):
         sums = (balance.captured_minor, balance.refunded_minor, balance.receipts_minor, balance.charged_back_minor)
@@ -101,6 +111,39 @@ def run_refund(database: str, session_id: str, quantities: Sequence[str], actor:
             note=note,
         )
     )
+
+
+def run_evidence(database: str, session_id: str, site: Path, file: Path) -> None:
+    """Write the evidence of a visit. Raises AisleError for an unknown visit and a file that cannot be written."""
+    store = load_store(site)
+    books = journal(database)
+    if Visit.read(books, session_id).closed is None:
+        raise AisleError(f"visit '{session_id}' has not ended or is not known; there is no evidence to write")
+    content = evidence_file(books, store, load_office(site, store), session_id)
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise AisleError(f"{file}: cannot be written: {error.strerror}; give another file") from None
+
+
+def run_sandbox_chargeback(books: str, charge: str, amount_minor: int, won: bool | None, address: str) -> None:
+    """What a card's bank does, and what the provider tells of it. Raises AisleError when the pages refuse it."""
+    sandbox = Sandbox.open(books)
+    try:
+        body = (
+            sandbox.charge_back(charge, amount_minor, "fraudulent")
+            if won is None
+            else sandbox.end_chargeback(charge, won)
+        )
+    except PaymentError as error:
+        raise AisleError(f"{error}; look at the visit's charge") from None
+    signature = signature_of(body, secret_named("AISLE_NOTICE_SECRET"), int(time.time()))
+    try:
+        answer = httpx.post(f"{address}/hooks/payment", content=body, headers={SIGNATURE_HEADER: signature})
+    except httpx.HTTPError as error:
+        raise AisleError(f"{address}: {type(error).__name__}; are the office's pages there?") from None
+    if not answer.is_success:
+        raise AisleError(f"{address}: {answer.status_code} {answer.text}; mend it and tell it again")
 
 
 def pieces(texts: Sequence[str]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -74,6 +75,48 @@ def refund(database: Database, session: Session, quantities: Quantities, actor: 
     from aisle_cli.office import run_refund
 
     run_refund(database, session, quantities, actor, note)
+
+
+@office_app.command("age")
+def age(
+    database: Database,
+    session: Session,
+    approved: Annotated[bool, typer.Option("--old-enough/--too-young", help="What staff saw.")],
+    actor: Actor,
+    note: Note = "",
+) -> None:
+    """Say whether a shopper is old enough for what they took."""
+    from aisle_cli.office import journal
+    from aisle_office import support
+
+    support.check_age(journal(database), session, approved, actor, note)
+
+
+@office_app.command("evidence")
+def evidence(
+    database: Database,
+    session: Session,
+    site: Annotated[Path, typer.Argument(help="Site folder with office.yaml.")],
+    file: Annotated[Path, typer.Argument(help="The ZIP file to write.")],
+) -> None:
+    """Write down all that is known of a visit, for a bank that asks."""
+    from aisle_cli.office import run_evidence
+
+    run_evidence(database, session, site, file)
+
+
+@office_app.command("sandbox-chargeback")
+def sandbox_chargeback(
+    books: Annotated[str, typer.Argument(help="URL of the sandbox's books, such as sqlite:///sandbox.db.")],
+    charge: Annotated[str, typer.Argument(help="Id of the charge, or with --won or --lost of the chargeback.")],
+    amount_minor: Annotated[int, typer.Option("--amount", help="Minor units.")] = 0,
+    won: Annotated[bool | None, typer.Option("--won/--lost", help="How the dispute ends.")] = None,
+    address: Annotated[str, typer.Option(help="Of the office's pages.")] = "http://localhost:8480",
+) -> None:
+    """Let the sandbox's bank take money back, and tell the store, signed with AISLE_NOTICE_SECRET."""
+    from aisle_cli.office import run_sandbox_chargeback
+
+    run_sandbox_chargeback(books, charge, amount_minor, won, address)
 
 
 @office_app.command("rerun")

@@ -44,6 +44,7 @@ CONFIG = {
     "bind_time_ms": 2000,
     "bind_distance": 1.5,
     "exit_distance": 1.5,
+    "reach": 1.5,
     "settle_ms": 1000,
     "doubt_probability": 0.1,
     "review_timeout_ms": 3_600_000,
@@ -64,10 +65,12 @@ def product(sku, price_minor):
 
 
 PRODUCTS = {p.sku: p for p in [product("cola", 150), product("soap", 299), product("gift", None)]}
-OPEN_STORE = SimpleNamespace(currency="EUR", products=PRODUCTS, max_people=None, lanes=())
+PLATES = {"p1": SimpleNamespace(centre=(5.0, 5.5, 1.0))}
+OPEN_STORE = SimpleNamespace(currency="EUR", products=PRODUCTS, plates=PLATES, max_people=None, lanes=())
 GATED_STORE = SimpleNamespace(
     currency="EUR",
     products=PRODUCTS,
+    plates=PLATES,
     max_people=None,
     lanes=(
         Lane(lane_id="in_1", zone="door", direction="in", position=(0.0, 0.0)),
@@ -349,16 +352,45 @@ def test_a_visit_from_gate_to_gate():
         tick(4.1),
         tracks(5, track(4, x=9.0, y=0.6, first=2.5)),
         goes_out(5.01),
-        decided(6.0),
+        decided(5.99),
     )
     assert [(c.lane_id, c.kind, c.reason) for c in run.commands] == [
         ("in_1", GateCommandKind.ADMIT, GateCommandReason.GRANTED)
     ]
     assert run.receipts == []
-    receipt = run.step(decided(6.01)).receipt
+    receipt = run.step(decided(6.0)).receipt
     assert (receipt.open_ns, receipt.stamp_ns) == (2 * S, int(5.01 * S))
     assert (receipt.close_reason, receipt.credential, receipt.label) == (CloseReason.EXIT, "card", "bob")
     assert lines(receipt) == {"cola": 1} and not receipt.review
+
+
+@pytest.mark.parametrize(
+    ("x", "state", "wait_s"),
+    [(5.0, TrackState.SEEN, 0.8), (7.0, TrackState.SEEN, 0.0), (7.0, TrackState.LOST, 0.8)],
+    ids=["near a shelf", "away", "out of sight"],
+)
+def test_a_receipt_waits_for_what_its_people_may_have_touched(x, state, wait_s):
+    """They go out 0.2 s after they were last there."""
+    run = Run(GATED_STORE).step(credential(1, "in_1", "card"), goes_in(2))
+    for at in range(20, 60, 5):
+        run.step(tracks(at / 10, track(4, x=0.5, y=0.5, first=2)))
+    run.step(tracks(6.0, track(4, x=x, first=2, state=state)), tracks(6.2, track(4, x=9.0, y=0.6, first=2)))
+    run.step(decided(6.2), goes_out(6.2))
+    assert len(run.receipts) == (wait_s == 0)
+    run.step(decided(6.19 + wait_s))
+    assert len(run.receipts) == (wait_s == 0)
+    assert run.step(decided(6.2 + wait_s)).receipt.close_reason is CloseReason.EXIT
+
+
+@pytest.mark.parametrize(("people", "quiet_s"), [(1, 1.1), (2, 0.0)])
+def test_a_receipt_waits_where_the_tracker_is_silent_or_somebody_has_no_track(people, quiet_s):
+    run = Run(GATED_STORE).step(credential(1, "in_1", "card"), passage(1.5, "in_1", GateEventKind.UNLOCKED))
+    run.step(*[goes_in(2)] * people)
+    for at in range(20, 60, 5):
+        run.step(tracks(at / 10, track(4, x=0.5, y=0.5, first=2)))
+    run.step(tracks(6.0, track(4, x=9.0, y=0.6, first=2)), decided(6.0), goes_out(6.0 + quiet_s))
+    assert run.step(decided(6.99 + quiet_s)).receipts == []
+    assert len(run.step(decided(7.0 + quiet_s)).receipts) == 1
 
 
 def test_a_gone_person_opens_and_closes_nothing_more():

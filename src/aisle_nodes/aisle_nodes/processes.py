@@ -47,16 +47,6 @@ def people_argument() -> DeclareLaunchArgument:
     )
 
 
-OFFICE = (
-    "office",
-    "office_database",
-    "office_provider",
-    "office_smtp",
-    "office_smtp_security",
-    "office_pages",
-)
-
-
 def office_arguments() -> list[DeclareLaunchArgument]:
     """Whether there is an office, and where it keeps and sends what; of the launch files that run or include it."""
     return [

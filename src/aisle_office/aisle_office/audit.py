@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 
 from aisle_core.errors import AisleError
 
+from . import events
 from .events import (
+    AgeChecked,
+    AgeCheckMissed,
     Bill,
     ChargebackEnded,
     Charged,
     ChargedBack,
     ChargeIntended,
     DisputeDecided,
+    EntriesDeleted,
     Event,
     ReceiptIssued,
     Refunded,
@@ -55,6 +59,8 @@ class AuditReport:
     entries: int = 0
     last_hash: str = FIRST_HASH
     receipts: int = 0
+    deleted: int = 0
+    """Entries of which retention has deleted what they say."""
     balances: dict[str, Balance] = field(default_factory=lambda: defaultdict(Balance))
     findings: list[Finding] = field(default_factory=list)
 
@@ -71,6 +77,10 @@ class _Visit:
     back: Counter[str] = field(default_factory=Counter)
     chargebacks: dict[str, int] = field(default_factory=dict)
     receipts: set[str] = field(default_factory=set)
+    unchecked_age: int = 0
+    approved_age: int = 0
+    deleted: bool = False
+    """A part of the story is deleted, so nothing is said about the rest."""
 
 
 def audit(journal: Journal, noted: Mapping[int, str] | None = None) -> AuditReport:
@@ -78,13 +88,16 @@ def audit(journal: Journal, noted: Mapping[int, str] | None = None) -> AuditRepo
 
     Findings are: a broken chain, a gap, an entry that cannot be read or is not what its columns say, a charge without
     bill, intention or evidence, with another amount, or twice, a refund that nobody asked for or that gives back more
-    than was paid, a receipt without its money, and a balance that is not zero.
+    than was paid, a receipt without its money, a balance that is not zero, and an entry that is deleted although no
+    retention of the journal says so. Of a visit with deleted entries only the sums are checked.
     """
     report = AuditReport()
     visits: dict[str, _Visit] = defaultdict(_Visit)
     previous = FIRST_HASH
     ordinals: Counter[str] = Counter()
     position = 0
+    allowed: Counter[str] = Counter()
+    gone: dict[str, int] = {}
     while batch := journal.raw(after=position, limit=_BATCH):
         for raw in batch:
             say = _Sayer(report, raw.position)
@@ -95,11 +108,18 @@ def audit(journal: Journal, noted: Mapping[int, str] | None = None) -> AuditRepo
                 say("the hash does not fit what the entry says and the entry before it")
             if (noted or {}).get(position, raw.hash) != raw.hash:
                 say("the hash is not the one that was noted")
+            if not raw.fits():
+                say("what it says is not what was sealed")
             previous = raw.hash
             ordinals[raw.kind] += 1
             if raw.ordinal != ordinals[raw.kind]:
                 say(f"it is number {raw.ordinal} of its kind, but should be {ordinals[raw.kind]}")
                 ordinals[raw.kind] = raw.ordinal
+            if raw.body is None:
+                visits[raw.subject].deleted = True
+                report.deleted += 1
+                gone[events.kept_as(raw.kind)] = position
+                continue
             try:
                 event = raw.entry().event
             except AisleError as error:
@@ -107,7 +127,11 @@ def audit(journal: Journal, noted: Mapping[int, str] | None = None) -> AuditRepo
                 continue
             if (event.key, event.subject) != (raw.key, raw.subject):
                 say("key or subject are not those of its event")
-            for text in _check(visits[event.subject], event, report):
+            if isinstance(event, EntriesDeleted):
+                allowed[event.kept] = max(allowed[event.kept], event.until)
+            visit = visits[event.subject]
+            texts = list(_check(visit, event, report))
+            for text in () if visit.deleted else texts:
                 say(text)
     report.entries, report.last_hash, report.receipts = position, previous, ordinals[ReceiptIssued.kind()]
     say = _Sayer(report, position)
@@ -118,7 +142,12 @@ def audit(journal: Journal, noted: Mapping[int, str] | None = None) -> AuditRepo
         rest = balance.captured_minor - balance.refunded_minor - balance.receipts_minor
         if rest:
             say(f"captured less refunded is {rest} {currency} (minor units) more than the receipts say")
+    for kept, last in gone.items():
+        if last > allowed[kept]:
+            _Sayer(report, last)("what it says is deleted, and no retention says so")
     for subject, visit in visits.items():
+        if visit.deleted:
+            continue
         if visit.charges and "" not in visit.receipts:
             say(f"visit {subject} was charged and has no receipt")
         for refund_id in sorted(visit.refunded.keys() - visit.receipts):
@@ -141,8 +170,14 @@ def _check(visit: _Visit, event: Event, report: AuditReport) -> Iterator[str]:
             visit.closed = event
         case VisitReviewed():
             visit.reviewed = event
+        case AgeCheckMissed():
+            visit.unchecked_age = event.min_age
+        case AgeChecked(approved=True):
+            visit.approved_age = max(visit.approved_age, event.min_age)
         case VisitBilled():
             visit.bill = event.bill
+            if visit.unchecked_age > visit.approved_age and visit.reviewed is None:
+                yield "it is billed, but nobody has looked at the age that its goods ask for"
             yield from _check_evidence(visit, event.bill)
             yield from _check_sums(event.bill)
         case ChargeIntended():

@@ -7,7 +7,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from .events import (
+    AgeCheckAsked,
+    AgeChecked,
+    AgeCheckMissed,
     CartChanged,
+    ChargebackEnded,
+    ChargedBack,
     DisputeDecided,
     Event,
     GateAlarmed,
@@ -22,15 +27,21 @@ from .events import (
 )
 from .journal import Entry, Journal
 from .tasks import DeadLetter, Tasks
+from .visit import Visit
 
 _KINDS: tuple[type[Event], ...] = (
     VisitOpened,
     CartChanged,
     VisitClosed,
     VisitReviewed,
+    AgeCheckAsked,
+    AgeChecked,
+    AgeCheckMissed,
     ReceiptIssued,
     LineDisputed,
     DisputeDecided,
+    ChargedBack,
+    ChargebackEnded,
     TaskFailed,
     TaskRerun,
     GateAlarmed,
@@ -51,6 +62,15 @@ class OpenVisit:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingAge:
+    """Somebody in the store has something that is only sold from ``min_age`` on, and nobody has looked at them."""
+
+    session_id: str
+    asked_ns: int
+    min_age: int
+
+
+@dataclass(frozen=True, slots=True)
 class WaitingReview:
     """A doubtful visit that nobody has looked at."""
 
@@ -65,6 +85,14 @@ class WaitingDispute:
 
     disputed_ns: int
     disputed: LineDisputed
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingChargeback:
+    """Money that a bank has taken back, while nobody knows yet whether for good."""
+
+    charged_back_ns: int
+    charged_back: ChargedBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +117,10 @@ class Overview:
     """Everything that is open, the oldest first, and the last alarms and receipts, the newest first."""
 
     visits: tuple[OpenVisit, ...]
+    ages: tuple[WaitingAge, ...]
     reviews: tuple[WaitingReview, ...]
     disputes: tuple[WaitingDispute, ...]
+    chargebacks: tuple[WaitingChargeback, ...]
     letters: tuple[DeadLetter, ...]
     alarms: tuple[Alarm, ...]
     receipts: tuple[Issued, ...]
@@ -104,8 +134,10 @@ class Board:
         self._position = after
         self._lock = threading.Lock()
         self._visits: dict[str, OpenVisit] = {}
+        self._ages: dict[str, WaitingAge] = {}
         self._reviews: dict[str, WaitingReview] = {}
         self._disputes: dict[tuple[str, str], WaitingDispute] = {}
+        self._chargebacks: dict[str, WaitingChargeback] = {}
         self._tasks: dict[str, Tasks] = {}
         self._alarms: deque[Alarm] = deque(maxlen=_ALARMS)
         self._receipts: deque[Issued] = deque(maxlen=_RECEIPTS)
@@ -119,13 +151,11 @@ class Board:
                     self._position = entry.position
             return Overview(
                 visits=tuple(self._visits.values()),
+                ages=tuple(self._ages.values()),
                 reviews=tuple(self._reviews.values()),
                 disputes=tuple(self._disputes.values()),
-                letters=tuple(
-                    DeadLetter(subject, name, tasks[name].attempts, tasks[name].reason, tasks[name].failed_ns)
-                    for subject, tasks in self._tasks.items()
-                    for name in tasks.dead()
-                ),
+                chargebacks=tuple(self._chargebacks.values()),
+                letters=tuple(letter for subject, tasks in self._tasks.items() for letter in tasks.letters(subject)),
                 alarms=tuple(reversed(self._alarms)),
                 receipts=tuple(reversed(self._receipts)),
             )
@@ -141,8 +171,14 @@ class Board:
                 )
             case VisitClosed() as event:
                 self._visits.pop(event.session_id, None)
+                self._ages.pop(event.session_id, None)
                 if event.review:
                     self._reviews[event.session_id] = WaitingReview(event.session_id, entry.stamp_ns, event)
+            case AgeCheckAsked() as event if event.session_id in self._visits:
+                self._ages[event.session_id] = WaitingAge(event.session_id, entry.stamp_ns, event.min_age)
+            case AgeChecked() | AgeCheckMissed() as event:
+                self._ages.pop(event.session_id, None)
+                self._look_again(event.session_id)
             case VisitReviewed() as event:
                 self._reviews.pop(event.session_id, None)
             case ReceiptIssued() as event:
@@ -153,8 +189,20 @@ class Board:
                 self._disputes[event.session_id, event.sku] = WaitingDispute(entry.stamp_ns, event)
             case DisputeDecided() as event:
                 self._disputes.pop((event.session_id, event.sku), None)
+            case ChargedBack() as event:
+                self._chargebacks[event.chargeback_id] = WaitingChargeback(entry.stamp_ns, event)
+            case ChargebackEnded() as event:
+                self._chargebacks.pop(event.chargeback_id, None)
             case TaskFailed() | TaskRerun() as event:
                 tasks = self._tasks.setdefault(event.about, Tasks())
                 tasks.take(entry)
                 if not tasks.dead() and isinstance(event, TaskRerun):
                     self._tasks.pop(event.about)
+
+    def _look_again(self, session_id: str) -> None:
+        """Whether a person must still say what a visit holds."""
+        visit = Visit.read(self._journal, session_id)
+        if visit.closed is not None and visit.wants_review:
+            self._reviews[session_id] = WaitingReview(session_id, visit.closed_ns, visit.closed)
+        else:
+            self._reviews.pop(session_id, None)

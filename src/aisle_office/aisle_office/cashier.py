@@ -16,6 +16,8 @@ from aisle_core.store import Store
 
 from .events import (
     DEADLINE,
+    AgeCheckAsked,
+    AgeCheckMissed,
     AuthorisationRaised,
     AuthorisationReleased,
     Charged,
@@ -71,6 +73,16 @@ class Cashier(Worker):
 
     def advance(self, subject: str) -> int | None:
         visit = Visit.read(self._journal, subject)
+        if not visit.settled:
+            again_ns = self._settle(visit)
+            if not visit.settled:
+                return again_ns
+        if visit.charged is None and visit.authorisation_id and not visit.released:
+            return self._let_go(visit)
+        return self._refund(visit)
+
+    def _settle(self, visit: Visit) -> int | None:
+        """Close, review, bill and charge as far as it goes now; gives when to go on."""
         if visit.closed is None:
             if visit.opened is None:
                 return None
@@ -80,27 +92,22 @@ class Cashier(Worker):
                 return deadline_ns if again_ns is None else min(again_ns, deadline_ns)
             visit.append(self._journal, self._timeout(visit))
         assert visit.closed is not None
-        if visit.closed.review and visit.reviewed is None:
-            deadline_ns = visit.closed_ns + round(self._office.settling.review_h * HOUR_NS)
-            if self._clock() < deadline_ns:
-                return deadline_ns
-            visit.append(self._journal, self._without_doubts(visit.closed))
-        if not visit.settled:
-            if visit.bill is None:
-                self._bill(visit)
-            if visit.bill is None:
-                return None
-            again_ns = self._charge(visit)
-            if not visit.settled:
-                return again_ns
-        if visit.charged is None and visit.authorisation_id and not visit.released:
-            return self._let_go(visit)
-        return self._refund(visit)
+        if visit.bill is None:
+            self._note_age(visit, visit.closed.items)
+            if visit.wants_review:
+                deadline_ns = visit.closed_ns + round(self._office.settling.review_h * HOUR_NS)
+                if self._clock() < deadline_ns:
+                    return deadline_ns
+                visit.append(self._journal, self._without_doubts(visit))
+            self._bill(visit)
+        return None if visit.bill is None else self._charge(visit)
 
     # --- while the visit is open
 
     def _attend(self, visit: Visit) -> int | None:
-        """Hold more for a cart that has outgrown what is held."""
+        """Have ages checked, and hold more for a cart that has outgrown what is held."""
+        if visit.cart is not None:
+            self._note_age(visit, visit.cart.items)
         if not (visit.cart and visit.authorisation_id) or visit.raise_declined:
             return None
         total = sum(self._pricing.price_of(item) for item in visit.cart.items)
@@ -121,6 +128,23 @@ class Cashier(Worker):
         )
         return None
 
+    def _note_age(self, visit: Visit, items: tuple[Item, ...]) -> None:
+        """Ask staff about who takes what is not sold to everybody; at the end of the visit, say that nobody looked."""
+        ages = {item.sku: self._min_age(item) for item in items if item.quantity}
+        min_age = max(ages.values(), default=0)
+        if min_age <= visit.approved_age:
+            return
+        session_id = visit.session_id
+        if visit.closed is None and min_age > visit.asked_age:
+            visit.append(self._journal, AgeCheckAsked(session_id=session_id, min_age=min_age))
+        elif visit.closed is not None and visit.age_missed is None:
+            skus = tuple(sku for sku, age in ages.items() if age > visit.approved_age)
+            visit.append(self._journal, AgeCheckMissed(session_id=session_id, min_age=min_age, skus=skus))
+
+    def _min_age(self, item: Item) -> int:
+        product = self._store.products.get(item.sku)
+        return (product.min_age or 0) if product else 0
+
     def _timeout(self, visit: Visit) -> VisitClosed:
         """The end of a visit that nobody closed: somebody must look at all of it."""
         assert visit.opened is not None
@@ -138,14 +162,13 @@ class Cashier(Worker):
 
     # --- what is owed
 
-    def _without_doubts(self, closed: VisitClosed) -> VisitReviewed:
+    def _without_doubts(self, visit: Visit) -> VisitReviewed:
         """What the deadline says: the store gives up what is doubtful."""
-        doubtful = [item for item in closed.items if item.review]
         return VisitReviewed(
-            session_id=closed.session_id,
+            session_id=visit.session_id,
             actor=DEADLINE,
-            quantities={item.sku: 0 for item in doubtful},
-            loss_minor=sum(self._pricing.price_of(item) for item in doubtful),
+            quantities={item.sku: 0 for item in visit.doubtful},
+            loss_minor=sum(self._pricing.price_of(item) for item in visit.doubtful),
             note="",
         )
 
@@ -167,7 +190,7 @@ class Cashier(Worker):
         assert visit.bill is not None
         session_id, amount = visit.session_id, Money(visit.bill.total_minor, visit.bill.currency)
         settled = VisitSettled(session_id=session_id)
-        if amount.minor == 0:
+        if amount.minor == 0 or visit.shopper_id:
             visit.append(self._journal, settled)
             return None
         task, retry = visit.tasks["charge"], self._office.settling.retry

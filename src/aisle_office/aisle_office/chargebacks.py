@@ -8,9 +8,36 @@ from __future__ import annotations
 
 from aisle_core.errors import AisleError
 
-from .events import ChargebackEnded, ChargedBack
+from .events import ChargebackEnded, Charged, ChargedBack, TaskFailed
 from .journal import Journal
+from .payment.notices import ChargebackNotice
 from .visit import Visit
+
+
+def take(journal: Journal, notice: ChargebackNotice) -> str | None:
+    """Write down what the provider tells of; gives the visit, None when the charge is none of ours.
+
+    Notices may come twice and in any order. One that cannot be right waits in the list of failed tasks.
+    """
+    charged = journal.read(kinds=(Charged,), mentioning=f'"{notice.charge_id}"')
+    found = [entry.event for entry in charged if isinstance(entry.event, Charged)]
+    event = next((event for event in found if event.charge_id == notice.charge_id), None)
+    if event is None:
+        return None
+    session_id, chargeback_id = event.session_id, notice.chargeback_id
+    try:
+        if notice.amount.currency != event.currency:
+            raise AisleError(
+                f"chargeback '{chargeback_id}': it is in {notice.amount.currency}, not in {event.currency}"
+            )
+        book(journal, session_id, chargeback_id, notice.amount.minor, notice.reason)
+        if notice.outcome != "taken":
+            end(journal, session_id, chargeback_id, notice.outcome == "won", "provider")
+    except AisleError as error:
+        task = f"chargeback/{chargeback_id}"
+        failed = TaskFailed(about=session_id, task=task, attempt=1, reason=str(error), declined=False, dead=True)
+        journal.append(failed)
+    return session_id
 
 
 def book(journal: Journal, session_id: str, chargeback_id: str, amount_minor: int, reason: str) -> None:

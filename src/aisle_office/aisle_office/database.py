@@ -18,7 +18,8 @@ _LOCK = 0x41_69_73_6C_65
 def open_database(url: str, metadata: MetaData) -> Engine:
     """An engine whose tables exist. ``url`` as SQLAlchemy has it: ``sqlite:///journal.db``, ``postgresql+psycopg://...``
 
-    SQLite runs in write-ahead mode, and a commit returns when the disk has it (synchronous=FULL).
+    SQLite runs in write-ahead mode, a commit returns when the disk has it (synchronous=FULL), and what is deleted is
+    overwritten with zeros.
     Raises AisleError when the database cannot be opened.
     """
     try:
@@ -57,3 +58,4 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=ON")

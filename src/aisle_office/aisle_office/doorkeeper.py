@@ -24,6 +24,7 @@ from .events import (
 from .journal import Entry, Journal
 from .money import Money
 from .payment import DeclinedError, PaymentError, PaymentProvider, RejectedError
+from .retailer import APP_PREFIX, RefusedError, RetailerSystems, UnansweredError
 from .settings import Office
 from .tasks import Tasks, dead_letters
 from .visit import Visit
@@ -74,8 +75,10 @@ class Doorkeeper(Worker):
         currency: str,
         clock: Callable[[], int],
         pool: Executor | None = None,
+        retailer: RetailerSystems | None = None,
     ) -> None:
         super().__init__(journal, clock, pool)
+        self._retailer = retailer
         self._provider = provider
         self._wallet = wallet
         self._office = office
@@ -120,7 +123,9 @@ class Doorkeeper(Worker):
                 return expiry_ns
             self._append(request, EntryUsed(request_id=subject, session_id=""))
         in_use = request.used is not None and request.used.session_id != "" and request.decided.authorisation_id != ""
-        maybe_held = request.decided.authorisation_id != "" or request.decided.reason == "provider_unreachable"
+        maybe_held = request.decided.authorisation_id != "" or (
+            request.decided.reason == "provider_unreachable" and self._app_key(request.requested) is None
+        )
         if in_use or request.released or not maybe_held:
             return None
         return self._let_go(request)
@@ -140,25 +145,63 @@ class Doorkeeper(Worker):
         card = self._wallet.card(requested.payer)
         if card is not None and card.staff:
             return EntryDecided(request_id=request_id, admitted=True, reason="staff")
+        late = self._clock() >= requested_ns + round(entry.decide_s * 1e9)
+        app_key = self._app_key(requested)
+        if app_key is not None:
+            return self._verify(request_id, app_key, late)
         if requested.payer in self._debts.values():
             return EntryDecided(request_id=request_id, admitted=False, reason="debt")
-        late = self._clock() >= requested_ns + round(entry.decide_s * 1e9)
         try:
             authorisation_id = None if late else self._hold(requested)
+            wanted = authorisation_id is None or self._is_wanted(requested)
         except DeclinedError:
             return EntryDecided(request_id=request_id, admitted=False, reason="declined")
-        except PaymentError:
+        except (PaymentError, UnansweredError):
             return None
         if authorisation_id is None:
             admitted = entry.unreachable == "admit"
             return EntryDecided(request_id=request_id, admitted=admitted, reason="provider_unreachable")
         return EntryDecided(
             request_id=request_id,
-            admitted=True,
-            reason="authorised",
+            admitted=wanted,
+            reason="authorised" if wanted else "declined",
             authorisation_id=authorisation_id,
             authorised_minor=entry.authorise_minor,
         )
+
+    def _app_key(self, requested: EntryRequested) -> str | None:
+        """The key of the retailer's app that was shown; None for a card."""
+        card = self._wallet.card(requested.payer)
+        is_key = card is not None and card.token.startswith(APP_PREFIX)
+        return card.token.removeprefix(APP_PREFIX) if card is not None and is_key else None
+
+    def _verify(self, request_id: str, app_key: str, late: bool) -> EntryDecided | None:
+        """Let the retailer say whose key it is; None to ask again a little later."""
+        settings = self._office.retailer
+        if self._retailer is None or settings is None or not settings.app_entry:
+            return EntryDecided(request_id=request_id, admitted=False, reason="unknown_code")
+        if late:
+            return EntryDecided(request_id=request_id, admitted=False, reason="provider_unreachable")
+        try:
+            shopper_id, kind = self._retailer.verify_identity_key(request_id, app_key, "OPTICAL")
+        except RefusedError:
+            return EntryDecided(request_id=request_id, admitted=False, reason="declined")
+        except UnansweredError:
+            return None
+        if kind == "ASSOCIATE":
+            return EntryDecided(request_id=request_id, admitted=True, reason="staff")
+        return EntryDecided(request_id=request_id, admitted=True, reason="authorised", shopper_id=shopper_id)
+
+    def _is_wanted(self, requested: EntryRequested) -> bool:
+        """Whether the retailer wants this card in, if it has a say."""
+        settings = self._office.retailer
+        if self._retailer is None or settings is None or not settings.screen_cards:
+            return True
+        held = Money(self._office.entry.authorise_minor, self._currency)
+        try:
+            return self._retailer.authorise(requested.request_id, requested.payer, held)
+        except RefusedError:
+            return False
 
     def _hold(self, requested: EntryRequested) -> str:
         card = self._wallet.card(requested.payer)

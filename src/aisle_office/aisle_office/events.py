@@ -88,11 +88,16 @@ class Bill:
     total_minor: int
 
 
+Kept = Literal["visits", "books", "ever"]
+"""What happened in visits, what was sold and paid, and what says that something was deleted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(ABC):
-    """Base of all events. ``VERSION`` counts the shapes of one kind."""
+    """Base of all events. ``VERSION`` counts the shapes of one kind; ``KEPT`` says which retention it falls under."""
 
     VERSION: ClassVar[int] = 1
+    KEPT: ClassVar[Kept] = "visits"
 
     @classmethod
     @cache
@@ -139,12 +144,16 @@ EntryReason = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryDecided(EntryEvent):
-    """The lane may open, or not. ``authorisation_id`` "" with ``admitted``: let in without an authorisation."""
+    """The lane may open, or not. ``authorisation_id`` "" with ``admitted``: let in without an authorisation.
+
+    shopper_id: the retailer's name of somebody for whom the retailer pays, or "".
+    """
 
     admitted: bool
     reason: EntryReason
     authorisation_id: str = ""
     authorised_minor: int = 0
+    shopper_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +234,8 @@ class VisitReviewed(VisitEvent):
     loss_minor: the price of what the store gives up.
     """
 
+    KEPT: ClassVar[Kept] = "books"
+
     actor: str
     quantities: dict[str, int]
     loss_minor: int
@@ -235,12 +246,16 @@ class VisitReviewed(VisitEvent):
 class VisitBilled(VisitEvent):
     """The prices of the visit, fixed."""
 
+    KEPT: ClassVar[Kept] = "books"
+
     bill: Bill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeIntended(VisitEvent):
     """The provider will now be asked for the money; written before it is."""
+
+    KEPT: ClassVar[Kept] = "books"
 
     amount_minor: int
     currency: str
@@ -249,6 +264,8 @@ class ChargeIntended(VisitEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charged(VisitEvent):
     """The money was captured."""
+
+    KEPT: ClassVar[Kept] = "books"
 
     charge_id: str
     amount_minor: int
@@ -259,10 +276,14 @@ class Charged(VisitEvent):
 class VisitSettled(VisitEvent):
     """Nothing is left to do: it was charged, or there was nothing to pay."""
 
+    KEPT: ClassVar[Kept] = "books"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptIssued(VisitEvent):
     """A receipt; its ordinal in the journal is its number. ``refund_id`` "": of the sale."""
+
+    KEPT: ClassVar[Kept] = "books"
 
     refund_id: str
     bill: Bill
@@ -275,6 +296,8 @@ class ReceiptIssued(VisitEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargebackEvent(VisitEvent):
     """Something about money of a visit that the card's bank took back from the store."""
+
+    KEPT: ClassVar[Kept] = "books"
 
     chargeback_id: str
 
@@ -303,6 +326,8 @@ class ChargebackEnded(ChargebackEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundEvent(VisitEvent):
     """Something about one refund of a visit."""
+
+    KEPT: ClassVar[Kept] = "books"
 
     refund_id: str
 
@@ -363,8 +388,44 @@ class EntryCodeUsed(AnyEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgeCheckEvent(VisitEvent):
+    """Something about a visit with products that are only sold from an age on [years], the highest of them."""
+
+    KEPT: ClassVar[Kept] = "books"
+
+    min_age: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind()}/{self.session_id}/{self.min_age}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgeCheckAsked(AgeCheckEvent):
+    """Staff shall look who it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgeChecked(AgeCheckEvent):
+    """Staff looked; whoever says so first stands. ``approved``: they are old enough."""
+
+    approved: bool
+    actor: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgeCheckMissed(AgeCheckEvent):
+    """A visit ended with such products, ``skus``, and nobody had approved: a person says what becomes of it."""
+
+    skus: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StaffOrdered(AnyEvent):
     """Staff closes or opens the store (``about`` is "store"), or ends a visit (``about`` is its id)."""
+
+    KEPT: ClassVar[Kept] = "books"
 
     order_id: str
     order: Literal["close_store", "open_store", "close_visit"]
@@ -464,6 +525,8 @@ class LineDisputed(DisputeEvent):
 class DisputeDecided(DisputeEvent):
     """What a person says to it. ``accepted``: it is a request to refund so many pieces, too."""
 
+    KEPT: ClassVar[Kept] = "books"
+
     quantity: int
     accepted: bool
     actor: str
@@ -478,13 +541,37 @@ class PurchaseCreated(VisitEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueUploaded(AnyEvent):
+    """A retailer's system has put so many products in the catalogue; ``about``: the id that it got."""
+
+    KEPT: ClassVar[Kept] = "books"
+
+    items: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PayerForgotten(AnyEvent):
     """All personal data of a payer were deleted; ``actor``: ``kiosk``, ``retention``, or who of the staff did it."""
 
     actor: str
 
 
-_ALL: tuple[type[Event], ...] = (
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntriesDeleted(AnyEvent):
+    """Retention deletes what entries up to a position say; written before it does. ``about`` is "retention"."""
+
+    KEPT: ClassVar[Kept] = "ever"
+
+    kept: Kept
+    until: int
+
+    @property
+    def key(self) -> str:
+        return f"entries_deleted/{self.kept}/{self.until}"
+
+
+ALL: tuple[type[Event], ...] = (
     EntryRequested,
     EntryDecided,
     EntryUsed,
@@ -514,10 +601,21 @@ _ALL: tuple[type[Event], ...] = (
     LineDisputed,
     DisputeDecided,
     PurchaseCreated,
+    CatalogueUploaded,
     PayerForgotten,
+    AgeCheckAsked,
+    AgeChecked,
+    AgeCheckMissed,
+    EntriesDeleted,
 )
-_CLASSES: dict[tuple[str, int], type[Event]] = {(cls.kind(), cls.VERSION): cls for cls in _ALL}
-_ADAPTERS: dict[type[Event], TypeAdapter[Event]] = {cls: TypeAdapter(cls) for cls in _ALL}
+_KEPT: dict[str, Kept] = {cls.kind(): cls.KEPT for cls in ALL}
+_CLASSES: dict[tuple[str, int], type[Event]] = {(cls.kind(), cls.VERSION): cls for cls in ALL}
+_ADAPTERS: dict[type[Event], TypeAdapter[Event]] = {cls: TypeAdapter(cls) for cls in ALL}
+
+
+def kept_as(kind: str) -> Kept:
+    """Which retention a kind of event falls under; what is not known is kept for ever."""
+    return _KEPT.get(kind, "ever")
 
 
 def dump(event: Event) -> str:

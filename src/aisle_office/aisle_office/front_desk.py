@@ -2,7 +2,7 @@
 
 A node's callback gives items and takes answers; both only touch queues. A thread of its own translates, writes the
 journal in the order of the items, and follows it. What it has not yet written is lost with the process, and nothing of
-it was shown: ``written()`` says how far it is. With the events of an item it keeps what the checkout knew after it, so
+it was shown. With the events of an item it keeps what the checkout knew after it, so
 that a checkout that was killed goes on from there.
 """
 
@@ -93,7 +93,6 @@ class FrontDesk:
         self._poll_s = poll_s
         self._said: queue.SimpleQueue[tuple[Said, CheckoutState | None]] = queue.SimpleQueue()
         self._answers: deque[Answer] = deque()
-        self._written = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="front desk")
         followed = journal.kept(_FOLLOWED)
@@ -137,15 +136,10 @@ class FrontDesk:
         """Decisions and orders since the last call. Never blocks."""
         return [self._answers.popleft() for _ in range(len(self._answers))]
 
-    def written(self) -> int:
-        """How many items are on the disk, in the order in which they were said."""
-        return self._written
-
     def _run(self) -> None:
         batch: deque[tuple[Said, CheckoutState | None]] = deque()
         events: list[Event] = []
         keep: dict[str, str] = {}
-        said = 0
         while batch or events or keep or not self._stop.is_set() or not self._said.empty():
             try:
                 if not batch and not events:
@@ -157,12 +151,10 @@ class FrontDesk:
                     for event in self._events(batch[0][0]):
                         events.append(event)
                     batch.popleft()
-                    said += 1
                 if events or keep:
                     self._journal.append(*events, keep=keep)
                     events.clear()
                     keep = {}
-                self._written = said
                 self._follow()
             except Exception:
                 log.exception("front desk: trouble, trying again")

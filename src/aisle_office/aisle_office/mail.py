@@ -18,7 +18,7 @@ from typing import ClassVar, Literal, Protocol
 from aisle_core.store import Store
 
 from .cashier import HOUR_NS
-from .events import MailSent, ReceiptIssued, TaskRerun, VisitClosed
+from .events import AgeCheckMissed, MailSent, ReceiptIssued, TaskRerun, VisitClosed
 from .journal import Entry, Journal
 from .links import Links
 from .receipts import Wording, receipt_number, receipt_view, render_html, render_pdf, render_text
@@ -133,7 +133,7 @@ class Mailer(Worker):
         if self._clock() < task.due_ns(retry):
             return task.due_ns(retry)
         card = self._wallet.card(visit.payer)
-        outdated = isinstance(entry.event, VisitClosed) and visit.reviewed is not None
+        outdated = not isinstance(entry.event, ReceiptIssued) and not visit.wants_review
         if card is None or card.email is None or outdated:
             visit.append(self._journal, MailSent(about=visit.session_id, position=entry.position, message_id=""))
             return None
@@ -161,7 +161,9 @@ class Mailer(Worker):
             link = self._links.receipt(visit.session_id)
             view = receipt_view(entry, visit, self._store, self._office, words, link)
             subject = "refund_subject" if entry.event.refund_id else "receipt_subject"
-            message["Subject"] = words.text(subject, number=receipt_number(self._store, entry), store=self._store.name)
+            message["Subject"] = words.text(
+                subject, number=receipt_number(self._store, entry.ordinal), store=self._store.name
+            )
             message.set_content(render_text(view, words))
             message.add_alternative(render_html(view, words), subtype="html")
             pdf = render_pdf(view, words)
@@ -178,4 +180,4 @@ class Mailer(Worker):
 
 def _wants_mail(entry: Entry) -> bool:
     event = entry.event
-    return isinstance(event, ReceiptIssued) or (isinstance(event, VisitClosed) and event.review)
+    return isinstance(event, ReceiptIssued | AgeCheckMissed) or (isinstance(event, VisitClosed) and event.review)

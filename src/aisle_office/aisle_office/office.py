@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aisle_core.errors import AisleError
 from aisle_core.store import load_store
@@ -29,6 +30,9 @@ from .payment.sandbox import Sandbox
 from .settings import Retailer, load_office
 from .wallet import Wallet
 from .worker import Worker
+
+if TYPE_CHECKING:
+    from .connectors import Connector
 
 POLL_S = 0.05
 HELPERS = 4
@@ -84,28 +88,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise AisleError(f"--smtp '{given.smtp}': give HOST:PORT, such as localhost:587")
     password = secret_named("AISLE_SMTP_PASSWORD") if given.smtp_user else ""
     transport = Smtp(host, int(port), given.smtp_security, 30.0, given.smtp_user, password)
+    connector = _connector(office.retailer) if office.retailer is not None else None
     workers: list[Callable[[ThreadPoolExecutor], Worker]] = [
-        lambda pool: Doorkeeper(journal, provider, wallet, office, store.currency, clock, pool),
+        lambda pool: Doorkeeper(journal, provider, wallet, office, store.currency, clock, pool, connector),
         lambda pool: Cashier(journal, provider, wallet, store, office, clock, pool),
         lambda pool: Mailer(journal, transport, wallet, store, office, links, clock, pool),
     ]
-    if office.retailer is not None:
-        workers.append(_purchaser(office.retailer, journal, clock))
+    if office.retailer is not None and connector is not None:
+        workers.append(_purchaser(office.retailer, connector, journal, clock))
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     run(workers, stop)
 
 
-def _purchaser(
-    retailer: Retailer, journal: Journal, clock: Callable[[], int]
-) -> Callable[[ThreadPoolExecutor], Worker]:
-    from .connectors import Connector, Credentials, Purchaser  # httpx, which a store of its own does not need
+def _connector(retailer: Retailer) -> Connector:
+    from .connectors import Connector, Credentials  # httpx, which a store of its own does not need
 
     key_id, secret = (secret_named(f"AISLE_RETAILER_{name}") for name in ("KEY_ID", "KEY"))
     once = retailer.retry.model_copy(update={"attempts": 1})
     credentials = Credentials(key_id, secret, retailer.region)
-    connector = Connector(retailer.address, retailer.store_id, credentials, once, retailer.timeout_s)
+    return Connector(retailer.address, retailer.store_id, credentials, once, retailer.timeout_s)
+
+
+def _purchaser(
+    retailer: Retailer, connector: Connector, journal: Journal, clock: Callable[[], int]
+) -> Callable[[ThreadPoolExecutor], Worker]:
+    from .connectors import Purchaser
+
     return lambda pool: Purchaser(journal, connector, retailer.retry, clock, pool)
 
 

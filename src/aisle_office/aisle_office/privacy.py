@@ -9,9 +9,20 @@ from aisle_core.errors import AisleError
 
 from . import events
 from .access import AccessLog
-from .events import EntryRequested, PayerForgotten, VisitClosed, VisitOpened
+from .events import (
+    ChargebackEnded,
+    ChargedBack,
+    EntriesDeleted,
+    EntryRequested,
+    Kept,
+    PayerForgotten,
+    VisitClosed,
+    VisitOpened,
+    VisitSettled,
+)
 from .journal import Journal
 from .settings import Retention
+from .tasks import dead_letters
 from .visit import Visit
 from .wallet import Wallet
 
@@ -48,8 +59,8 @@ def export(journal: Journal, wallet: Wallet, payer: str) -> dict[str, Any]:
             "analytics": card.analytics,
             "last_shown_ns": card.seen_ns,
         },
-        "entries": {request_id: _story(journal, request_id) for request_id in requests},
-        "visits": {session_id: _story(journal, session_id) for session_id in visits_of(journal, payer)},
+        "entries": {request_id: story(journal, request_id) for request_id in requests},
+        "visits": {session_id: story(journal, session_id) for session_id in visits_of(journal, payer)},
     }
 
 
@@ -82,7 +93,34 @@ def apply_retention(journal: Journal, wallet: Wallet, access: AccessLog, retenti
     return forgotten
 
 
-def _story(journal: Journal, subject: str) -> list[dict[str, Any]]:
+def delete_old(journal: Journal, retention: Retention, now_ns: int) -> int:
+    """Delete what entries say that are older than the site keeps them; gives how many.
+
+    Nothing of a visit that is not settled, has a failed task, or whose money a bank has taken back for the time being.
+    """
+    deleted = 0
+    ages: tuple[tuple[Kept, float], ...] = (("visits", retention.visits), ("books", retention.books))
+    for kept, days in ages:
+        kinds = [kind for kind in events.ALL if kept == kind.KEPT]
+        until = journal.position_before(now_ns - round(days * DAY_NS))
+        needed = _unfinished(journal, until)
+        if journal.subjects(kinds, (), until) - needed:
+            journal.append(EntriesDeleted(about="retention", kept=kept, until=until))
+            deleted += journal.delete(kinds, until, needed)
+    return deleted
+
+
+def _unfinished(journal: Journal, until: int) -> set[str]:
+    """Visits with an entry up to a position that may still need all of theirs, and the requests they came in with."""
+    sessions = journal.subjects((VisitOpened, VisitClosed), (VisitSettled,), until)
+    sessions |= journal.subjects((ChargedBack,), (ChargebackEnded,), until)
+    sessions |= {letter.subject for letter in dead_letters(journal)}
+    opened = (Visit.read(journal, session_id).opened for session_id in sessions)
+    return sessions | {visit.request_id for visit in opened if visit is not None}
+
+
+def story(journal: Journal, subject: str) -> list[dict[str, Any]]:
+    """The events about a subject in their order, ready for JSON."""
     return [
         {"stamp_ns": entry.stamp_ns, "event": entry.event.kind(), **json.loads(events.dump(entry.event))}
         for entry in journal.read(subject=subject)

@@ -20,7 +20,11 @@ from .wallet import Wallet
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """One store's office, as pages and API see it. ``site``: its folder; ``clock``: ns since 1970."""
+    """One store's office, as pages and API see it. ``site``: its folder; ``clock``: ns since 1970.
+
+    notice_secret: with which the payment provider signs what it tells; "": it tells nothing.
+    connector_key: with which the retailer's systems sign their calls: id and secret; None: they make none.
+    """
 
     site: Path
     store: Store
@@ -32,6 +36,13 @@ class Rooms:
     access: AccessLog
     board: Board
     clock: Callable[[], int]
+    notice_secret: str = ""
+    connector_key: tuple[str, str] | None = None
+
+    def product_name(self, sku: str) -> str:
+        """The catalogue's name of a product, or what names one that it has no more."""
+        product = self.store.products.get(sku)
+        return product.name if product else sku
 
     def words(self, language: str | None) -> Wording:
         """In a language if it is one of ours, else the store's."""

@@ -144,6 +144,10 @@ class Retailer(Frozen):
     address: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
     store_id: Annotated[str, Field(pattern=r"^[0-9a-zA-Z_-]+$", max_length=255)]
     """As they call the store."""
+    app_entry: bool
+    """Keys of the retailer's app open the gate, and the retailer takes the money of whoever came in with one."""
+    screen_cards: bool
+    """Their system is asked about every card, too."""
     region: Text
     """For which their key is, as AWS Signature Version 4 has it."""
     timeout_s: Seconds
@@ -158,7 +162,7 @@ class Web(Frozen):
 
 
 class Retention(Frozen):
-    """How long personal data are kept [days]."""
+    """How long data are kept [days]."""
 
     card: Days
     """A card that nobody showed for so long is forgotten, with its e-mail address."""
@@ -166,6 +170,16 @@ class Retention(Frozen):
     """So long after the visit, the link of a receipt opens it, and its lines can be disputed."""
     access: Days
     """The log of access."""
+    visits: Days
+    """What happened in a visit that is settled: entry, carts, evidence, alarms, disputes."""
+    books: Days
+    """What was sold, paid, refunded and lost."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Retention:
+        if not self.link <= self.visits <= self.books:
+            raise ValueError("'visits' must be at least 'link', and 'books' at least 'visits'")
+        return self
 
 
 class Office(Frozen):

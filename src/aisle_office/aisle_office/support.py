@@ -11,7 +11,7 @@ from aisle_core.errors import AisleError
 from aisle_core.store import Store
 
 from .cashier import reviewed_items
-from .events import DisputeDecided, LineDisputed, RefundRequested, VisitReviewed
+from .events import AgeChecked, DisputeDecided, LineDisputed, RefundRequested, VisitReviewed
 from .journal import Journal
 from .pricing import Pricing
 from .settings import Office
@@ -83,7 +83,7 @@ def review(
     Raises AisleError for a visit that waits for no review, and for a product that neither it nor the store has.
     """
     visit = Visit.read(journal, session_id)
-    if visit.closed is None or not visit.closed.review:
+    if visit.closed is None or not (visit.wants_review or visit.reviewed):
         raise AisleError(f"visit '{session_id}': it waits for no review; see the list of reviews")
     known = {item.sku for item in visit.closed.items} | store.products.keys()
     for sku, quantity in quantities.items():
@@ -108,6 +108,23 @@ def review(
     visit.append(journal, reviewed)
     assert visit.reviewed is not None
     return visit.reviewed
+
+
+def check_age(journal: Journal, session_id: str, approved: bool, actor: str, note: str) -> AgeChecked:
+    """Say whether whoever pays for a visit is old enough for what it holds; gives what stands, the first word.
+
+    Raises AisleError for a visit whose people's age nobody has to know.
+    """
+    visit = Visit.read(journal, session_id)
+    min_age = max(visit.asked_age, visit.age_missed.min_age if visit.age_missed else 0)
+    if min_age == 0:
+        raise AisleError(f"visit '{session_id}': it holds nothing that asks for an age; see the list of age checks")
+    said = AgeChecked(
+        session_id=session_id, min_age=min_age, approved=approved, actor=actor, note=note[:MOST_NOTE_LENGTH]
+    )
+    (entry,) = journal.append(said)
+    assert isinstance(entry.event, AgeChecked)
+    return entry.event
 
 
 def refund(

@@ -42,6 +42,17 @@ class Task:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A task that waits for an operator."""
+
+    subject: str
+    task: str
+    attempts: int
+    reason: str
+    failed_ns: int
+
+
 class Tasks:
     """The tasks of one subject, by name."""
 
@@ -54,6 +65,14 @@ class Tasks:
     def dead(self) -> list[str]:
         """Names of the tasks that wait for an operator."""
         return [name for name, task in self._tasks.items() if task.dead]
+
+    def letters(self, subject: str) -> list[DeadLetter]:
+        """The same, with what an operator wants to know; they are tasks of this subject."""
+        return [
+            DeadLetter(subject, name, task.attempts, task.reason, task.failed_ns)
+            for name, task in self._tasks.items()
+            if task.dead
+        ]
 
     def take(self, entry: Entry) -> None:
         """Take one entry of the subject."""
@@ -76,27 +95,13 @@ def tasks_of(entries: Iterable[Entry]) -> Tasks:
     return tasks
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A task that waits for an operator."""
-
-    subject: str
-    task: str
-    attempts: int
-    reason: str
-    failed_ns: int
-
-
 def dead_letters(journal: Journal) -> list[DeadLetter]:
     """All tasks that wait for an operator, the oldest first."""
-    letters = []
+    letters: list[DeadLetter] = []
     failed = (entry.event for entry in journal.read(kinds=(TaskFailed,)))
     subjects = dict.fromkeys(event.subject for event in failed if isinstance(event, TaskFailed) and event.dead)
     for subject in subjects:
-        tasks = tasks_of(journal.read(subject=subject, kinds=(TaskFailed, TaskRerun)))
-        for name in tasks.dead():
-            task = tasks[name]
-            letters.append(DeadLetter(subject, name, task.attempts, task.reason, task.failed_ns))
+        letters += tasks_of(journal.read(subject=subject, kinds=(TaskFailed, TaskRerun))).letters(subject)
     return sorted(letters, key=lambda letter: letter.failed_ns)
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from .events import (
+    AgeCheckAsked,
+    AgeChecked,
+    AgeCheckMissed,
     AuthorisationRaised,
     AuthorisationReleased,
     Bill,
@@ -16,6 +19,7 @@ from .events import (
     DisputeDecided,
     EntryDecided,
     Event,
+    Item,
     LineDisputed,
     PurchaseCreated,
     ReceiptIssued,
@@ -38,7 +42,8 @@ class Visit:
     authorisation_id, held_minor: what the provider holds for it since the entry; "" and 0 for nothing.
     refunds: in the order in which they were asked for; refunded: bills of those that were given, by refund id.
     disputes, decisions: what the shopper says they did not take, and what a person said to it, by sku.
-    purchase_id: of the retailer's systems, "" while they do not know of it.
+    purchase_id: of the retailer's systems, "" while they do not know of it. shopper_id: their name of who came in with
+    their app, and for whom they take the money; "" for everybody else.
     """
 
     session_id: str
@@ -48,6 +53,13 @@ class Visit:
     closed: VisitClosed | None = None
     closed_ns: int = 0
     reviewed: VisitReviewed | None = None
+    asked_age: int = 0
+    """Staff is asked whether they are so old [years]; 0: about nothing."""
+    approved_age: int = 0
+    """Staff has said that they are."""
+    refused_age: int = 0
+    """Staff has said that they are not; 0: about nothing."""
+    age_missed: AgeCheckMissed | None = None
     bill: Bill | None = None
     charged: Charged | None = None
     settled: bool = False
@@ -65,6 +77,7 @@ class Visit:
     disputes: dict[str, LineDisputed] = field(default_factory=dict)
     decisions: dict[str, DisputeDecided] = field(default_factory=dict)
     purchase_id: str = ""
+    shopper_id: str = ""
     tasks: Tasks = field(default_factory=Tasks)
 
     @classmethod
@@ -77,6 +90,7 @@ class Visit:
             decided = journal.get(f"entry_decided/{visit.opened.request_id}")
             if decided is not None and isinstance(decided.event, EntryDecided):
                 visit.authorisation_id = decided.event.authorisation_id
+                visit.shopper_id = decided.event.shopper_id
                 visit.held_minor = max(visit.held_minor, decided.event.authorised_minor)
         return visit
 
@@ -102,6 +116,14 @@ class Visit:
                 self.closed, self.closed_ns = event, entry.stamp_ns
             case VisitReviewed() as event:
                 self.reviewed = event
+            case AgeCheckAsked() as event:
+                self.asked_age = max(self.asked_age, event.min_age)
+            case AgeChecked(approved=True) as event:
+                self.approved_age = max(self.approved_age, event.min_age)
+            case AgeChecked() as event:
+                self.refused_age = event.min_age
+            case AgeCheckMissed() as event:
+                self.age_missed = event
             case VisitBilled() as event:
                 self.bill = event.bill
             case Charged() as event:
@@ -143,6 +165,32 @@ class Visit:
     def payer(self) -> str:
         """Who pays; "" when nobody is known."""
         return self.closed.payer if self.closed else self.opened.payer if self.opened else ""
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """Products with which the visit ended, and that nobody has approved."""
+        missed = self.age_missed
+        return () if missed is None or missed.min_age <= self.approved_age else missed.skus
+
+    @property
+    def open_age(self) -> int:
+        """The age that staff shall look for [years]; 0: none, or it does not matter any more."""
+        if self.bill is not None or self.reviewed is not None:
+            return 0
+        wanted = max(self.asked_age, self.age_missed.min_age if self.age_missed else 0)
+        return wanted if wanted > self.approved_age else 0
+
+    @property
+    def wants_review(self) -> bool:
+        """Whether a person must still say what it holds."""
+        doubtful = self.closed is not None and (self.closed.review or self.unchecked != ())
+        return doubtful and self.reviewed is None
+
+    @property
+    def doubtful(self) -> tuple[Item, ...]:
+        """What it is about then."""
+        items = self.closed.items if self.closed else ()
+        return tuple(item for item in items if item.review or item.sku in self.unchecked)
 
     @property
     def lost_minor(self) -> int:

@@ -12,6 +12,7 @@ from aisle_office.journal import Journal
 from aisle_office.links import Links
 from aisle_office.mail import Mailer, Transport
 from aisle_office.payment.sandbox import Sandbox
+from aisle_office.retailer import RetailerSystems
 from aisle_office.settings import Deposit, Multiple, Office, Percentage, Price, load_office
 from aisle_office.tasks import dead_letters
 from aisle_office.wallet import Wallet
@@ -88,9 +89,17 @@ BOTTLE = Deposit(skus=("STILL-05", "SPARKLING-05"), amount_minor=25, tax_class="
 class World:
     """A whole office on a clock of its own; ``settle`` lets ``hours`` pass. ``start``: as after a crash."""
 
-    def __init__(self, folder: Path, office: Office, transport: Transport | None = None) -> None:
+    def __init__(
+        self, folder: Path, office: Office, transport: Transport | None = None, adults_only: tuple[str, ...] = ()
+    ) -> None:
         self.now_ns = NOON
+        products = {
+            sku: product.model_copy(update={"min_age": 18}) if sku in adults_only else product
+            for sku, product in STORE.products.items()
+        }
+        self.store = store(products=products)
         self.office = office
+        self.retailer: RetailerSystems | None = None
         self.transport = transport
         self.journal = Journal.open(f"sqlite:///{folder}/office.db", lambda: self.now_ns)
         self.wallet = Wallet.open(f"sqlite:///{folder}/office.db", "a secret of the test")
@@ -103,11 +112,11 @@ class World:
 
         args = (self.journal, self.sandbox, self.wallet)
         self.workers: list[Worker] = [
-            Doorkeeper(*args, self.office, "USD", clock),
-            Cashier(*args, store(), self.office, clock),
+            Doorkeeper(*args, self.office, "USD", clock, retailer=self.retailer),
+            Cashier(*args, self.store, self.office, clock),
         ]
         if self.transport is not None:
-            mailer = Mailer(self.journal, self.transport, self.wallet, store(), self.office, LINKS, clock)
+            mailer = Mailer(self.journal, self.transport, self.wallet, self.store, self.office, LINKS, clock)
             self.workers.append(mailer)
 
     def settle(self, hours: float = 1.0) -> None:

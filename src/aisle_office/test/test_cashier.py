@@ -8,11 +8,14 @@ import pytest
 from office_world import NOON, SECOND, World, item, office, opened
 
 from aisle_core.errors import AisleError
-from aisle_office import chargebacks
+from aisle_office import chargebacks, support
 from aisle_office.audit import audit
 from aisle_office.events import (
+    AgeCheckAsked,
     CartChanged,
+    ChargebackEnded,
     Charged,
+    ChargedBack,
     EntryDecided,
     EntryRequested,
     EntryUsed,
@@ -23,6 +26,8 @@ from aisle_office.events import (
     TaskFailed,
     VisitReviewed,
 )
+from aisle_office.money import Money
+from aisle_office.payment.notices import ChargebackNotice
 from aisle_office.tasks import dead_letters, rerun
 
 
@@ -30,8 +35,8 @@ from aisle_office.tasks import dead_letters, rerun
 def make(tmp_path: Path) -> Iterator[Callable[..., World]]:
     worlds: list[World] = []
 
-    def build(**changes: Any) -> World:
-        worlds.append(World(tmp_path, office(**changes)))
+    def build(adults_only: tuple[str, ...] = (), **changes: Any) -> World:
+        worlds.append(World(tmp_path, office(**changes), adults_only=adults_only))
         return worlds[-1]
 
     yield build
@@ -318,3 +323,82 @@ def test_what_a_bank_took_back_is_not_refunded_too(world: World) -> None:
     with pytest.raises(AisleError, match="has paid 0"):
         chargebacks.book(world.journal, "v1", "d2", 1, "")
     assert audit(world.journal).findings == []
+
+
+def told(outcome: str, minor: int = 298, charge_id: str = "ch_1", currency: str = "USD") -> ChargebackNotice:
+    return ChargebackNotice("d1", charge_id, Money(minor, currency), "fraudulent", outcome)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("order", [("taken", "won"), ("won", "taken"), ("taken", "taken", "won", "won")])
+def test_what_the_provider_tells_is_booked_in_any_order(world: World, order: tuple[str, ...]) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COLA-033", 2))
+    world.settle()
+    for outcome in order:
+        assert chargebacks.take(world.journal, told(outcome)) == "v1"
+    assert [event.returned for event in world.events(ChargebackEnded)] == [True]
+    assert len(world.events(ChargedBack)) == 1
+    assert audit(world.journal).findings == [] and world.ends() == set()
+
+
+def test_a_notice_that_cannot_be_right_waits_for_an_operator(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COLA-033", 2))
+    world.settle()
+    assert chargebacks.take(world.journal, told("taken", charge_id="ch_11")) is None
+    for notice in (told("taken", minor=299), told("taken", currency="EUR")):
+        assert chargebacks.take(world.journal, notice) == "v1"
+    assert world.ends() == {"v1 chargeback/d1"}
+    assert world.events(ChargedBack) == []
+
+
+@pytest.fixture
+def with_wine(make: Callable[..., World]) -> World:
+    """A visit with something for adults, and something for everybody."""
+    world = make(adults_only=("JUICE-1",))
+    world.enter("tok_anna")
+    bottle = CartChanged(session_id="v1", revision=0, stamp_ns=NOON, items=(item("JUICE-1"), item("MILK-1")))
+    world.journal.append(bottle)
+    world.settle(0.001)
+    assert [asked.min_age for asked in world.events(AgeCheckAsked)] == [18]
+    return world
+
+
+def test_who_is_old_enough_is_charged_at_once(with_wine: World) -> None:
+    assert support.check_age(with_wine.journal, "v1", True, "staff", "").approved
+    with_wine.leave(item("JUICE-1"), item("MILK-1"))
+    with_wine.settle(0.01)
+    (charged,) = with_wine.events(Charged)
+    assert charged.amount_minor == 299 + 139
+    assert support.check_age(with_wine.journal, "v1", False, "somebody else", "").approved
+    assert audit(with_wine.journal).findings == []
+
+
+@pytest.mark.parametrize("word", ["approved late", "refused", "reviewed", "nobody"])
+def test_who_leaves_unchecked_is_not_held_and_waits(with_wine: World, word: str) -> None:
+    if word == "refused":
+        support.check_age(with_wine.journal, "v1", False, "staff", "15")
+    with_wine.leave(item("JUICE-1"), item("MILK-1"))
+    with_wine.settle(1.0)
+    assert with_wine.events(Charged) == []
+    if word == "approved late":
+        support.check_age(with_wine.journal, "v1", True, "staff", "")
+    if word == "reviewed":
+        support.review(
+            with_wine.journal, with_wine.store, with_wine.office, "v1", {"JUICE-1": 1}, "staff", "known to us"
+        )
+    with_wine.settle(30.0)
+    paid = 139 if word in ("refused", "nobody") else 299 + 139
+    assert [charged.amount_minor for charged in with_wine.events(Charged)] == [paid]
+    assert [reviewed.loss_minor for reviewed in with_wine.events(VisitReviewed)] in ([299] if paid == 139 else [0], [])
+    assert audit(with_wine.journal).findings == []
+
+
+def test_nobodys_age_is_asked_for_milk(make: Callable[..., World]) -> None:
+    world = make(adults_only=("JUICE-1",))
+    world.enter("tok_anna")
+    world.leave(item("MILK-1"))
+    world.settle(0.01)
+    assert world.events(Charged) != []
+    with pytest.raises(AisleError, match="asks for an age"):
+        support.check_age(world.journal, "v1", True, "staff", "")

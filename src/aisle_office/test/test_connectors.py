@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema_rs
 import pytest
 import yaml
 from office_world import NOON, STORE, World, item, office
+from web_world import CONNECTOR_KEY, WebWorld
 
 import aisle_office.connectors
-from aisle_core.store import Product
+from aisle_core.store import Product, load_store
+from aisle_office.audit import audit
 from aisle_office.connectors import Connector, Credentials, Purchaser, RefusedError, UnansweredError, trip_of
 from aisle_office.connectors.signing import signed
 from aisle_office.connectors.trips import made_id
@@ -60,7 +63,8 @@ class Retailer:
     def _act(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
         match path.rpartition("/")[2]:
             case "identity-keys":
-                return {"visitorDetails": {"id": "shopper-1", "type": "SHOPPER"}}
+                kind = "ASSOCIATE" if document["identityKey"] == "associate" else "SHOPPER"
+                return {"visitorDetails": {"id": "shopper-1", "type": kind}}
             case "purchases":
                 trip = document["idempotentShoppingTripId"]
                 return {"purchaseId": self.purchases.setdefault(trip, f"p{len(self.purchases)}")}
@@ -177,7 +181,7 @@ def test_all_calls_keep_to_their_description(line: Line, world: World) -> None:
     connector.process_authentication("gate1", "e1", "shopper-1")
     connector.process_authentication("gate1", "e1", None)
     told = dict(line.retailer.calls)
-    assert set(told) == set(API["paths"])
+    assert set(told) == {path for path, item in API["paths"].items() if "calls" in item["post"]["tags"]}
     assert told["/v1/adjust/charge"]["amount"] == {"amount": 12.34, "code": "EUR"}
     quantities = [i["quantity"] for i in told["/v1/order/purchases"]["cartItems"]]
     assert quantities == [{"value": "2", "unit": "unit"}, {"value": "0.742", "unit": "kg"}]
@@ -237,3 +241,124 @@ def test_every_billed_visit_becomes_one_purchase(line: Line, world: World) -> No
     rerun(world.journal, "v2", "purchase", "anna")
     world.settle(0.01)
     assert Visit.read(world.journal, "v2").purchase_id == "p1"
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    fixed = {"address": "http://localhost:1", "store_id": "STORE-1", "region": KEY.region, "timeout_s": 5.0}
+    return fixed | {"retry": RETRY.model_dump(), "app_entry": True, "screen_cards": True} | changes
+
+
+@pytest.fixture
+def linked(tmp_path: Path, line: Line) -> Iterator[World]:
+    """An office that asks the retailer at the gate, and tells it of every visit."""
+    world = World(tmp_path, office(retailer=settings()))
+    once = Connector(line.address, "STORE-1", KEY, RETRY.model_copy(update={"attempts": 1}), 10.0, lambda: NOON)
+    world.retailer = once
+    world.start()
+    world.workers.append(Purchaser(world.journal, once, RETRY, lambda: world.now_ns))
+    yield world
+    world.close()
+
+
+def test_whoever_comes_with_the_retailers_app_is_charged_by_the_retailer(line: Line, linked: World) -> None:
+    decided = linked.enter("app:YWJj")
+    assert (decided.admitted, decided.shopper_id) == (True, "shopper-1")
+    linked.leave(item("COLA-033", 2))
+    linked.settle()
+    asked, told = (document for _, document in line.retailer.calls)
+    assert asked["identityKey"] == "YWJj" and told["shopperIdentity"] == {"id": "shopper-1"}
+    (event,) = told["shoppingTrip"]["authEvents"]
+    assert (event["id"], event["payloadType"]) == (asked["authEvent"]["id"], "SCAN_CODE")
+    visit = Visit.read(linked.journal, "v1")
+    assert visit.settled and visit.charged is None and linked.sandbox.books().held_minor == 0
+    assert audit(linked.journal).findings == []
+
+
+@pytest.mark.parametrize(
+    ("manners", "token", "reason"),
+    [
+        ([(403, {})], "app:YWJj", "declined"),
+        ([(503, {}), (0, None)], "app:YWJj", "authorised"),
+        ([(503, {})] * 99, "app:YWJj", "provider_unreachable"),
+        ([], "app:associate", "staff"),
+        ([(200, {"shopperAuthorized": False})], "tok_anna", "declined"),
+        ([(503, {})], "tok_anna", "authorised"),
+    ],
+)
+def test_the_retailer_says_who_comes_in(line: Line, linked: World, manners: list[Any], token: str, reason: str) -> None:
+    line.retailer.manners = manners
+    decided = linked.enter(token)
+    assert (decided.reason, decided.admitted) == (reason, reason in ("authorised", "staff"))
+    linked.settle(0.1)
+    assert linked.sandbox.books().held_minor == (0 if token != "tok_anna" or not decided.admitted else 5000)
+
+
+def test_a_key_of_an_app_opens_nothing_where_there_is_none(world: World) -> None:
+    assert world.enter("app:YWJj").reason == "unknown_code"
+
+
+# --- what the retailer's systems call
+
+
+def upload(web: WebWorld, key: Credentials = CONNECTOR_KEY, **changes: Any) -> httpx.Response:
+    """As a retailer's own code does it today, at another address."""
+    item = {"item_sku": "COLA-15", "item_name": "Cola, new", "store_id": "STORE-1", "standard_price": "2.49"}
+    return call(web, "/v1/catalog/upload", {"catalogItems": [item | changes]}, key)
+
+
+def call(web: WebWorld, path: str, document: Any, key: Credentials = CONNECTOR_KEY, age_s: int = 0) -> httpx.Response:
+    url, body = f"{web.address}/connector{path}", json.dumps(document).encode()
+    now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age_s)
+    headers = signed("POST", url, {"Content-Type": "application/json"}, body, key, now)
+    answer = httpx.post(url, content=body, headers=headers)
+    described = API["paths"][path]["post"]["responses"].get(str(answer.status_code), {})
+    described = (
+        API["components"]["responses"][described["$ref"].rpartition("/")[2]] if "$ref" in described else described
+    )
+    schema = {**described["content"]["application/json"]["schema"], "components": API["components"]}
+    assert jsonschema_rs.Draft202012Validator(schema).is_valid(answer.json())
+    return answer
+
+
+def test_a_retailer_uploads_its_catalogue_and_asks_what_became_of_it(web: WebWorld) -> None:
+    before = load_store(web.site).products["COLA-15"]
+    answers = [upload(web, something_new=1), upload(web, something_new=1)]
+    assert [answer.status_code for answer in answers] == [200, 200] and answers[0].json() == answers[1].json()
+    after = load_store(web.site).products["COLA-15"]
+    assert (after.name, after.price_minor, after.weight) == ("Cola, new", 249, before.weight)
+    known = call(web, "/v1/catalog/getCatalogUploadStatus", answers[0].json())
+    assert known.json()["processingStatus"] == "DONE"
+    assert call(web, "/v1/catalog/getCatalogUploadStatus", {"ingestionId": "x"}).status_code == 400
+    new = {"item_sku": "NEW-1", "product_tax_code": "reduced", "external_product_id": "4006381333931"}
+    assert upload(web, **new).status_code == 200 and load_store(web.site).products["NEW-1"].weight is None
+    with Connector(f"{web.address}/connector", "STORE-1", CONNECTOR_KEY, RETRY, 60.0) as connector:
+        assert connector.upload_catalogue(list(load_store(web.site).products.values()), "EUR") != []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"store_id": "STORE-2"},
+        {"standard_price": "2.499"},
+        {"standard_price": "much"},
+        {"standard_price": "NaN"},
+        {"external_product_id": "123"},
+        {"item_sku": "OTHER"},
+        {"product_tax_code": "unheard-of"},
+        {"item_name": ""},
+        {"item_sku": "a\nb"},
+    ],
+)
+def test_an_upload_that_is_not_right_changes_nothing(web: WebWorld, changes: dict[str, str]) -> None:
+    before = load_store(web.site).site_hash
+    assert upload(web, **changes).status_code == 400
+    assert load_store(web.site).site_hash == before
+
+
+def test_only_the_retailer_may_upload(web: WebWorld) -> None:
+    other = Credentials(CONNECTOR_KEY.key_id, "another secret", CONNECTOR_KEY.region)
+    elsewhere = Credentials(CONNECTOR_KEY.key_id, CONNECTOR_KEY.secret, "us-east-1")
+    assert [upload(web, key).status_code for key in (other, elsewhere)] == [403, 403]
+    assert call(web, "/v1/catalog/getCatalogUploadStatus", {"ingestionId": "x"}, age_s=600).status_code == 403
+    assert httpx.post(f"{web.address}/connector/v1/catalog/upload", json={}).status_code == 403
+    assert any((a.actor, a.action) == ("connector", "refused: signature") for a in web.access.read())

@@ -269,6 +269,8 @@ def tamper(journal: Journal, statement: str) -> None:
     "statement",
     [
         "UPDATE journal SET body=replace(body, '298', '297') WHERE position=5",
+        "UPDATE journal SET body=NULL, salt=NULL WHERE position=5",
+        "UPDATE journal SET seal=replace(seal, substr(seal, 1, 1), 'f') WHERE position=3",
         "UPDATE journal SET stamp_ns=stamp_ns+1 WHERE position=2",
         "UPDATE journal SET key='x' WHERE position=2",
         "UPDATE journal SET version=2 WHERE position=2",

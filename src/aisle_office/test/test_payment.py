@@ -1,13 +1,17 @@
 """Both providers keep the same promises; the sandbox misbehaves as told."""
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from stripe_server import FakeStripe, serving
 
+from aisle_core.errors import AisleError
 from aisle_office.money import Money
 from aisle_office.payment import DeclinedError, PaymentProvider, RejectedError, UnreachableError
+from aisle_office.payment.notices import ChargebackNotice, read_notice, signature_of
 from aisle_office.payment.sandbox import Sandbox
 from aisle_office.payment.stripe import Stripe
 
@@ -174,3 +178,78 @@ def test_stripe_customer_and_currency(server: tuple[FakeStripe, Stripe]) -> None
     assert (form["customer"], form["payment_method"], form["amount"], key) == ("cus_1", "pm_anna", "50000", "k1")
     with pytest.raises(RejectedError, match="multiple of 10"):
         pay.pre_authorise("pm_anna", Money(1005, "KWD"), "k2")
+
+
+SECRET = "whsec_of_the_test"
+
+
+def told(body: bytes, secret: str = SECRET, age_s: int = 0) -> ChargebackNotice | None:
+    return read_notice(body, signature_of(body, secret, int(time.time()) - age_s), SECRET)
+
+
+def event(kind: str, **changes: object) -> bytes:
+    """As the provider's documentation shows it."""
+    dispute = {
+        "id": "du_1",
+        "object": "dispute",
+        "charge": "ch_1",
+        "payment_intent": "pi_1",
+        "amount": 500,
+        "currency": "eur",
+        "reason": "fraudulent",
+        "status": "needs_response",
+    }
+    return json.dumps({"id": "evt_1", "object": "event", "type": kind, "data": {"object": dispute | changes}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "outcome"),
+    [
+        ("charge.dispute.created", {}, "taken"),
+        ("charge.dispute.funds_withdrawn", {}, "taken"),
+        ("charge.dispute.closed", {"status": "won"}, "won"),
+        ("charge.dispute.closed", {"status": "lost"}, "lost"),
+        ("charge.dispute.funds_reinstated", {"status": "won"}, "won"),
+        ("charge.dispute.created", {"status": "warning_needs_response"}, None),
+        ("charge.dispute.closed", {"status": "warning_closed"}, None),
+        ("charge.succeeded", {}, None),
+    ],
+)
+def test_what_a_provider_tells_of_a_dispute(kind: str, changes: dict[str, object], outcome: str | None) -> None:
+    notice = told(event(kind, **changes))
+    assert (notice.outcome if notice else None) == outcome
+    if notice is not None:
+        assert (notice.chargeback_id, notice.charge_id, notice.amount) == ("du_1", "pi_1", Money(500, EUR))
+
+
+def test_amounts_are_counted_as_the_provider_counts() -> None:
+    notice = told(event("charge.dispute.created", amount=50000, currency="isk", payment_intent=None))
+    assert notice is not None and (notice.charge_id, notice.amount) == ("ch_1", Money(500, "ISK"))
+
+
+@pytest.mark.parametrize(
+    ("body", "secret", "age_s"),
+    [
+        (event("charge.dispute.created"), "another secret", 0),
+        (event("charge.dispute.created"), SECRET, 600),
+        (b"no json", SECRET, 0),
+        (b"[]", SECRET, 0),
+        (b'{"object": "event", "type": "charge.dispute.created"}', SECRET, 0),
+        (event("charge.dispute.created", amount="much"), SECRET, 0),
+    ],
+)
+def test_a_notice_of_somebody_else_is_refused(body: bytes, secret: str, age_s: int) -> None:
+    with pytest.raises(AisleError, match="notice"):
+        told(body, secret, age_s)
+
+
+def test_the_sandbox_tells_of_its_chargebacks(sandbox: Sandbox) -> None:
+    held = sandbox.pre_authorise("tok_anna", Money(5000, EUR), "k1")
+    charge = sandbox.capture(held, Money(700, EUR), "k2")
+    with pytest.raises(RejectedError):
+        sandbox.charge_back(charge, 701, "fraudulent")
+    notice = told(sandbox.charge_back(charge, 700, "fraudulent"))
+    assert notice == ChargebackNotice("dp_1", charge, Money(700, EUR), "fraudulent", "taken")
+    assert sandbox.books().charged_back_minor == 700
+    notice = told(sandbox.end_chargeback("dp_1", won=True))
+    assert notice is not None and notice.outcome == "won" and sandbox.books().charged_back_minor == 0

@@ -11,14 +11,14 @@ from aisle_core.errors import AisleError
 from aisle_office.access import AccessLog
 from aisle_office.audit import audit
 from aisle_office.links import Links
-from aisle_office.privacy import DAY_NS, apply_retention, erase, export, visits_of
+from aisle_office.privacy import DAY_NS, apply_retention, delete_old, erase, export, visits_of
 from aisle_office.settings import Retention
 from aisle_office.staff import Staff
 from aisle_office.support import decide_dispute, dispute, left_to_refund, refund, review
 from aisle_office.visit import Visit
 from aisle_office.wallet import Wallet
 
-RETENTION = Retention(card=730, link=90, access=180)
+RETENTION = Retention(card=730, link=90, access=180, visits=200, books=3660)
 
 
 @pytest.fixture
@@ -79,6 +79,45 @@ def test_retention_deletes_what_is_old_and_only_that(world: World, tmp_path: Pat
     apply_retention(world.journal, world.wallet, access, RETENTION, world.now_ns + 800 * DAY_NS)
     assert [world.wallet.card(payer) is None for payer in (berta, carl)] == [True, False]
     access.close()
+
+
+def texts(world: World) -> str:
+    return " ".join(f"{raw.kind} {raw.body}" for raw in world.journal.raw(limit=10_000))
+
+
+def test_what_happened_in_a_visit_is_deleted_after_its_time_and_the_books_stay_right(world: World) -> None:
+    anna = shop(world, "v1")
+    world.enter("tok_berta", "v2")  # never settled: the provider knows no more of it than we
+    world.now_ns += 100 * DAY_NS
+    carl = shop(world, "v3", "tok_carl")
+    noted = {audit(world.journal).entries: audit(world.journal).last_hash}
+    assert delete_old(world.journal, RETENTION, world.now_ns + 90 * DAY_NS) == 0
+    deleted = delete_old(world.journal, RETENTION, world.now_ns + 101 * DAY_NS)
+    report = audit(world.journal, noted)
+    assert report.findings == [] and report.deleted == deleted > 0
+    assert (report.receipts, report.balances["USD"].receipts_minor) == (2, 2 * 298)
+    kept = texts(world)
+    assert anna not in kept and carl in kept
+    assert "visit_closed None" in kept and "receipt_issued None" not in kept
+    assert visits_of(world.journal, anna) == [] and visits_of(world.journal, carl) == ["v3"]
+    assert Visit.read(world.journal, "v2").opened is not None
+    assert delete_old(world.journal, RETENTION, world.now_ns + 101 * DAY_NS) == 0
+    delete_old(world.journal, RETENTION, world.now_ns + 3661 * DAY_NS)
+    assert "receipt_issued None" in texts(world)
+    assert audit(world.journal, noted).findings == []
+
+
+def test_an_office_goes_on_after_a_deletion(world: World) -> None:
+    shop(world, "v1")
+    world.now_ns += 300 * DAY_NS
+    delete_old(world.journal, RETENTION, world.now_ns)
+    refund(world.journal, "v1", "r1", {"COLA-033": 1}, "staff", "")
+    world.start()
+    world.settle()
+    assert world.sandbox.books().refunded_minor == 149
+    shop(world, "v2")
+    assert world.sandbox.books().captures == 2
+    assert audit(world.journal).findings == []
 
 
 def test_a_log_of_access_keeps_to_one_line(tmp_path: Path) -> None:

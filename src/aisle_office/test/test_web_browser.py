@@ -11,9 +11,19 @@ from web_world import PASSWORD, WebWorld
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from aisle_office.events import DisputeDecided, GateAlarmed, RefundRequested, StaffOrdered, VisitReviewed
+from aisle_office.events import (
+    AgeCheckAsked,
+    AgeChecked,
+    DisputeDecided,
+    GateAlarmed,
+    RefundRequested,
+    StaffOrdered,
+    VisitReviewed,
+)
 from aisle_office.settings import LANGUAGES
 from aisle_office.tasks import dead_letters
+from aisle_office.web.kiosk import COOKIE as KIOSK
+from aisle_office.web.sign_in import COOKIE as STAFF
 
 CHROMIUM = Path("/usr/bin/chromium")
 TABLET = {"width": 1024, "height": 768}
@@ -39,8 +49,8 @@ def page(browser: Browser, web: WebWorld) -> Iterator[Page]:
 
 
 def tap(page: Page, web: WebWorld, token: str, language: str = "en") -> None:
-    """A device becomes a kiosk, and somebody taps a card: the reader types its token, and Enter."""
-    page.goto(f"/kiosk?key={web.links.kiosk_key()}")
+    """Somebody taps a card at a device that is a kiosk: the reader types its token, and Enter."""
+    page.context.add_cookies([{"name": KIOSK, "value": web.links.kiosk_key(), "url": web.address}])
     page.goto(f"/kiosk/{language}")
     expect(page.locator("input")).to_be_focused()
     page.keyboard.type(token)
@@ -48,13 +58,11 @@ def tap(page: Page, web: WebWorld, token: str, language: str = "en") -> None:
     expect(page.locator("input[type=email]")).to_be_visible()
 
 
-def sign_in(page: Page, name: str, language: str = "en") -> None:
-    page.goto(f"/console/sign-in?language={language}")
-    expect(page.locator("input[name=name]")).to_be_focused()
-    page.keyboard.type(name)
-    page.keyboard.press("Tab")
-    page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
+def sign_in(page: Page, web: WebWorld, name: str, language: str = "en") -> None:
+    """The console of somebody who has signed in before."""
+    token = web.sign_in(name).cookies[STAFF]
+    page.context.add_cookies([{"name": STAFF, "value": token, "url": web.address}])
+    page.goto(f"/console/{language}")
     expect(page.locator("main [role=tab]").first).to_be_visible()
 
 
@@ -93,7 +101,7 @@ def test_a_shopper_disputes_at_the_kiosk_and_deletes_their_data(page: Page, web:
 
 
 def test_support_reviews_a_visit_that_appears_while_they_look(page: Page, web: WebWorld) -> None:
-    sign_in(page, "support")
+    sign_in(page, web, "support")
     web.enter("console1", "tok_console1")
     web.take("console1", web.item("COLA-05"))
     expect(page.get_by_role("heading", name="Visit console1")).to_be_visible()
@@ -121,7 +129,7 @@ def test_support_reviews_a_visit_that_appears_while_they_look(page: Page, web: W
 def test_support_decides_a_dispute_and_refunds_another_piece(page: Page, web: WebWorld) -> None:
     code = web.shop("console2", web.item("COLA-15"), web.item("WATER-STILL-15", 3), token="tok_console2")
     web.browse().post(f"/r/{code}/dispute", data={"sku": "COLA-15"})
-    sign_in(page, "support")
+    sign_in(page, web, "support")
     page.get_by_role("tab", name="Disputes").click()
     card = page.locator("article", has_text="Visit console2")
     card.get_by_role("button", name="Details").click()
@@ -144,7 +152,7 @@ def test_support_decides_a_dispute_and_refunds_another_piece(page: Page, web: We
 
 def test_a_failed_payment_is_seen_and_tried_again(page: Page, web: WebWorld) -> None:
     web.shop("console3", web.item("COLA-15"), token="tok_stolen_later")
-    sign_in(page, "support")
+    sign_in(page, web, "support")
     page.get_by_role("tab", name="Failed tasks").click()
     card = page.locator("article", has_text="console3")
     card.get_by_role("button", name="Try again").click()
@@ -158,7 +166,7 @@ def test_alarms_are_seen_and_a_visit_is_ended(page: Page, web: WebWorld) -> None
     web.enter("console5", "tok_console5")
     alarm = GateAlarmed(about="gate1", stamp_ns=1, alarm="tail_gating", session_id="console5", track_id=7)
     web.journal.append(alarm)
-    sign_in(page, "support")
+    sign_in(page, web, "support")
     page.get_by_role("tab", name="Gate alarms").click()
     card = page.locator("article", has_text="two came in, one was counted")
     card.get_by_role("button", name="Details").click()
@@ -168,11 +176,36 @@ def test_alarms_are_seen_and_a_visit_is_ended(page: Page, web: WebWorld) -> None
     assert (ordered.order, ordered.actor) == ("close_visit", "support")
 
 
+def test_a_device_becomes_a_kiosk_and_staff_signs_in_by_keyboard(page: Page, web: WebWorld) -> None:
+    page.goto(f"/kiosk?key={web.links.kiosk_key()}")
+    expect(page.get_by_role("heading", name="Hold your card to the reader")).to_be_visible()
+    page.goto("/console/sign-in?language=en")
+    expect(page.locator("input[name=name]")).to_be_focused()
+    page.keyboard.type("viewer")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("viewer · viewer")).to_be_visible()
+
+
+def test_an_age_is_checked_while_the_shopper_is_inside(page: Page, web: WebWorld) -> None:
+    web.enter("console6", "tok_console6")
+    web.journal.append(AgeCheckAsked(session_id="console6", min_age=18))
+    sign_in(page, web, "support")
+    page.get_by_role("tab", name="Age checks").click()
+    card = page.locator("article", has_text="Visit console6")
+    card.get_by_role("button", name="Details").click()
+    page.get_by_role("dialog").get_by_role("button", name="Old enough").click()
+    expect(card).to_be_hidden()
+    (said,) = (entry.event for entry in web.journal.read(subject="console6", kinds=(AgeChecked,)))
+    assert (said.approved, said.min_age, said.actor) == (True, 18, "support")
+
+
 def test_a_role_cannot_be_outgrown(page: Page, web: WebWorld) -> None:
     web.enter("console4", "tok_console4")
     web.leave("console4", web.item("COLA-15", review=True))
     web.staff.set_account("newcomer", "support", PASSWORD)
-    sign_in(page, "newcomer")
+    sign_in(page, web, "newcomer")
     expect(page.get_by_role("tab", name="Access log")).to_be_hidden()
     page.get_by_role("tab", name="Doubts").click()
     page.locator("article", has_text="console4").get_by_role("button", name="Details").click()
@@ -206,7 +239,7 @@ def test_pages_fit_and_run_in_the_languages_direction(page: Page, web: WebWorld,
 
     tap(page, web, "tok_fits", language)
     check()
-    sign_in(page, "manager", language)
+    sign_in(page, web, "manager", language)
     check()
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"/r/{web.links.code('fits')}?language={language}")

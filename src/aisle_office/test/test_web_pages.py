@@ -1,11 +1,17 @@
 """The page behind a receipt's link, the sign-in and the kiosk's door, over HTTP; and what attackers try there."""
 
+import io
+import json
 import re
+import time
+import zipfile
 
 import httpx
 import pytest
-from web_world import PASSWORD, WebWorld
+from web_world import NOTICE_SECRET, PASSWORD, WebWorld
 
+from aisle_office.events import Charged
+from aisle_office.payment.notices import SIGNATURE_HEADER, signature_of
 from aisle_office.support import decide_dispute
 
 EVIL = "https://evil.example"
@@ -192,3 +198,42 @@ def test_bodies_too_long_or_malformed_are_refused(web: WebWorld) -> None:
         broken = {"Content-Type": "multipart/form-data; boundary=x"}
         assert browser.post("/console/sign-in", content=b"--y\r\nnonsense", headers=broken).status_code in (400, 422)
     assert refused(web, "body too long", "203.0.113.15")
+
+
+def tell(web: WebWorld, body: bytes, secret: str = NOTICE_SECRET) -> int:
+    """The provider's notice; it comes without cookies or origin."""
+    headers = {SIGNATURE_HEADER: signature_of(body, secret, int(time.time()))}
+    return httpx.post(f"{web.address}/hooks/payment", content=body, headers=headers).status_code
+
+
+def test_a_bank_takes_money_back_and_the_store_hands_its_evidence_in(web: WebWorld) -> None:
+    web.shop("page20", web.item("COLA-15", 2), token="tok_page20")
+    (charged,) = (entry.event for entry in web.journal.read(subject="page20", kinds=(Charged,)))
+    assert isinstance(charged, Charged)
+    body = web.sandbox.charge_back(charged.charge_id, charged.amount_minor, "fraudulent")
+    assert [tell(web, body), tell(web, body)] == [204, 204]
+    assert web.kinds("page20").count("charged_back") == 1
+    answer = web.sign_in("support").get("/console/evidence/page20.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
+        pdf = next(name for name in file.namelist() if name.endswith(".pdf"))
+        assert file.read(pdf).startswith(b"%PDF")
+        summary, document = file.read("summary.txt").decode(), json.loads(file.read("events.json"))
+    assert "fraudulent" in summary and "s-COLA-15" in summary and "Cola 1.5 l" in summary
+    kinds = [event["event"] for events in document["events"].values() for event in events]
+    assert "entry_decided" in kinds and "charged" in kinds
+    hashes = {raw.hash for raw in web.journal.raw(limit=10_000)}
+    assert {row["hash"] for row in document["rows"]} <= hashes
+    won = web.sandbox.end_chargeback(json.loads(body)["data"]["object"]["id"], won=True)
+    assert tell(web, won) == 204 and "chargeback_ended" in web.kinds("page20")
+
+
+def test_nobody_else_tells_of_chargebacks_or_takes_evidence(web: WebWorld) -> None:
+    web.shop("page21", web.item("COLA-15"), token="tok_page21")
+    (charged,) = (entry.event for entry in web.journal.read(subject="page21", kinds=(Charged,)))
+    assert isinstance(charged, Charged)
+    body = web.sandbox.charge_back(charged.charge_id, 1, "fraudulent")
+    assert tell(web, body, "guessed") == 400 and tell(web, b"{}") == 400
+    assert httpx.post(f"{web.address}/hooks/payment", content=body).status_code == 400
+    assert "charged_back" not in web.kinds("page21") and refused(web, "notice", "127.0.0.1")
+    assert web.browse().get("/console/evidence/page21.zip").status_code == 404
+    assert web.sign_in("viewer").get("/console/evidence/page21.zip").status_code == 404

@@ -20,6 +20,7 @@ from office_world import ROOT, SECOND, closed, item, opened
 from aisle_core.store import load_store
 from aisle_office.access import AccessLog
 from aisle_office.cashier import Cashier
+from aisle_office.connectors import Credentials
 from aisle_office.doorkeeper import Doorkeeper
 from aisle_office.events import CartChanged, EntryDecided, EntryRequested, EntryUsed, Item
 from aisle_office.journal import Journal
@@ -31,6 +32,18 @@ from aisle_office.staff import Staff
 from aisle_office.wallet import Wallet
 
 SECRET = "a secret of the web tests"
+NOTICE_SECRET = "whsec_of_the_web_tests"
+CONNECTOR_KEY = Credentials("AKID", "a secret of the web tests", "eu-central-1")
+RETAILER = """
+retailer:
+  address: http://localhost:1
+  store_id: STORE-1
+  app_entry: true
+  screen_cards: false
+  region: eu-central-1
+  timeout_s: 5.0
+  retry: {first_s: 1.0, factor: 2.0, most_s: 8.0, attempts: 4}
+"""
 PASSWORD = "correct horse battery"
 
 
@@ -53,7 +66,7 @@ class WebWorld:
         shutil.copytree(ROOT / "config" / "stores" / "corner", self.site)
         settings = self.site / "office.yaml"
         text = settings.read_text().replace("http://localhost:8480", self.address)
-        settings.write_text(text.replace("first_s: 1.0", "first_s: 0.001"))
+        settings.write_text(text.replace("first_s: 1.0", "first_s: 0.001") + RETAILER)
         self.url = f"sqlite:///{folder}/office.db"
         self.store = load_store(self.site)
         self.office = load_office(self.site, self.store)
@@ -63,8 +76,8 @@ class WebWorld:
         self.staff = Staff.open(self.url)
         self.access = AccessLog.open(self.url, time.time_ns)
         self.post = Post()
-        sandbox = Sandbox.open(f"sqlite:///{folder}/sandbox.db")
-        base = (self.journal, sandbox, self.wallet)
+        self.sandbox = Sandbox.open(f"sqlite:///{folder}/sandbox.db")
+        base = (self.journal, self.sandbox, self.wallet)
         args = (self.wallet, self.store, self.office)
         self.workers = [
             Doorkeeper(*base, self.office, self.store.currency, time.time_ns),
@@ -139,7 +152,8 @@ def serving(folder: Path) -> Iterator[WebWorld]:
         process = subprocess.Popen(
             [*command, "--listen", f"127.0.0.1:{port}"],
             env={name: value for name, value in os.environ.items() if "PYTEST" not in name}
-            | {"AISLE_OFFICE_SECRET": SECRET},
+            | {"AISLE_OFFICE_SECRET": SECRET, "AISLE_NOTICE_SECRET": NOTICE_SECRET}
+            | {"AISLE_CONNECTOR_KEY_ID": CONNECTOR_KEY.key_id, "AISLE_CONNECTOR_KEY": CONNECTOR_KEY.secret},
             stdout=log,
             stderr=log,
             cwd=folder,

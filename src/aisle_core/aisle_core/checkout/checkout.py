@@ -67,6 +67,7 @@ class CheckoutConfig:
     bind_time_ms, bind_distance: a person who went in is the track first seen within this time of the passage, before or
         after it, and within this distance [m] of the lane.
     exit_distance: a person who goes out is the nearest track within this distance [m] of the lane.
+    reach: nobody touches a plate whose middle is farther away than this, horizontally [m].
     settle_ms: a change on a shelf settles within this time after the hand has left it; a receipt waits for it.
     doubt_probability: a decision that is wrong about a visit with at least this probability puts it under review.
     review_timeout_ms: a review that nobody has decided after this is forgotten.
@@ -82,6 +83,7 @@ class CheckoutConfig:
     bind_time_ms: int
     bind_distance: float
     exit_distance: float
+    reach: float
     settle_ms: int
     doubt_probability: float
     review_timeout_ms: int
@@ -92,7 +94,7 @@ class CheckoutConfig:
                 f"session_key has {len(self.session_key)} characters; give a secret of {_LEAST_KEY_LENGTH} or more"
             )
         times = ("authorise_timeout_ms", "grant_timeout_ms", "jam_timeout_ms", "visit_timeout_ms", "bind_time_ms")
-        require(self, (*times, "bind_distance", "exit_distance"), 0, above=True)
+        require(self, (*times, "bind_distance", "exit_distance", "reach"), 0, above=True)
         require(self, ("follow_ms", "settle_ms", "review_timeout_ms"), 0)
         require(self, ("doubt_probability",), 0, 1, above=True)
 
@@ -139,6 +141,8 @@ class _Visit:
     events: list[CartEvent] = field(default_factory=list)
     close_ns: int | None = None
     close_reason: CloseReason = CloseReason.UNKNOWN
+    touched_ns: int = 0
+    """Once it has closed: since then its people were out of reach of all shelves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,7 @@ class CheckoutState:
     tracks: the tracks in the store; first_seen: each as it was when it was first seen.
     entries: passages whose person has no track yet. passages: those of late, for people who came in together.
     waiting: decisions about tracks without a visit. decided_ns: the fusion's progress.
+    tracked_ns: when tracks last came. touched_ns: when each track was last within reach of a shelf, or out of sight.
     sessions_of_lanes: the visit that somebody last went in to at a lane. strangers: tracks that came in with somebody
         else. closed: the store lets nobody in. reviews: by session id, those that nobody has decided. settled: by id,
         what decisions in them are by other reviews.
@@ -174,6 +179,8 @@ class CheckoutState:
     lanes: dict[str, LaneStatus] = field(default_factory=dict)
     waiting: dict[int, list[CartEvent]] = field(default_factory=dict)
     decided_ns: int = _BEFORE_ALL
+    tracked_ns: int = _BEFORE_ALL
+    touched_ns: dict[int, int] = field(default_factory=dict)
     about_nobody: int = 0
     sessions_of_lanes: dict[str, str] = field(default_factory=dict)
     strangers: list[int] = field(default_factory=list)
@@ -192,13 +199,15 @@ class Checkout:
     same opening of the lane, and closes when the last of their tracks goes out. Whoever works here has a visit too, of
     which nothing is told.
     Without lanes it opens at a track's first sight and closes when the track ends. A receipt is given when the fusion
-    has decided everything that settled until ``settle_ms`` after the visit closed.
+    has decided everything that settled until ``settle_ms`` after its people could last touch a shelf: that is the end
+    of the visit, or if all went out in sight, when the last of them left the shelves.
     """
 
     def __init__(self, config: CheckoutConfig, store: Store) -> None:
         self._config = config
         self._store = store
         self._lanes = {lane.lane_id: lane for lane in store.lanes}
+        self._plates = np.array([plate.centre[:2] for plate in store.plates.values()]).reshape(-1, 2)
         self._times = config.gate_times
         self._state = CheckoutState()
         self._changed = False
@@ -270,7 +279,7 @@ class Checkout:
             case Tick():
                 self._close_old(item.stamp_ns)
         decided_ns = self._state.decided_ns - self._config.settle_ms * _MS
-        closed = [v for v in self._state.visits.values() if v.close_ns is not None and v.close_ns <= decided_ns]
+        closed = [v for v in self._state.visits.values() if v.close_ns is not None and v.touched_ns <= decided_ns]
         return self._output(item.stamp_ns, closed)
 
     def finish(self, stamp_ns: int) -> CheckoutOutput:
@@ -296,6 +305,7 @@ class Checkout:
 
     def _take_tracks(self, tracks: PersonTracks) -> None:
         state = self._state
+        self._take_reach(tracks)
         for track in tracks.tracks:
             if track.state is TrackState.ENDED:
                 self._end_track(track.track_id, tracks.stamp_ns)
@@ -305,12 +315,29 @@ class Checkout:
             if not self._lanes and track.track_id not in state.session_of:
                 self._put_on(self._open(track.first_ns, None), track)
 
+    def _take_reach(self, tracks: PersonTracks) -> None:
+        """Note who may touch a shelf: whoever is near one, or was not seen."""
+        state, people = self._state, [track for track in tracks.tracks if track.state is not TrackState.ENDED]
+        missed = not self._is_tracked(tracks.stamp_ns)
+        state.tracked_ns = tracks.stamp_ns
+        positions = np.array([track.position[:2] for track in people]).reshape(-1, 1, 2)
+        near = (np.linalg.norm(positions - self._plates, axis=2) <= self._config.reach).any(axis=1)
+        for track, is_near in zip(people, near, strict=True):
+            if is_near or missed or track.state is not TrackState.SEEN:
+                state.touched_ns[track.track_id] = tracks.stamp_ns
+
+    def _is_tracked(self, stamp_ns: int) -> bool:
+        """Whether tracks have come lately."""
+        return stamp_ns - self._state.tracked_ns <= self._config.settle_ms * _MS
+
     def _end_track(self, track_id: int, stamp_ns: int) -> None:
         visit = self._visit_of(track_id)
         if visit is not None and not self._lanes:
             self._close(visit, stamp_ns, CloseReason.TRACK_ENDED)
         for known in (self._state.tracks, self._state.first_seen):
             known.pop(track_id, None)
+        if visit is None:
+            self._state.touched_ns.pop(track_id, None)
         if track_id in self._state.strangers:
             self._state.strangers.remove(track_id)
         if visit is None:
@@ -486,6 +513,11 @@ class Checkout:
     def _close(self, visit: _Visit, stamp_ns: int, reason: CloseReason) -> None:
         if visit.close_ns is None:
             visit.close_ns, visit.close_reason = stamp_ns, reason
+            in_sight = (
+                reason is CloseReason.EXIT and self._is_tracked(stamp_ns) and len(visit.track_ids) >= visit.people
+            )
+            touched_ns = [self._state.touched_ns.get(track_id, visit.open_ns) for track_id in visit.track_ids]
+            visit.touched_ns = max(touched_ns) if in_sight else stamp_ns
 
     def _visit_of(self, track_id: int) -> _Visit | None:
         return self._state.visits.get(self._state.session_of.get(track_id, ""))
@@ -558,6 +590,7 @@ class Checkout:
         for visit in closed:
             del self._state.visits[visit.session_id]
             for track_id in visit.track_ids:
+                self._state.touched_ns.pop(track_id, None)
                 if track_id not in self._state.tracks:
                     self._state.session_of.pop(track_id, None)
         self._changed = False
@@ -619,6 +652,7 @@ def _copy(state: CheckoutState) -> CheckoutState:
         first_seen=dict(state.first_seen),
         entries=[*state.entries],
         passages=[*state.passages],
+        touched_ns=dict(state.touched_ns),
         lanes=dict(state.lanes),
         waiting={track_id: [*events] for track_id, events in state.waiting.items()},
         sessions_of_lanes=dict(state.sessions_of_lanes),

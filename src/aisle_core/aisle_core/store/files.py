@@ -504,17 +504,16 @@ def _yaml(part: BaseModel) -> str:
 
 
 def _csv(model: type[BaseModel], rows: Iterable[BaseModel]) -> str:
-    """Columns that may be left out are, if no row has a value there."""
-    rows = list(rows)
+    """One row for each; columns that may be left out are, where no row has something in them."""
+    out, kept = io.StringIO(), list(rows)
+    writer = csv.writer(out, lineterminator="\n")
     columns = [
         name
-        for name, column in model.model_fields.items()
-        if column.is_required() or any(getattr(row, name) is not None for row in rows)
+        for name, field in model.model_fields.items()
+        if field.is_required() or any(getattr(row, name) != field.default for row in kept)
     ]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    for row in rows:
+    for row in kept:
         writer.writerow(
             "" if value is None else " ".join(map(str, value)) if isinstance(value, tuple) else value
             for value in (getattr(row, name) for name in columns)

@@ -123,6 +123,8 @@ class Product(Frozen):
     weight_stddev: PositiveFloat | None
     """Standard deviation between pieces."""
     size: Size | None
+    min_age: Annotated[int, Field(ge=1, le=99)] | None = None
+    """Only sold to people of at least this age [years]; the column may be left out."""
 
     @field_validator("gtin")
     @classmethod

@@ -109,6 +109,8 @@ class CsvFile(TextFile):
     def read(self, model: type[M]) -> tuple[M, ...]:
         """One model per row; cells of tuple fields are split at spaces, empty cells are None.
 
+        Columns of fields that have a default may be left out.
+
         Raises AisleError with file, line and remedy.
         """
         columns = list(model.model_fields)

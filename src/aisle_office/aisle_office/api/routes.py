@@ -17,6 +17,7 @@ from aisle_core.errors import AisleError
 from aisle_core.store import Facing, Product, Store, load_store
 
 from ..events import Bill, ReceiptIssued, VisitClosed
+from ..evidence import evidence_file
 from ..journal import Entry
 from ..privacy import erase, export
 from ..receipts import receipt_number
@@ -261,6 +262,16 @@ def make_api(rooms: Rooms) -> FastAPI:
             raise HTTPException(404, f"there is no refund '{refund_id}'")
         return _refund(visit, f"api/{refund_id}")
 
+    @api.get(
+        "/v1/receipts/{ordinal}/evidence",
+        response_class=Response,
+        responses=_MISSING | {200: {"description": "a ZIP file", "content": {"application/zip": {}}}},
+        dependencies=[support],
+    )
+    def read_evidence(ordinal: Ordinal) -> Response:
+        content = evidence_file(rooms.journal, rooms.store, rooms.office, sale(ordinal).event.subject)
+        return Response(content, media_type="application/zip")
+
     # --- persons
 
     def payer_with(fingerprint: str) -> str:
@@ -318,7 +329,7 @@ def _receipt(entry: Entry, store: Store) -> ReceiptDocument:
     return ReceiptDocument(
         cursor=entry.position,
         ordinal=entry.ordinal,
-        number=receipt_number(store, entry),
+        number=receipt_number(store, entry.ordinal),
         session_id=issued.session_id,
         refund_id=issued.refund_id,
         issued=datetime.datetime.fromtimestamp(entry.stamp_ns / 1e9, datetime.UTC),

@@ -30,6 +30,11 @@ def set_catalogue(site: Path, products: Sequence[Product], expected: str | None)
     return _put(site, "catalogue.csv", lambda _: catalogue_csv(products), expected)
 
 
+def merge_catalogue(site: Path, products: Callable[[Store], Sequence[Product]]) -> Store:
+    """Put what ``products`` makes of the present store in ``catalogue.csv``. Raises like ``set_catalogue``."""
+    return _put(site, "catalogue.csv", lambda store: catalogue_csv(products(store)), None)
+
+
 def set_prices(site: Path, prices: dict[str, int], expected: str | None) -> Store:
     """Other prices [minor units] by sku in ``catalogue.csv``. Raises like ``set_catalogue``."""
 

@@ -4,7 +4,8 @@
 developer.amazon.com/docs/physicalstores.
 """
 
-from .client import Connector, RefusedError, UnansweredError
+from ..retailer import RefusedError, UnansweredError
+from .client import Connector
 from .purchaser import Purchaser
 from .signing import Credentials
 from .trips import Trip, trip_of

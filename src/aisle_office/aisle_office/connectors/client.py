@@ -14,6 +14,7 @@ import httpx
 from aisle_core.store import Product
 
 from ..money import Money
+from ..retailer import RefusedError, UnansweredError
 from ..settings import Retry
 from .signing import Credentials, signed
 from .trips import Trip, decimal, instant, made_id
@@ -23,14 +24,6 @@ MOST_ITEMS = 10_000
 _BETWEEN_UPLOADS_S = 0.1
 _AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
 _GTIN_TYPES = {8: "EAN", 12: "UPC", 13: "EAN", 14: "GTIN"}
-
-
-class UnansweredError(Exception):
-    """No answer after all attempts: it may have been done or not. The same call may be made again."""
-
-
-class RefusedError(Exception):
-    """The retailer's system understood the call and says no."""
 
 
 class Connector:

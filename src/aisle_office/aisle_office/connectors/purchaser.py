@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from ..events import PurchaseCreated, TaskRerun, VisitBilled
 from ..journal import Entry, Journal
+from ..retailer import RefusedError, UnansweredError
 from ..settings import Retry
 from ..visit import Visit
 from ..worker import Worker
-from .client import Connector, RefusedError, UnansweredError
+from .client import Connector
 from .trips import trip_of
 
 _TASK = "purchase"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+_AUTHORIZATION = re.compile(rf"{_ALGORITHM} Credential=[^,]+,\s*SignedHeaders=(?P<names>[a-z0-9;-]+),\s*Signature=\w+")
+_MOST_SKEW = datetime.timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,25 @@ def signed(
             f"{_ALGORITHM} Credential={credentials.key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
         )
     }
+
+
+def is_signed(
+    method: str, path: str, headers: Mapping[str, str], body: bytes, credentials: Credentials, now: datetime.datetime
+) -> bool:
+    """Whether a request that came was signed with these credentials within the last five minutes.
+
+    path: as it came, without a query. headers: with names in lower case. now: UTC.
+    """
+    match = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
+    try:
+        stamp = datetime.datetime.strptime(headers.get("x-amz-date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+    except ValueError:
+        return False
+    if match is None or abs(now - stamp) > _MOST_SKEW:
+        return False
+    names = match["names"].split(";")
+    if not {"host", "x-amz-date"} <= set(names) <= headers.keys():
+        return False
+    given = {name: headers[name] for name in names if name not in ("host", "x-amz-date")}
+    expected = signed(method, f"https://{headers['host']}{path}", given, body, credentials, stamp)["authorization"]
+    return hmac.compare_digest(expected.replace(" ", ""), headers["authorization"].replace(" ", ""))

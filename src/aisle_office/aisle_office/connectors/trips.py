@@ -19,10 +19,16 @@ _NAMESPACE = uuid.UUID("9b6d5a4e-6c0a-5f0e-8f57-0f6b58a15e00")
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """What a retailer learns of a visit. ``*_ns``: since 1970. ``shopper_id`` "": not known."""
+    """What a retailer learns of a visit. ``*_ns``: since 1970. ``shopper_id`` "": not known.
+
+    entry: what the trip's ids are made of: the request to come in, else the visit.
+    by_app: they came in with a key of the retailer's app.
+    """
 
     session_id: str
+    entry: str
     shopper_id: str
+    by_app: bool
     open_ns: int
     close_ns: int
     lines: tuple[BillLine, ...]
@@ -30,7 +36,7 @@ class Trip:
     @property
     def trip_id(self) -> str:
         """The shopping trip's id."""
-        return made_id("trip", self.session_id)
+        return made_id("trip", self.entry)
 
     def document(self, store_id: str) -> dict[str, Any]:
         """The body of "create purchases"."""
@@ -44,10 +50,10 @@ class Trip:
                 "endTime": instant(self.close_ns),
                 "authEvents": [
                     {
-                        "id": made_id("entry", self.session_id),
+                        "id": made_id("entry", self.entry),
                         "timestamp": instant(self.open_ns),
                         "location": "ENTRY",
-                        "payloadType": "FINANCIAL",
+                        "payloadType": "SCAN_CODE" if self.by_app else "FINANCIAL",
                     }
                 ],
             },
@@ -61,7 +67,16 @@ def trip_of(visit: Visit) -> Trip:
     closed, bill = visit.closed, visit.bill
     assert isinstance(closed, VisitClosed) and bill is not None
     lines = tuple(line for line in bill.lines if line.kind == "goods")
-    return Trip(visit.session_id, visit.payer, closed.open_ns, closed.close_ns, lines)
+    request_id = visit.opened.request_id if visit.opened else ""
+    return Trip(
+        session_id=visit.session_id,
+        entry=request_id or visit.session_id,
+        shopper_id=visit.shopper_id or visit.payer,
+        by_app=visit.shopper_id != "",
+        open_ns=closed.open_ns,
+        close_ns=closed.close_ns,
+        lines=lines,
+    )
 
 
 def made_id(kind: str, name: str) -> str:

@@ -73,17 +73,31 @@ _answers = Table(
     Column("declined", Boolean, nullable=False),
 )
 _attempts = Table("attempts", metadata, Column("key", Text, primary_key=True), Column("count", Integer, nullable=False))
+_chargebacks = Table(
+    "chargebacks",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("charge_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("minor", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", Text, nullable=False),
+)
 _late = Table("late", metadata, Column("number", Integer, primary_key=True), Column("call", Text, nullable=False))
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What a sandbox has done, in minor units; ``captures``: how many authorisations were captured."""
+    """What a sandbox has done, in minor units; ``captures``: how many authorisations were captured.
+
+    charged_back_minor: taken back by banks, and not returned; of all cards only.
+    """
 
     captured_minor: int
     refunded_minor: int
     held_minor: int
     captures: int
+    charged_back_minor: int = 0
 
 
 class Sandbox:
@@ -113,8 +127,35 @@ class Sandbox:
         )
         if token is not None:
             query = query.where(columns.token == token)
+        back = select(func.coalesce(func.sum(_chargebacks.c.minor), 0)).where(_chargebacks.c.status != "won")
         with self._engine.connect() as connection:
-            return Books(*(int(value) for value in connection.execute(query).one()))
+            sums = connection.execute(query).one()
+            charged_back = 0 if token is not None else connection.execute(back).scalar_one()
+        captured, refunded, held, captures = map(int, sums)
+        return Books(captured, refunded, held, captures, int(charged_back))
+
+    def charge_back(self, charge_id: str, minor: int, reason: str) -> bytes:
+        """The card's bank takes money back; gives the notice to send. Raises RejectedError for what was not charged."""
+        with writing(self._engine) as connection:
+            charge = _authorisation(connection, charge_id.replace("ch_", "auth_"))
+            if charge is None or minor > charge.captured_minor:
+                raise RejectedError(f"sandbox: '{charge_id}' has not taken {minor}")
+            row = {"charge_id": charge_id, "currency": charge.currency, "minor": minor, "reason": reason}
+            number = connection.execute(_chargebacks.insert(), row | {"status": "needs_response"}).inserted_primary_key
+            assert number is not None
+            return _notice(connection, number[0], "charge.dispute.created")
+
+    def end_chargeback(self, chargeback_id: str, won: bool) -> bytes:
+        """The dispute is over; gives the notice to send. Raises RejectedError for one that is not known."""
+        number = int(chargeback_id.removeprefix("dp_"))
+        with writing(self._engine) as connection:
+            status = "won" if won else "lost"
+            changed = connection.execute(
+                _chargebacks.update().where(_chargebacks.c.number == number).values(status=status)
+            )
+            if not changed.rowcount:
+                raise RejectedError(f"sandbox: no such chargeback '{chargeback_id}'")
+            return _notice(connection, number, "charge.dispute.closed")
 
     def pre_authorise(self, token: str, amount: Money, key: str) -> str:
         return self._call("pre_authorise", token, amount, key)
@@ -151,6 +192,22 @@ class Sandbox:
         if isinstance(answer, PaymentError):
             raise answer
         return answer
+
+
+def _notice(connection: Connection, number: int, kind: str) -> bytes:
+    row = connection.execute(select(_chargebacks).where(_chargebacks.c.number == number)).one()
+    dispute = {
+        "id": f"dp_{number}",
+        "object": "dispute",
+        "payment_intent": None,
+        "charge": row.charge_id,
+        "amount": row.minor,
+        "currency": row.currency.lower(),
+        "reason": row.reason,
+        "status": row.status,
+    }
+    event = {"id": f"evt_{number}_{row.status}", "object": "event", "type": kind, "data": {"object": dispute}}
+    return json.dumps(event).encode()
 
 
 def _fault(connection: Connection, step: Step, target: str, key: str) -> Fault | None:

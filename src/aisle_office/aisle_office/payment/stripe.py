@@ -12,11 +12,10 @@ from typing import Any, TypeVar, cast
 import stripe
 
 from ..money import Money
+from .notices import HUNDREDFOLD
 from .provider import DeclinedError, RejectedError, UnreachableError
 
 _T = TypeVar("_T")
-_HUNDREDFOLD = frozenset({"ISK", "UGX"})
-"""No decimals by ISO 4217, but Stripe counts hundredths (https://docs.stripe.com/currencies#special-cases)."""
 _TENS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 """Three decimals, of which Stripe wants the last to be 0 (the same page)."""
 
@@ -106,7 +105,7 @@ def _units(amount: Money) -> int:
     """The amount as Stripe counts it."""
     if amount.currency in _TENS and amount.minor % 10:
         raise RejectedError(f"stripe: {amount.minor} {amount.currency} is no multiple of 10; round the prices")
-    return amount.minor * 100 if amount.currency in _HUNDREDFOLD else amount.minor
+    return amount.minor * 100 if amount.currency in HUNDREDFOLD else amount.minor
 
 
 def _answer(call: Callable[[], _T]) -> _T:

@@ -55,9 +55,9 @@ class ReceiptView:
     link: str
 
 
-def receipt_number(store: Store, entry: Entry) -> str:
+def receipt_number(store: Store, ordinal: int) -> str:
     """What stands on the receipt: the store, and the gapless number."""
-    return f"{store.store_id}-{entry.ordinal:06d}"
+    return f"{store.store_id}-{ordinal:06d}"
 
 
 def receipt_view(entry: Entry, visit: Visit, store: Store, office: Office, words: Wording, link: str) -> ReceiptView:
@@ -65,10 +65,10 @@ def receipt_view(entry: Entry, visit: Visit, store: Store, office: Office, words
     event = entry.event
     assert isinstance(event, ReceiptIssued) and visit.closed is not None
     is_refund = event.refund_id != ""
-    number = receipt_number(store, entry)
+    number = receipt_number(store, entry.ordinal)
     facts = [(words.text("number"), number)]
     if is_refund and visit.receipt is not None:
-        facts.append((words.text("refund_of"), receipt_number(store, visit.receipt)))
+        facts.append((words.text("refund_of"), receipt_number(store, visit.receipt.ordinal)))
     facts += [
         (words.text("came"), words.instant(visit.closed.open_ns)),
         (words.text("left"), words.instant(visit.closed.close_ns)),

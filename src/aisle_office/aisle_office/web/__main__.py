@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ from ..board import Board
 from ..journal import Journal
 from ..links import Links
 from ..office import secret_named
-from ..privacy import DAY_NS, apply_retention
+from ..privacy import DAY_NS, apply_retention, delete_old
 from ..rooms import Rooms
 from ..settings import load_office
 from ..staff import Staff
@@ -32,7 +33,11 @@ _RETENTION_EVERY_S = 3600.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until told to stop. AISLE_OFFICE_SECRET is that of the office's process."""
+    """Serve until told to stop.
+
+    AISLE_OFFICE_SECRET is that of the office's process. AISLE_NOTICE_SECRET signs what the payment provider tells,
+    AISLE_CONNECTOR_KEY_ID and AISLE_CONNECTOR_KEY what the retailer's systems call; without them nobody does.
+    """
     parser = argparse.ArgumentParser(prog="aisle web", description=__doc__)
     parser.add_argument("site", type=Path, help="site folder with office.yaml")
     parser.add_argument("--database", required=True, help="URL, such as sqlite:///office.db")
@@ -69,13 +74,23 @@ def open_rooms(site: Path, database: str, secret: str) -> Rooms:
         access=AccessLog.open(database, time.time_ns),
         board=Board(journal, journal.position_before(time.time_ns() - _BOARD_DAYS * DAY_NS)),
         clock=time.time_ns,
+        notice_secret=os.environ.get("AISLE_NOTICE_SECRET", ""),
+        connector_key=_connector_key(),
     )
+
+
+def _connector_key() -> tuple[str, str] | None:
+    names = ("AISLE_CONNECTOR_KEY_ID", "AISLE_CONNECTOR_KEY")
+    key_id, secret = (os.environ.get(name, "") for name in names)
+    return (key_id, secret) if key_id and secret else None
 
 
 def _keep_private(rooms: Rooms, stop: threading.Event) -> None:
     """Delete what is older than the site keeps it, once an hour."""
     while True:
-        apply_retention(rooms.journal, rooms.wallet, rooms.access, rooms.office.retention, rooms.clock())
+        retention, now_ns = rooms.office.retention, rooms.clock()
+        apply_retention(rooms.journal, rooms.wallet, rooms.access, retention, now_ns)
+        delete_old(rooms.journal, retention, now_ns)
         if stop.wait(_RETENTION_EVERY_S):
             return
 

@@ -25,7 +25,9 @@ _LIVE = (
     "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
 """NiceGUI compiles its templates in the browser."""
-_PATHS = ("/r/", "/api/", "/console", "/kiosk", "/_nicegui", "/favicon.ico")
+_SIGNED_PATHS = ("/api/", "/hooks/", "/connector/")
+"""For machines: each request proves by itself who sends it."""
+_PATHS = ("/r/", *_SIGNED_PATHS, "/console", "/kiosk", "/_nicegui", "/favicon.ico")
 _LIVE_PATHS = ("/kiosk/", "/console/", "/_nicegui")
 
 
@@ -71,7 +73,7 @@ class Guard:
     """Refuses bodies that are too long, and whatever another site's page sends with a visitor's cookies.
 
     A browser says in ``Origin`` which page sends a form or opens a socket (Fetch standard, Origin header); what changes
-    something must come from a page of this office. The API takes no cookies, so it needs no such check.
+    something must come from a page of this office. What machines call takes no cookies, so it needs no such check.
     """
 
     def __init__(self, app: ASGIApp, access: AccessLog, secure: bool) -> None:
@@ -90,7 +92,7 @@ class Guard:
         if not path.startswith(_PATHS):
             await PlainTextResponse("There is no such page.", 404)(scope, receive, send)
             return
-        if not path.startswith("/api/") and not self._comes_from_here(scope, headers):
+        if not path.startswith(_SIGNED_PATHS) and not self._comes_from_here(scope, headers):
             self._note(scope, "refused: other origin")
             if scope["type"] == "websocket":
                 await WebSocketClose(1008)(scope, receive, send)
@@ -100,7 +102,7 @@ class Guard:
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
-        most = API_BYTES if path.startswith("/api/") else PAGE_BYTES
+        most = API_BYTES if path.startswith(_SIGNED_PATHS) else PAGE_BYTES
         declared = headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > most:
             self._note(scope, "refused: body too long")

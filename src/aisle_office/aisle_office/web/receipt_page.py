@@ -84,9 +84,9 @@ def receipt_routes(rooms: Rooms) -> APIRouter:
             return visit
         words = words_for(rooms, request)
         for entry in receipts_of(rooms, visit.session_id):
-            if receipt_number(rooms.store, entry) == number:
+            if receipt_number(rooms.store, entry.ordinal) == number:
                 content = render_pdf(_view(rooms, entry, visit, words), words)
-                headers = {"Content-Disposition": f'attachment; filename="{receipt_number(rooms.store, entry)}.pdf"'}
+                headers = {"Content-Disposition": f'attachment; filename="{number}.pdf"'}
                 return Response(content, media_type="application/pdf", headers=headers)
         return notice(rooms, words, "no_such_page", 404)
 

@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from ..evidence import evidence_file
 from ..receipts import Wording
 from ..rooms import Rooms
 from ..staff import Actor, Staff
@@ -110,6 +111,15 @@ def sign_in_routes(rooms: Rooms, sessions: Sessions, secure: bool) -> APIRouter:
         answer = RedirectResponse(f"/console/{words.language}", 303)
         answer.set_cookie(COOKIE, sessions.begin(actor.name), path="/", secure=secure, httponly=True, samesite="strict")
         return answer
+
+    @router.get("/console/evidence/{session_id}.zip")
+    def evidence(request: Request, session_id: str) -> Response:
+        actor, origin = sessions.actor(request.cookies.get(COOKIE)), origin_of(request)
+        if actor is None or not actor.may("support"):
+            return notice(rooms, words_for(rooms, request), "no_such_page", 404)
+        rooms.access.note(actor.name, "evidence taken", session_id, origin)
+        content = evidence_file(rooms.journal, rooms.store, rooms.office, session_id)
+        return Response(content, media_type="application/zip")
 
     @router.post("/console/sign-out")
     def sign_out(request: Request) -> Response:

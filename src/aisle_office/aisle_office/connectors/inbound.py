@@ -1,0 +1,164 @@
+"""Calls that a retailer's systems make: those of the Catalog API that they have built for Just Walk Out.
+
+They change the address and the key, and nothing else. ``openapi.yaml`` describes these calls under the tag ``serves``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from aisle_core.errors import AisleError
+from aisle_core.store import Product, Store
+from aisle_core.store.currency import DECIMALS
+
+from ..api.site import merge_catalogue
+from ..events import CatalogueUploaded
+from ..rooms import Rooms
+from ..settings import Retailer
+from ..web.guard import Limiter
+from ..web.plain import origin_of
+from .client import MOST_ITEMS
+from .signing import Credentials, is_signed
+from .trips import made_id
+
+_MOST_WRONG, _WRONG_NS = 30, 600_000_000_000
+"""Wrong signatures from one address in ten minutes, then it waits."""
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class _Item(BaseModel):
+    """One product as they describe it; what else they may say of it in the future is left out."""
+
+    item_sku: str
+    item_name: Annotated[str, Field(min_length=1, max_length=500)]
+    store_id: str
+    external_product_id: str | None = None
+    standard_price: str | float | None = None
+    product_tax_code: str | None = None
+
+
+class _Upload(BaseModel):
+    catalogItems: Annotated[list[_Item], Field(min_length=1, max_length=MOST_ITEMS)]  # noqa: N815 their name
+
+
+class _Question(BaseModel):
+    ingestionId: Annotated[str, Field(min_length=1, max_length=255)]  # noqa: N815 their name
+
+
+def make_inbound(rooms: Rooms, retailer: Retailer, credentials: Credentials) -> FastAPI:
+    """The calls, for one store; each must be signed with ``credentials``."""
+    app = FastAPI(title="Calls of a retailer's systems", docs_url=None, redoc_url=None, openapi_url=None)
+    limiter = Limiter(_MOST_WRONG, _WRONG_NS, rooms.clock)
+
+    async def signed_body(request: Request) -> bytes:
+        origin, body = origin_of(request), await request.body()
+        now = datetime.datetime.fromtimestamp(rooms.clock() // 1_000_000_000, datetime.UTC)
+        if not limiter.attempt(origin):
+            raise _CallRefusedError(429, "too many wrong signatures; wait ten minutes")
+        if not is_signed(request.method, request.scope["path"], dict(request.headers), body, credentials, now):
+            rooms.access.note("connector", "refused: signature", request.url.path, origin)
+            raise _CallRefusedError(403, "the signature is wrong or old")
+        limiter.succeed(origin)
+        rooms.access.note("connector", request.method, request.url.path, origin)
+        return body
+
+    @app.exception_handler(_CallRefusedError)
+    def refused(_: Request, refusal: _CallRefusedError) -> Response:
+        return JSONResponse({"errorMsg": refusal.text}, refusal.status)
+
+    @app.post("/v1/catalog/upload")
+    async def upload(request: Request) -> dict[str, str]:
+        body = await signed_body(request)
+        items = _read(_Upload, body).catalogItems
+        ingestion_id = made_id("catalogue", hashlib.sha256(body).hexdigest())
+
+        def take() -> None:
+            merge_catalogue(rooms.site, lambda store: _merged(store, items, retailer.store_id))
+            rooms.journal.append(CatalogueUploaded(about=ingestion_id, items=len(items), actor=credentials.key_id))
+
+        try:
+            await run_in_threadpool(take)
+        except AisleError as error:
+            raise _CallRefusedError(400, str(error)) from None
+        return {"ingestionId": ingestion_id}
+
+    @app.post("/v1/catalog/getCatalogUploadStatus")
+    async def status(request: Request) -> dict[str, str]:
+        ingestion_id = _read(_Question, await signed_body(request)).ingestionId
+        known = await run_in_threadpool(rooms.journal.get, f"catalogue_uploaded/{ingestion_id}")
+        if known is None:
+            raise _CallRefusedError(400, f"there is no upload {ingestion_id}")
+        return {"processingStatus": "DONE", "reportDownloadLink": ""}
+
+    return app
+
+
+class _CallRefusedError(Exception):
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status, self.text = status, text
+
+
+def _read(model: type[_M], body: bytes) -> _M:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _CallRefusedError(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _merged(store: Store, items: list[_Item], store_id: str) -> list[Product]:
+    """The catalogue with the items in it; what they do not say of a product stays as it is."""
+    products = dict(store.products)
+    for item in items:
+        if item.store_id != store_id:
+            raise AisleError(f"item '{item.item_sku}': it is of store '{item.store_id}', this is '{store_id}'")
+        said = {
+            "name": item.item_name[:256],
+            "gtin": item.external_product_id,
+            "price_minor": _minor(item, store.currency),
+            "tax_class": item.product_tax_code,
+        }
+        old = products.get(item.item_sku)
+        products[item.item_sku] = _product(item.item_sku, old, {k: v for k, v in said.items() if v is not None})
+    return list(products.values())
+
+
+def _product(sku: str, old: Product | None, said: Mapping[str, object]) -> Product:
+    new: dict[str, object] = {
+        "sku": sku,
+        "gtin": None,
+        "price_minor": None,
+        "weight": None,
+        "weight_stddev": None,
+        "size": None,
+    }
+    fields = {**(old.model_dump() if old is not None else new), **said}
+    try:
+        return Product.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise AisleError(f"item '{sku}': {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _minor(item: _Item, currency: str) -> int | None:
+    if item.standard_price is None:
+        return None
+    try:
+        minor = Decimal(str(item.standard_price)).scaleb(DECIMALS[currency])
+        if minor == int(minor):
+            return int(minor)
+    except (InvalidOperation, ValueError, OverflowError):
+        pass
+    raise AisleError(f"item '{item.item_sku}': '{item.standard_price}' is no price in {currency}")
