@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 from rich.table import Table
@@ -23,25 +25,43 @@ CHECKS = {
 }
 
 
+PACKAGES = ["pytest", "src", "rosless/test", "--durations=10"]
+ACROSS = ["pytest", "test", "--durations=10"]
+"""Run side by side: tests of the packages compute, tests across packages mostly wait for what they start."""
+
+
 def run_tests(arguments: list[str]) -> int:
     """Lint, types, then pytest over all packages; with arguments pytest only."""
-    root = checkout_root()
     console = Console(highlight=False)
-    clean()
-    steps = {} if arguments else dict(CHECKS)
-    steps["pytest"] = ["pytest", *(arguments or ["--durations=10"])]
     table = Table("step", "result", "seconds", title="./aisle test")
-    failed = False
-    for name, command in steps.items():
-        console.rule(name)
-        start = time.monotonic()
-        # ROS finds its settings in the environment; tests choose their own domains.
-        code = subprocess.run([sys.executable, "-m", *command], cwd=root, env=os.environ, check=False).returncode
-        failed |= code != 0
-        table.add_row(name, "passed" if code == 0 else f"failed ({code})", f"{time.monotonic() - start:.0f}")
+    steps = {"pytest": ["pytest", *arguments]} if arguments else CHECKS | {"pytest test": ACROSS}
+    begin, codes = time.monotonic(), []
+
+    def tell(name: str, code: int, since: float) -> None:
+        codes.append(code)
+        table.add_row(name, "passed" if code == 0 else f"failed ({code})", f"{time.monotonic() - since:.0f}")
+
+    clean()
+    with tempfile.TemporaryFile() as output:
+        beside = None if arguments else _start(PACKAGES, output)
+        for name, command in steps.items():
+            console.rule(name)
+            start = time.monotonic()
+            tell(name, _start(command).wait(), start)
+        if beside is not None:
+            console.rule("pytest src")
+            tell("pytest src", beside.wait(), begin)
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
+            sys.stdout.flush()
     clean()
     console.print(table)
-    return int(failed)
+    return int(any(codes))
+
+
+def _start(command: list[str], output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+    """ROS finds its settings in the environment; tests choose their own domains."""
+    return subprocess.Popen([sys.executable, "-m", *command], cwd=checkout_root(), stdout=output, stderr=output)
 
 
 def run_bench(name: str | None, arguments: list[str]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aisle_cli.main import main
 from aisle_cli.offline import run_score
 from aisle_core.errors import AisleError
 from aisle_core.store import load_store
@@ -38,3 +39,22 @@ def test_runs_are_pooled_and_written(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_one_truth_is_not_for_several_runs(tmp_path: Path) -> None:
     with pytest.raises(AisleError, match=r"truth\.jsonl: is the truth of one run, 2 are given"):
         run_score([tmp_path, tmp_path], tmp_path / "truth.jsonl", None, None)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("player", "stop"), "choose from"),
+        (("bench", "nothing"), "choose from"),
+        (("replay", "nowhere"), "nowhere"),
+        (("score", "nowhere.json", "nowhere.json"), "nowhere.json"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_exit_code_2(
+    command: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["aisle", *command])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    told = capsys.readouterr().err
+    assert told.startswith("aisle: ") and message in told and told.count("\n") == 1

@@ -82,50 +82,35 @@ def test_surfaces_are_met_where_they_are():
     assert (seen.front <= seen.depth).all()
 
 
-@pytest.mark.parametrize("seed, noise", [(1, 1.0), (2, 3.0)])
-def test_the_pose_is_found(seed, noise):
+@pytest.mark.parametrize(
+    "info, seed, noise, somebody", [(pinhole(480, 360), 1, 1.0, False), (INFO, 2, 3.0, False), (INFO, 4, 1.0, True)]
+)
+def test_the_pose_is_found(info, seed, noise, somebody):
+    """Of many pixels, which are thinned out; with much noise; and with somebody who stands there all the time."""
     true = moved(ROUGH, SMALL * np.random.default_rng(seed).choice([-1, 1], 6))
-    found = calibrate(STORE, "d1", ROUGH, depth_image(true, seed=seed, noise=noise), INFO)
+    depth = depth_image(true, info=info, seed=seed, noise=noise)
+    if somebody:
+        depth[40:52, 50:69] = np.fmin(depth[40:52, 50:69], 1.4)
+    found = calibrate(STORE, "d1", ROUGH, depth, info)
     distance, angle = off(found.after, true)
     assert distance < 0.015 and angle < math.radians(0.3)
     assert not found.undetermined
     assert found.fit_after.rms < found.fit_before.rms and found.fit_after.inliers > 0.95 > found.fit_before.inliers
+    assert found.fit_after.residual.shape == depth.shape
     assert found.before == ROUGH and (found.stddev[[0, 1]] < 0.02).all()
 
 
-def test_the_same_input_gives_the_same_pose():
-    depth = depth_image(moved(ROUGH, SMALL), info=COARSE)
-    first, second = (calibrate(STORE, "d1", ROUGH, depth, COARSE).after for _ in range(2))
-    assert first == second
-
-
-def test_floor_alone_leaves_the_plan_as_it_was():
+def test_floor_alone_leaves_the_plan_as_it_was_and_the_same_input_gives_the_same_pose():
     wide = BARE.model_copy(update={"floor": ((-20, -20), (20, -20), (20, 20), (-20, 20))})
     true = moved(ROUGH, SMALL)
-    found = calibrate(wide, "d1", ROUGH, depth_image(true, wide, COARSE), COARSE)
+    depth = depth_image(true, wide, COARSE)
+    found = calibrate(wide, "d1", ROUGH, depth, COARSE)
+    assert calibrate(wide, "d1", ROUGH, depth, COARSE).after == found.after
     move = correction(ROUGH, found.after)
     assert_allclose(move[[0, 1, 5]], 0, atol=1e-9)
     assert_allclose(move[[2, 3, 4]], SMALL[[2, 3, 4]], atol=0.003)
     assert found.undetermined == ("x", "y", "turn about z")
     assert (found.stddev[[0, 1]] > 0.04).all() and found.stddev[5] > math.radians(2)
-
-
-def test_somebody_who_stands_there_all_the_time_does_not_matter():
-    true = moved(ROUGH, SMALL)
-    depth = depth_image(true, seed=4)
-    depth[40:52, 50:69] = np.fmin(depth[40:52, 50:69], 1.4)
-    found = calibrate(STORE, "d1", ROUGH, depth, INFO)
-    distance, angle = off(found.after, true)
-    assert distance < 0.02 and angle < math.radians(0.3)
-
-
-def test_more_pixels_are_thinned_out():
-    info = pinhole(480, 360)
-    true = moved(ROUGH, SMALL)
-    found = calibrate(STORE, "d1", ROUGH, depth_image(true, info=info), info)
-    distance, angle = off(found.after, true)
-    assert distance < 0.015 and angle < math.radians(0.3)
-    assert found.fit_after.residual.shape == (360, 480)
 
 
 def test_the_median_forgets_who_walks_by_and_what_is_seldom_read():

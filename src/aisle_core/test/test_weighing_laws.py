@@ -28,22 +28,15 @@ def weigh(mass_kg: np.ndarray, sizes: list[int] | int = 12) -> list[ShelfEvent]:
 
 def handled(seed: int) -> np.ndarray:
     """Some seconds in which eight plates are handled in every way."""
-    return busy_scene(seed, 1.0 + seed % 3, PLATES, 30.0).mass_kg()
+    return busy_scene(seed, 1.0 + seed % 3, PLATES, 26.0).mass_kg()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seeds, st.lists(st.integers(1, 40), min_size=1, max_size=6))
 def test_the_cut_into_blocks_does_not_matter(seed: int, sizes: list[int]) -> None:
     mass = handled(seed)
     ordered = sorted(weigh(mass), key=lambda event: event.shelf_event_id)
     assert sorted(weigh(mass, sizes), key=lambda event: event.shelf_event_id) == ordered
-
-
-@settings(max_examples=5, deadline=None)
-@given(seeds)
-def test_the_same_samples_give_the_same_events(seed: int) -> None:
-    mass = handled(seed)
-    assert weigh(mass) == weigh(mass)
 
 
 @settings(max_examples=5, deadline=None)

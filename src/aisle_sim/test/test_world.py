@@ -214,7 +214,7 @@ def test_weight_is_conserved(seed: int, shoppers: int) -> None:
 
 
 def test_random_sessions_end(store: Store) -> None:
-    for session in random_sessions(store, range(20), shoppers=3, duration_s=15.0, mix=Mix(items=1.5, browse=0.2)):
+    for session in random_sessions(store, range(10), shoppers=3, duration_s=15.0, mix=Mix(items=1.5, browse=0.2)):
         assert all(visit.left for visit in session.world.visits)
         assert_conserved(session)
         assert len([cart for cart in session.carts if cart.closed]) == len({cart.credential for cart in session.carts})

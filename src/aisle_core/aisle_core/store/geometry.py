@@ -19,15 +19,14 @@ def inside(points: ArrayLike, polygon: ArrayLike, margin: float = 0.0) -> NDArra
 
     Even-odd rule, so the direction of the corners does not matter.
     """
-    p = np.asarray(points, np.float64)[:, None, :]
-    a = np.asarray(polygon, np.float64)[None]
-    b = np.roll(a, -1, axis=1)
-    edge, to_point = b - a, p - a
-    crosses = (a[..., 1] > p[..., 1]) != (b[..., 1] > p[..., 1])
-    rise = np.where(edge[..., 1] == 0, 1.0, edge[..., 1])
-    left_of = p[..., 0] < a[..., 0] + edge[..., 0] * to_point[..., 1] / rise
-    within: NDArray[np.bool_] = np.count_nonzero(crosses & left_of, axis=1) % 2 == 1
+    p, corners = np.asarray(points, np.float64), np.asarray(polygon, np.float64)
+    x, y = np.ascontiguousarray(p.T)
+    within: NDArray[np.bool_] = np.zeros(len(p), np.bool_)
+    for (ax, ay), (bx, by) in zip(corners.tolist(), np.roll(corners, -1, axis=0).tolist(), strict=True):
+        if ay != by:
+            within ^= ((ay > y) != (by > y)) & (x < ax + (bx - ax) * (y - ay) / (by - ay))
     if margin > 0:
+        edge, to_point = np.roll(corners, -1, axis=0) - corners, p[:, None] - corners
         length2 = np.maximum((edge**2).sum(axis=-1), 1e-12)
         along = np.clip((to_point * edge).sum(axis=-1) / length2, 0, 1)
         gap = np.linalg.norm(to_point - along[..., None] * edge, axis=-1)
