@@ -3,8 +3,9 @@
     ./aisle bench identity [--seeds 301:306] [--shoppers 60] [--minutes 10] [--site market]
 
 Simulates the site with its depth sensors and gates and runs people_node, tracker_node and checkout_node's stages on
-what they say. A visit holds if the track that was bound to its credential at the way in is the nearest to the person
-at the way out, and nobody else's track was nearer for more than a second in between. Prints a Markdown table.
+what they say. A visit comes through if the track that is nearest to the person at the way in is the nearest at the way
+out, too; it holds if moreover nobody else's track was nearer for more than a second in between. Prints a Markdown
+table.
 """
 
 from __future__ import annotations
@@ -62,10 +63,15 @@ class Visit:
         return next((track for track in reversed(self.tracks) if track), 0)
 
     @property
+    def through(self) -> bool:
+        """The same track at both gates."""
+        return 0 != self.first == self.last
+
+    @property
     def held(self) -> bool:
         """One track from gate to gate."""
         others = sum(count for track, count in Counter(self.tracks).items() if track not in (0, self.last))
-        return 0 != self.first == self.last and others * TICK_S <= OTHER_S
+        return self.through and others * TICK_S <= OTHER_S
 
     @property
     def paid(self) -> bool:
@@ -152,7 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
     site = find_site(options.site)
     store, config = load_store(site), load_config(config_folder())
     print(f"{store.name}, {options.shoppers} shoppers in {options.minutes:g} min\n")
-    print("| seed | visits | at once | held | paid right | tracks | CPU s |\n" + "|---" * 7 + "|", flush=True)
+    print("| seed | visits | at once | through | held | paid right | tracks | CPU s |\n" + "|---" * 8 + "|", flush=True)
     total: list[Visit] = []
     for seed in range(*map(int, options.seeds.split(":"))):
         begin = time.process_time()
@@ -161,19 +167,23 @@ def main(arguments: list[str] | None = None) -> int:
         _show(str(seed), visits, truth, f"{time.process_time() - begin:.0f}")
         total += visits
     _show("all", total, [], "")
-    held = sum(visit.held for visit in total)
-    low, high = binomtest(held, len(total)).proportion_ci(method="wilson")
-    print(f"\nheld: {held} of {len(total)}, 95 % interval {low:.1%} to {high:.1%}")
+    for name in ("through", "held"):
+        count = sum(getattr(visit, name) for visit in total)
+        low, high = binomtest(count, len(total)).proportion_ci(method="wilson")
+        print(f"\n{name}: {count} of {len(total)}, 95 % interval {low:.1%} to {high:.1%}")
     return 0
 
 
 def _show(name: str, visits: list[Visit], truth: list[Any], cpu: str) -> None:
-    held, paid = (np.mean([getattr(visit, which) for visit in visits]) for which in ("held", "paid"))
+    through, held, paid = (np.mean([getattr(one, which) for one in visits]) for which in ("through", "held", "paid"))
     at_once = [len(one.people) for one in truth if isinstance(one, TruthPeople) and one.people]
     tracks = {track for visit in visits for track in visit.tracks if track}
     crowd = f"{np.mean(at_once):.1f}, at most {max(at_once)}" if at_once else ""
     numbers = len(tracks) if at_once else ""
-    print(f"| {name} | {len(visits)} | {crowd} | {held:.1%} | {paid:.1%} | {numbers} | {cpu} |", flush=True)
+    print(
+        f"| {name} | {len(visits)} | {crowd} | {through:.1%} | {held:.1%} | {paid:.1%} | {numbers} | {cpu} |",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
