@@ -142,6 +142,7 @@ class LivePlanogram:
     def _begin(self, state: StockState) -> None:
         self._state = state
         self._known: dict[Slot, Count] = {}
+        self._line_of: dict[Slot, StockLine] = {}
         self._due = set(self._slots)
         for slot in state.counts:
             self._place(slot)
@@ -287,6 +288,7 @@ class LivePlanogram:
         self._due.add(bay)
         for slot in self._slots[bay]:
             self._known.pop(slot, None)
+            self._line_of.pop(slot, None)
 
     # --- what it is
 
@@ -345,13 +347,17 @@ class LivePlanogram:
 
     def _lines(self, stamp_ns: int) -> list[StockEvents | StockLines]:
         self._state.changed, self._state.told_ns = False, stamp_ns
-        lines = []
-        for slot in self.slots:
+        lines = [self._line(slot) for slot in self.slots]
+        told = tuple(line for line in lines if line.belongs or line.empty_probability < 1 - _THERE)
+        return [StockLines(stamp_ns, 0, told)]
+
+    def _line(self, slot: Slot) -> StockLine:
+        line = self._line_of.get(slot)
+        if line is None:
             count = self.count(slot)
-            if slot in self._facings or count.at_most(0) < 1 - _THERE:
-                belongs = slot in self._facings
-                lines.append(StockLine(*slot, belongs, count.mean, count.stddev, count.at_most(0)))
-        return [StockLines(stamp_ns, 0, tuple(lines))]
+            line = StockLine(*slot, slot in self._facings, count.mean, count.stddev, count.at_most(0))
+            self._line_of[slot] = line
+        return line
 
     def _news(self, bay: str, causes: Mapping[str, str]) -> list[StockEvent]:
         found = []
