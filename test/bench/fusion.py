@@ -223,6 +223,8 @@ def _run(scene: Scene, config: PipelineConfig, fusion: Any) -> tuple[Run, list[C
         if isinstance(item, checkout.inputs):
             for output in checkout.push(item):
                 recorder.add(now_ns, output)
+                if isinstance(output, fusion.inputs):
+                    fusion.push(output)
 
     now_ns = 0
     for now_ns, item in scene.items:

@@ -129,7 +129,7 @@ def test_a_decision_of_the_office_corrects_carts_and_stock(shop: FusedShop) -> N
             VisitReviewed(session_id=session_id, actor="ann", quantities={sku: 0}, loss_minor=0, note="it fell over")
         )
     shop.until(lambda: len(shop.reviewed) == 2)
-    shop.pass_s(1.5)
+    shop.pass_s(5.5)
     shop.until(lambda: abs(shop.expected(plate_id) - COUNTED) < 0.1)
     decisions = [CODEC.to_core(message, ReviewDecision) for message in shop.reviewed]
     assert [decision.actor for decision in decisions] == ["ann", "ann"]

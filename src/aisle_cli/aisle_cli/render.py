@@ -27,7 +27,13 @@ _WIDE = 120
 _EVENTS = 10
 _EVENTS_LEAST = 3
 _SESSION_DIGITS = 6
-_ENTRY_STYLES = {EntryKind.GATE: "cyan", EntryKind.SHELF: "dim", EntryKind.CART: "", EntryKind.RECEIPT: "green"}
+_ENTRY_STYLES = {
+    EntryKind.GATE: "cyan",
+    EntryKind.SHELF: "dim",
+    EntryKind.CART: "",
+    EntryKind.STOCK: "magenta",
+    EntryKind.RECEIPT: "green",
+}
 _REVIEW = "bold yellow"
 
 

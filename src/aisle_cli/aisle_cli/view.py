@@ -30,6 +30,7 @@ _ITEMS: tuple[tuple[Topic, type[Any]], ...] = (
     (interfaces.PERSON_TRACKS, core.PersonTracks),
     (interfaces.SHELF_EVENTS, core.ShelfEvents),
     (interfaces.CART_EVENTS, core.CartEvents),
+    (interfaces.STOCK_EVENTS, core.StockEvents),
     (interfaces.CARTS, core.Carts),
     (interfaces.RECEIPTS, core.Receipt),
 )

@@ -36,6 +36,9 @@ from aisle_core.types import (
     Receipt,
     ShelfEvent,
     ShelfEvents,
+    StockEvent,
+    StockEventKind,
+    StockEvents,
     TrackState,
 )
 
@@ -48,6 +51,7 @@ REASON_WORDS: dict[Reason, str] = {
     Reason.AMBIGUOUS_PERSON: "several people fit",
     Reason.NOBODY_NEAR: "nobody was near",
     Reason.NO_PRODUCT_FITS: "no product has that weight",
+    Reason.RESTOCKED: "it was in nobody's cart",
 }
 CLOSE_WORDS: dict[CloseReason, str] = {
     CloseReason.UNKNOWN: "left for an unknown reason",
@@ -98,6 +102,14 @@ _ALARM_WORDS: dict[GateAlarmKind, str] = {
     GateAlarmKind.FIRE: "fire, it stands open",
     GateAlarmKind.RESTORED: "it works again",
 }
+_STOCK_WORDS: dict[StockEventKind, str] = {
+    StockEventKind.UNKNOWN: "is not as it was",
+    StockEventKind.OUT_OF_STOCK: "is out of stock",
+    StockEventKind.LOW_STOCK: "runs low",
+    StockEventKind.BACK_IN_STOCK: "is in stock again",
+    StockEventKind.UNTIDY: "lies where it does not belong",
+    StockEventKind.TIDY: "lies there no more",
+}
 _NEAR_M = 1.5
 
 
@@ -119,6 +131,7 @@ class EntryKind(enum.Enum):
     GATE = "gate"
     SHELF = "shelf"
     CART = "cart"
+    STOCK = "stock"
     RECEIPT = "receipt"
 
 
@@ -207,6 +220,8 @@ class ViewModel:
                 entries = tuple(self._shelf(event) for event in item.events)
             case CartEvents():
                 entries = tuple(self._cart(event) for event in item.events)
+            case StockEvents():
+                entries = tuple(self._stock(event, item.stamp_ns) for event in item.events)
             case GateEvent():
                 entries = (self._gate(item),)
             case GateCommand(kind=GateCommandKind.REFUSE):
@@ -279,14 +294,16 @@ class ViewModel:
         return Entry(event.end_ns, EntryKind.SHELF, text, False, event.shelf_event_id, event.mass_change)
 
     def _cart(self, event: CartEvent) -> Entry:
-        who = shopper((event.track_id,) if event.track_id else ())
+        restocked = event.reason is Reason.RESTOCKED
+        who = "staff" if restocked else shopper((event.track_id,) if event.track_id else ())
         mass = self._mass_change(event.shelf_event_id)
         if event.sku:
             what = f"{abs(event.quantity)} {self.product_name(event.sku)}"
         else:
             what = "something unknown" if mass is None else f"something of {abs(mass) * 1000:.0f} g"
         returned = event.quantity < 0 or (event.quantity == 0 and mass is not None and mass > 0)
-        deed = f"put back {what} on" if returned else f"took {what} from"
+        put = f"put {what} on" if restocked else f"put back {what} on"
+        deed = put if returned else f"took {what} from"
         text = f"{who} {deed} {event.plate_id}, {percent(event.confidence)}, {REASON_WORDS[event.reason]}"
         return Entry(event.end_ns, EntryKind.CART, text, event.review, event.shelf_event_id, mass)
 
@@ -299,6 +316,12 @@ class ViewModel:
         detail = f": {event.detail}" if fault and event.detail else ""
         text = f"gate {event.lane_id}: {_GATE_WORDS[event.kind]}{detail}"
         return Entry(event.stamp_ns, EntryKind.GATE, text, fault)
+
+    def _stock(self, event: StockEvent, stamp_ns: int) -> Entry:
+        what = self.product_name(event.sku) if event.sku else "something unknown"
+        text = f"{' '.join(event.plate_ids)}: {what} {_STOCK_WORDS[event.kind]}"
+        over = event.kind in (StockEventKind.BACK_IN_STOCK, StockEventKind.TIDY)
+        return Entry(stamp_ns, EntryKind.STOCK, text, not over)
 
     def _receipt(self, receipt: Receipt) -> Entry:
         units = sum(line.quantity for line in receipt.lines)

@@ -15,6 +15,9 @@ from aisle_core.types import (
     GateCommandReason,
     GateEventKind,
     Reason,
+    StockEvent,
+    StockEventKind,
+    StockEvents,
     TrackState,
 )
 
@@ -91,6 +94,19 @@ def test_every_refusal_has_words(model: ViewModel, reason: GateCommandReason) ->
 def test_every_alarm_has_words(model: ViewModel, kind: GateAlarmKind) -> None:
     (entry,) = model.fold(GateAlarm(1, 0, "lane_in", kind, "", 0))
     assert entry.attention is (kind is not GateAlarmKind.RESTORED)
+
+
+@pytest.mark.parametrize("kind", StockEventKind)
+def test_every_stock_event_has_words(model: ViewModel, kind: StockEventKind) -> None:
+    event = StockEvent(kind, ("g1-s1-p3",), "COLA-033", 0.1, 0.9, "c1")
+    (entry,) = model.fold(StockEvents(5, 0, (event,)))
+    assert entry.text.startswith("g1-s1-p3: Cola 0.33 l can ") and entry.stamp_ns == 5
+    assert entry.attention is (kind not in (StockEventKind.BACK_IN_STOCK, StockEventKind.TIDY))
+
+
+def test_staff_restocks_in_words(model: ViewModel) -> None:
+    (entry,) = model.fold(decision(1, "COLA-033", -2, reason=Reason.RESTOCKED))
+    assert entry.text.startswith("staff put 2 Cola 0.33 l can on ")
 
 
 def test_a_fault_asks_for_attention(model: ViewModel) -> None:

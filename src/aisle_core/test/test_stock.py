@@ -155,6 +155,7 @@ def test_a_thing_astray_is_followed_until_it_is_taken():
     assert any(not line.belongs and line.sku == "water" for line in shelves.lines)
     shelves.decide("p1", "water", 1)
     assert shelves.told[1:] == [("tidy", "p1", "water")]
+    assert (("p1",), "water") not in shelves.planogram.slots
     assert shelves.expected(WATER) == pytest.approx(START)
 
 

@@ -15,8 +15,8 @@ NODES = ["people_node", "tracker_node", "cart_fusion_node", "checkout_node", "re
 LINKS = {
     "people_node": {"person_detections": 1},
     "tracker_node": {"person_tracks": 2},
-    "cart_fusion_node": {"cart_events": 2},
-    "checkout_node": {"receipts": 1},
+    "cart_fusion_node": {"cart_events": 2, "stock_events": 1},
+    "checkout_node": {"receipts": 1, "reviews": 1, "staff_tracks": 1, "review_decisions": 1},
     "results_node": {},
 }
 

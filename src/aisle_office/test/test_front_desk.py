@@ -10,7 +10,9 @@ from office_world import NOON, SECOND, World, office
 from aisle_core.checkout import CheckoutState
 from aisle_core.checkout.gate import LaneStatus
 from aisle_core.types import (
+    Alternative,
     Cart,
+    CartEvent,
     CartLine,
     Carts,
     CartState,
@@ -23,6 +25,7 @@ from aisle_core.types import (
     PersonTrack,
     Reason,
     Receipt,
+    Review,
     ReviewDecision,
     ReviewedLine,
     StaffOrder,
@@ -226,7 +229,16 @@ def test_an_alarm_is_written_down(world: World) -> None:
 
 def test_what_the_checkout_knew_comes_back(world: World) -> None:
     track = PersonTrack(7, None, TrackState.SEEN, (1.0, 2.0, 0.0), (0.1, 0.0, 0.0, 0.1), None, (), 1.0, NOON)
-    state = CheckoutState(opened=3, tracks={7: track}, lanes={"gate1": LaneStatus(credential="tok_anna")})
+    others = (Alternative(7, "TEA", 1, 0.4),)
+    event = CartEvent("c1", "s1", "p1", NOON, NOON, 7, "SOAP", 1, 0.6, Reason.AMBIGUOUS_PRODUCT, True, others)
+    review = Review(NOON, 0, "v0", (7,), NOON, "USD", False, (line("SOAP", review=True),), (event,), ("c1",))
+    state = CheckoutState(
+        opened=3,
+        tracks={7: track},
+        lanes={"gate1": LaneStatus(credential="tok_anna")},
+        reviews={"v0": review},
+        settled={"c1": event},
+    )
     with FrontDesk(world.journal, world.wallet, poll_s=0.01) as desk:
         assert desk.state() is None
         desk.say(carts(1), CheckoutState(opened=2))

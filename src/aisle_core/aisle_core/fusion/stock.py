@@ -42,6 +42,8 @@ None: nothing that the planogram counts.
 _MS = 1_000_000
 _THERE = 0.01
 """A product that does not belong on a plate lies there if that is more probable."""
+_GONE = 1e-3
+"""What lies astray is forgotten when it is less probable than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class LivePlanogram:
     def _begin(self, state: StockState) -> None:
         self._state = state
         self._known: dict[Slot, Count] = {}
+        self._line_of: dict[Slot, StockLine] = {}
         self._due = set(self._slots)
         for slot in state.counts:
             self._place(slot)
@@ -287,6 +290,7 @@ class LivePlanogram:
         self._due.add(bay)
         for slot in self._slots[bay]:
             self._known.pop(slot, None)
+            self._line_of.pop(slot, None)
 
     # --- what it is
 
@@ -337,21 +341,37 @@ class LivePlanogram:
 
     def _tell(self, stamp_ns: int, causes: Mapping[str, str]) -> list[StockEvents | StockLines]:
         state = self._state
-        events = [event for bay in self._slots if bay in self._due for event in self._news(bay, causes)]
+        events: list[StockEvent] = []
+        for bay in [bay for bay in self._slots if bay in self._due]:
+            events += self._news(bay, causes)
+            self._clear(bay)
         self._due.clear()
         told: list[StockEvents | StockLines] = [StockEvents(stamp_ns, 0, tuple(events))] if events else []
         again = state.told_ns is None or stamp_ns >= state.told_ns + self._config.period_ms * _MS
         return told + (self._lines(stamp_ns) if state.changed and again else [])
 
+    def _clear(self, bay: str) -> None:
+        """Forget what lay astray and is gone."""
+        doubted = {slot for doubt in self._state.doubts.values() for slot, _, _ in doubt.moves}
+        astray = [slot for slot in self._slots[bay] if slot not in self._facings and slot not in doubted]
+        for slot in [slot for slot in astray if self.count(slot).at_most(0) > 1 - _GONE]:
+            self._slots[bay].remove(slot)
+            for known in (self._state.counts, self._known, self._line_of):
+                known.pop(slot, None)
+
     def _lines(self, stamp_ns: int) -> list[StockEvents | StockLines]:
         self._state.changed, self._state.told_ns = False, stamp_ns
-        lines = []
-        for slot in self.slots:
+        lines = [self._line(slot) for slot in self.slots]
+        told = tuple(line for line in lines if line.belongs or line.empty_probability < 1 - _THERE)
+        return [StockLines(stamp_ns, 0, told)]
+
+    def _line(self, slot: Slot) -> StockLine:
+        line = self._line_of.get(slot)
+        if line is None:
             count = self.count(slot)
-            if slot in self._facings or count.at_most(0) < 1 - _THERE:
-                belongs = slot in self._facings
-                lines.append(StockLine(*slot, belongs, count.mean, count.stddev, count.at_most(0)))
-        return [StockLines(stamp_ns, 0, tuple(lines))]
+            line = StockLine(*slot, slot in self._facings, count.mean, count.stddev, count.at_most(0))
+            self._line_of[slot] = line
+        return line
 
     def _news(self, bay: str, causes: Mapping[str, str]) -> list[StockEvent]:
         found = []
