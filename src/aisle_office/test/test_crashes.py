@@ -1,11 +1,7 @@
 """Money is conserved and nothing is lost, wherever the office is stopped and whatever is repeated."""
 
 import itertools
-import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -15,6 +11,7 @@ import pytest
 from crashes import CARDS, GOOD, FusedJournal, Story
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from office_process import OfficeProcess
 from office_world import ROOT, closed, item, opened
 
 import aisle_office.mail
@@ -72,12 +69,12 @@ def test_killed_processes_lose_and_double_nothing(tmp_path: Path) -> None:
     journal = Journal.open(url, time.time_ns)
     wallet = Wallet.open(url, SECRET)
     site = ROOT / "config" / "stores" / "corner"
-    command = [sys.executable, "-m", "aisle_office.office", str(site), "--database", url, "--provider", books]
-    command += ["--smtp", "127.0.0.1:9", "--smtp-security", "none"]
+    arguments = [str(site), "--database", url, "--provider", books, "--smtp", "127.0.0.1:9", "--smtp-security", "none"]
+    office = OfficeProcess(arguments, SECRET)
     visits = 0
-    for kill in [True] * KILLS + [False]:
-        process = subprocess.Popen(command, env=os.environ | {"AISLE_OFFICE_SECRET": SECRET})
-        try:
+    try:
+        for kill in [True] * KILLS + [False]:
+            office.start()
             for _ in range(2):
                 token = f"{rng.choice(['tok_good', 'tok_lost_answer', 'tok_late'])}_{visits}"
                 payer, session_id = wallet.payer_of(token), f"v{visits}"
@@ -86,15 +83,16 @@ def test_killed_processes_lose_and_double_nothing(tmp_path: Path) -> None:
                     opened(session_id, payer), closed(held, session_id=session_id, payer=payer, currency="EUR")
                 )
                 visits += 1
-            target = journal.end() + rng.randint(1, 10)
-            end = time.monotonic() + 100
+            target, end = journal.end() + rng.randint(0, 10), time.monotonic() + 100
             while time.monotonic() < end:
                 settled = len(journal.read(kinds=(VisitSettled,)))
                 if settled == visits or (kill and journal.end() >= target):
                     break
-        finally:
-            process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-            code = process.wait()
+            if kill:
+                office.kill()
+        code = office.end()
+    finally:
+        office.kill()
     report, sandbox = audit(journal), Sandbox.open(books)
     assert report.findings == [] and code == 0
     assert sandbox.books().captures == len(journal.read(kinds=(Charged,))) == visits
