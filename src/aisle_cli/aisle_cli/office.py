@@ -91,7 +91,7 @@ def run_review(database: str, session_id: str, quantities: Sequence[str], actor:
     """Write a review down. Raises AisleError for a visit that waits for none."""
     books = journal(database)
     visit = Visit.read(books, session_id)
-    if visit.closed is None or not visit.closed.review or visit.reviewed is not None:
+    if not visit.wants_review:
         raise AisleError(f"visit '{session_id}' does not wait for a review; `aisle office show` lists those that do")
     books.append(
         VisitReviewed(session_id=session_id, actor=actor, quantities=pieces(quantities), loss_minor=0, note=note)

@@ -81,7 +81,7 @@ def test_an_audit_says_what_to_note_and_finds_a_change(database: str) -> None:
     with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE journal SET body = replace(body, 'jammed', 'silent')")
     code, text = run("audit", database, "--noted", mark)
-    assert code == 1 and "hash" in text
+    assert code == 1 and "sealed" in text
 
 
 def test_what_waits_is_shown(database: str) -> None:
