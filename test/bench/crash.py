@@ -8,11 +8,8 @@ process of its own, killed with signal 9 while visits run. Then throughput on th
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,6 +33,7 @@ from aisle_office.wallet import Wallet
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "src" / "aisle_office" / "test"))
 from crashes import Story  # noqa: E402
+from office_process import OfficeProcess  # noqa: E402
 from office_world import closed, item, opened  # noqa: E402
 
 SITE = ROOT / "config" / "stores" / "corner"
@@ -110,27 +108,16 @@ class Office:
         self.post = Post()
         self.url = f"sqlite:///{folder}/office.db"
         self.sandbox_url = f"sqlite:///{folder}/sandbox.db"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "aisle_office.office", str(SITE), "--database", self.url]
-        command += ["--provider", self.sandbox_url, "--smtp", f"127.0.0.1:{self.post.port}", "--smtp-security", "none"]
-        self.process = subprocess.Popen(
-            command, env=os.environ | {"AISLE_OFFICE_SECRET": SECRET}, stderr=subprocess.DEVNULL
-        )
-
-    def end(self, number: int) -> None:
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait()
-            self.process = None
+        arguments = [str(SITE), "--database", self.url, "--provider", self.sandbox_url]
+        arguments += ["--smtp", f"127.0.0.1:{self.post.port}", "--smtp-security", "none"]
+        self.process = OfficeProcess(arguments, SECRET)
 
     def __enter__(self) -> Office:
         self.post.controller.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end(signal.SIGKILL)
+        self.process.kill()
         self.post.controller.stop()
 
 
@@ -154,7 +141,7 @@ def kills(console: Console, wanted: int, seed: int, office: Office) -> bool:
     cards = ("tok_good", "tok_twice", "tok_lost_answer", "tok_late")
     visits = 0
     for _ in range(wanted):
-        office.start()
+        office.process.start()
         target = journal.end() + rng.randrange(40)
         while journal.end() < target or not visits:
             token = f"{rng.choice(cards)}_{visits}"
@@ -162,10 +149,10 @@ def kills(console: Console, wanted: int, seed: int, office: Office) -> bool:
             visits += 1
             time.sleep(rng.uniform(0.0, 0.2))
         time.sleep(rng.uniform(0.0, 1.0))
-        office.end(signal.SIGKILL)
-    office.start()
+        office.process.kill()
+    office.process.start()
     finished = wait_for(journal, VisitSettled, visits, 120.0)
-    office.end(signal.SIGTERM)
+    office.process.end()
     report, books = audit(journal), Sandbox.open(office.sandbox_url).books()
     balance = report.balances["EUR"]
     charges = len(journal.read(kinds=(Charged,)))
@@ -197,7 +184,7 @@ def throughput(console: Console, folder: Path, office: Office) -> bool:
     one_by_one = rate(lambda n: journal.append(cart(n)), 600)
     batched = rate(lambda n: journal.append(*(cart(100_000 + 20 * n + i) for i in range(20))), 100) * 20
     journal, wallet = Journal.open(office.url, time.time_ns), Wallet.open(office.url, SECRET)
-    office.start()
+    office.process.start()
     journal.append(*visit(wallet, "warm-up", "tok_warm_up", 1))
     good = wait_for(journal, VisitSettled, 1, 60.0)
     start = time.monotonic()
@@ -213,7 +200,7 @@ def throughput(console: Console, folder: Path, office: Office) -> bool:
         time.sleep(60 / LEAST_VISITS_MIN)
     good &= wait_for(journal, VisitSettled, AT_ONCE + 1 + len(names), 120.0)
     good &= wait_for(journal, MailSent, AT_ONCE + 1 + len(names), 120.0)
-    office.end(signal.SIGTERM)
+    office.process.end()
     closes = {entry.event.subject: entry.stamp_ns for entry in journal.read(kinds=(VisitClosed,))}
     receipts = {entry.event.subject: entry.stamp_ns for entry in journal.read(kinds=(ReceiptIssued,))}
     to_receipt = np.array([receipts[name] - closes[name] for name in names]) / 1e9

@@ -67,13 +67,14 @@ def run_show(database: str) -> None:
     )
     visits = Table("visit", "state", "pieces", title="Visits")
     for session_id in sorted(opened - closed):
-        cart = Visit.read(books, session_id).cart
-        visits.add_row(session_id, "open", str(sum(item.quantity for item in cart.items) if cart else 0))
+        visit = Visit.read(books, session_id)
+        state = f"open, age {visit.open_age} to be checked" if visit.open_age else "open"
+        visits.add_row(session_id, state, str(sum(item.quantity for item in visit.cart.items) if visit.cart else 0))
     for session_id in sorted(closed - reviewed):
         visit = Visit.read(books, session_id)
-        if visit.closed is not None and visit.closed.review:
-            doubtful = ", ".join(f"{item.sku} {item.quantity}" for item in visit.closed.items if item.review)
-            visits.add_row(session_id, "waits for a review", doubtful)
+        if visit.wants_review:
+            state = f"waits for a check of age {visit.open_age}" if visit.open_age else "waits for a review"
+            visits.add_row(session_id, state, ", ".join(f"{item.sku} {item.quantity}" for item in visit.doubtful))
     console.print(visits)
     failed = Table("visit", "task", "attempts", "why", title="Failed tasks")
     for letter in dead_letters(books):
@@ -90,7 +91,7 @@ def run_review(database: str, session_id: str, quantities: Sequence[str], actor:
     """Write a review down. Raises AisleError for a visit that waits for none."""
     books = journal(database)
     visit = Visit.read(books, session_id)
-    if visit.closed is None or not visit.closed.review or visit.reviewed is not None:
+    if not visit.wants_review:
         raise AisleError(f"visit '{session_id}' does not wait for a review; `aisle office show` lists those that do")
     books.append(
         VisitReviewed(session_id=session_id, actor=actor, quantities=pieces(quantities), loss_minor=0, note=note)

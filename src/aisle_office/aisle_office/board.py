@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from . import orders
 from .events import (
     AgeCheckAsked,
     AgeChecked,
@@ -19,6 +20,7 @@ from .events import (
     Item,
     LineDisputed,
     ReceiptIssued,
+    StaffOrdered,
     TaskFailed,
     TaskRerun,
     VisitClosed,
@@ -45,6 +47,7 @@ _KINDS: tuple[type[Event], ...] = (
     TaskFailed,
     TaskRerun,
     GateAlarmed,
+    StaffOrdered,
 )
 _BATCH = 2000
 _RECEIPTS, _ALARMS = 100, 50
@@ -114,7 +117,10 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything that is open, the oldest first, and the last alarms and receipts, the newest first."""
+    """Everything that is open, the oldest first, and the last alarms and receipts, the newest first.
+
+    store_closed: staff has ordered that nobody is let in.
+    """
 
     visits: tuple[OpenVisit, ...]
     ages: tuple[WaitingAge, ...]
@@ -124,6 +130,7 @@ class Overview:
     letters: tuple[DeadLetter, ...]
     alarms: tuple[Alarm, ...]
     receipts: tuple[Issued, ...]
+    store_closed: bool
 
 
 class Board:
@@ -139,6 +146,7 @@ class Board:
         self._disputes: dict[tuple[str, str], WaitingDispute] = {}
         self._chargebacks: dict[str, WaitingChargeback] = {}
         self._tasks: dict[str, Tasks] = {}
+        self._store_closed = False
         self._alarms: deque[Alarm] = deque(maxlen=_ALARMS)
         self._receipts: deque[Issued] = deque(maxlen=_RECEIPTS)
 
@@ -158,6 +166,7 @@ class Board:
                 letters=tuple(letter for subject, tasks in self._tasks.items() for letter in tasks.letters(subject)),
                 alarms=tuple(reversed(self._alarms)),
                 receipts=tuple(reversed(self._receipts)),
+                store_closed=self._store_closed,
             )
 
     def _take(self, entry: Entry) -> None:
@@ -183,6 +192,8 @@ class Board:
                 self._reviews.pop(event.session_id, None)
             case ReceiptIssued() as event:
                 self._receipts.append(Issued(entry.ordinal, entry.stamp_ns, event))
+            case StaffOrdered(about=orders.STORE) as event:
+                self._store_closed = event.order == "close_store"
             case GateAlarmed() as event:
                 self._alarms.append(Alarm(entry.stamp_ns, event))
             case LineDisputed() as event:

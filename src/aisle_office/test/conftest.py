@@ -1,19 +1,17 @@
 import glob
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from postgresql_process import PostgreSql
 from web_world import WebWorld, serving
 
 
@@ -25,11 +23,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebWorld]:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a database for tests: AISLE_POSTGRESQL, else a server of our own where PostgreSQL is installed."""
-    if "AISLE_POSTGRESQL" in os.environ:
-        yield os.environ["AISLE_POSTGRESQL"]
-        return
+def postgresql_server() -> Iterator[PostgreSql]:
     programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
     if not programs:
         pytest.skip("no PostgreSQL; install the Debian package postgresql, or set AISLE_POSTGRESQL")
@@ -37,29 +31,16 @@ def postgresql() -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="aisle-postgresql-")
     if user is not None:
         shutil.chown(folder, user)
-    init = [f"{programs[-1]}/initdb", "-D", f"{folder}/data", "-U", "test", "-A", "trust", "--no-sync"]
-    subprocess.run(init, user=user, cwd=folder, check=True, capture_output=True)
-    settings = ["listen_addresses=", f"unix_socket_directories={folder}", "fsync=off"]
-    command = [f"{programs[-1]}/postgres", "-D", f"{folder}/data", *(part for s in settings for part in ("-c", s))]
-    server = subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL)
-    url = f"postgresql+psycopg://test@/postgres?host={folder}"
+    server = PostgreSql(programs[-1], folder, user)
     try:
-        _wait_for(url, server)
-        yield url
+        yield server
     finally:
-        server.terminate()
-        server.wait()
+        server.stop(signal.SIGINT)
         shutil.rmtree(folder)
 
 
-def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
-    engine = create_engine(url)
-    while server.poll() is None:
-        try:
-            engine.connect().close()
-        except OperationalError:
-            time.sleep(0.02)
-        else:
-            engine.dispose()
-            return
-    raise RuntimeError("PostgreSQL did not start")
+@pytest.fixture(scope="session")
+def postgresql(request: pytest.FixtureRequest) -> str:
+    """The URL of a database for tests: AISLE_POSTGRESQL, else a server of our own where PostgreSQL is installed."""
+    given = os.environ.get("AISLE_POSTGRESQL")
+    return given if given is not None else str(request.getfixturevalue("postgresql_server").url)

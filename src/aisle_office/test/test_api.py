@@ -16,6 +16,8 @@ from aisle_core.store import load_store
 from aisle_office.access import AccessLog
 from aisle_office.api import make_api
 from aisle_office.board import Board
+from aisle_office.codes import code_id
+from aisle_office.events import EntryDecided, EntryRequested
 from aisle_office.rooms import Rooms
 from aisle_office.staff import ROLES, Staff
 from aisle_office.web.guard import Limiter
@@ -80,7 +82,24 @@ def test_no_input_breaks_a_call(world: ApiWorld) -> None:
             tried.add(case.operation.label)
 
         call()
-    assert len(tried) == 13
+    assert len(tried) == 15
+
+
+def test_an_app_gets_a_code_that_lets_its_shopper_in_once(world: ApiWorld) -> None:
+    answer = world.client("support").post(f"{API}/codes", json={"token": "tok_anna", "minutes": 5})
+    assert answer.status_code == 201 and world.client("viewer").post(f"{API}/codes", json={}).status_code == 403
+    code = answer.json()["code"]
+    for number, reason in enumerate(("authorised", "used_code")):
+        asked = EntryRequested(
+            request_id=f"r{number}",
+            lane_id="gate1",
+            payer=world.wallet.payer_of("tok_anna"),
+            stamp_ns=world.now_ns,
+            code_id=code_id(world.wallet, code),
+        )
+        world.journal.append(asked)
+        world.settle(0.001)
+        assert [decided.reason for decided in world.events(EntryDecided, f"r{number}")] == [reason]
 
 
 def test_catalogue_prices_and_planogram_are_read_and_changed(world: ApiWorld) -> None:

@@ -270,14 +270,14 @@ def tamper(journal: Journal, statement: str) -> None:
     [
         "UPDATE journal SET body=replace(body, '298', '297') WHERE position=5",
         "UPDATE journal SET body=NULL, salt=NULL WHERE position=5",
-        "UPDATE journal SET seal=replace(seal, substr(seal, 1, 1), 'f') WHERE position=3",
+        "UPDATE journal SET seal=substr(seal, 2) || 'x' WHERE position=3",
         "UPDATE journal SET stamp_ns=stamp_ns+1 WHERE position=2",
         "UPDATE journal SET key='x' WHERE position=2",
         "UPDATE journal SET version=2 WHERE position=2",
         "UPDATE journal SET ordinal=5 WHERE position=10",
         "DELETE FROM journal WHERE position=4",
         "DELETE FROM journal WHERE position=1",
-        "UPDATE journal SET hash=replace(hash, substr(hash, 1, 1), 'f') WHERE position=3",
+        "UPDATE journal SET hash=substr(hash, 2) || 'x' WHERE position=3",
     ],
 )
 def test_a_changed_entry_is_found(local: Journal, statement: str) -> None:

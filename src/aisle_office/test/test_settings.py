@@ -59,6 +59,7 @@ def test_the_projects_sites_load(site: str) -> None:
             "deposits: [{skus: [COLA-15], amount_minor: 25, tax_class: none}]",
             "tax class 'none' has no percent",
         ),
+        ("visits: 200", "visits: 80", "'visits' must be at least 'link'"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -20,6 +20,7 @@ from aisle_office.events import (
     StaffOrdered,
     VisitReviewed,
 )
+from aisle_office.orders import STORE
 from aisle_office.settings import LANGUAGES
 from aisle_office.tasks import dead_letters
 from aisle_office.web.kiosk import COOKIE as KIOSK
@@ -199,6 +200,15 @@ def test_an_age_is_checked_while_the_shopper_is_inside(page: Page, web: WebWorld
     expect(card).to_be_hidden()
     (said,) = (entry.event for entry in web.journal.read(subject="console6", kinds=(AgeChecked,)))
     assert (said.approved, said.min_age, said.actor) == (True, 18, "support")
+
+
+def test_support_closes_the_store_and_opens_it_again(page: Page, web: WebWorld) -> None:
+    sign_in(page, web, "support")
+    page.get_by_role("button", name="Let nobody in").click()
+    page.get_by_role("button", name="Let people in again").click()
+    expect(page.get_by_role("button", name="Let nobody in")).to_be_visible()
+    ordered = [entry.event for entry in web.journal.read(subject=STORE, kinds=(StaffOrdered,))]
+    assert [(event.order, event.actor) for event in ordered] == [("close_store", "support"), ("open_store", "support")]
 
 
 def test_a_role_cannot_be_outgrown(page: Page, web: WebWorld) -> None:

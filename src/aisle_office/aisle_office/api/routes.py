@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from aisle_core.errors import AisleError
 from aisle_core.store import Facing, Product, Store, load_store
 
+from .. import codes
 from ..events import Bill, ReceiptIssued, VisitClosed
 from ..evidence import evidence_file
 from ..journal import Entry
@@ -111,6 +112,20 @@ class RefundDocument(_Model):
     state: Literal["open", "given", "refused"]
     quantities: dict[str, int]
     reason: str = ""
+
+
+class NewCode(_Model):
+    """``token``: the payment provider's, of the card that pays. ``minutes``: so long the code is good."""
+
+    token: Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
+    minutes: Annotated[int, Field(ge=1, le=24 * 60)]
+
+
+class CodeDocument(_Model):
+    """What an app shows as a QR code: it lets one person or group in, once. Nobody else keeps it."""
+
+    code: str
+    expires: datetime.datetime
 
 
 class Statistics(_Model):
@@ -287,6 +302,13 @@ def make_api(rooms: Rooms) -> FastAPI:
     @api.delete("/v1/cards/{fingerprint}", status_code=204, responses=_MISSING | {409: _CHANGE[409]})
     def erase_card(fingerprint: Fingerprint, actor: Actor = manager) -> None:
         erase(rooms.journal, rooms.wallet, payer_with(fingerprint), actor.name)
+
+    @api.post("/v1/codes", status_code=201, dependencies=[support])
+    def issue_code(new: NewCode) -> CodeDocument:
+        expires_ns = rooms.clock() + new.minutes * 60_000_000_000
+        payer = rooms.wallet.payer_of(new.token)
+        code = codes.issue(rooms.journal, rooms.wallet, payer, expires_ns)
+        return CodeDocument(code=code, expires=datetime.datetime.fromtimestamp(expires_ns / 1e9, datetime.UTC))
 
     @api.get("/v1/statistics/{day}", responses=_MISSING, dependencies=[viewer])
     def statistics(day: datetime.date) -> Statistics:

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from nicegui import ui
 
+from .. import orders
 from ..board import Alarm, OpenVisit, Overview, WaitingAge, WaitingChargeback, WaitingDispute, WaitingReview
 from ..cashier import HOUR_NS
 from ..events import Item
@@ -63,6 +64,7 @@ class _Console:
         self._words = operator.words
         self._text = operator.words.text
         self._shown: Overview | None = None
+        self._door: ui.button | None = None
 
     def build(self, actor: Actor) -> None:
         with ui.element("header").classes("a-top w-full"):
@@ -90,6 +92,8 @@ class _Console:
                 for name in names:
                     with ui.tab_panel(name).style("padding: 0"):
                         self._panels[name] = ui.element("div").classes("a-page").style("padding: 0")
+            if actor.may("support"):
+                self._door = ui.button(on_click=self._turn_door).props("outline").style("align-self: flex-start")
             ui.timer(_LOOK_S, self._look)
         if "access" in names:
             tabs.on_value_change(lambda event: self._show_access() if event.value == "access" else None)
@@ -111,6 +115,8 @@ class _Console:
             "letters": self._letter,
             "alarms": self._alarm,
         }
+        if self._door is not None:
+            self._door.set_text(self._text("open_store" if now.store_closed else "close_store"))
         for name, drawn in draw.items():
             content = getattr(now, name)
             if before is not None and content == getattr(before, name):
@@ -128,6 +134,15 @@ class _Console:
                         drawn(matter)
         if before is None or now.receipts != before.receipts:
             self._receipts(now)
+
+    async def _turn_door(self) -> None:
+        """Let nobody in any more, or people in again."""
+
+        def do(actor: Actor) -> None:
+            turn = orders.open_store if self._shown and self._shown.store_closed else orders.close_store
+            turn(self._rooms.journal, actor.name)
+
+        await self._operator.act(do, self._look)
 
     def _visit(self, visit: OpenVisit) -> None:
         self._head(visit.session_id, self._text("since", time=self._words.instant(visit.open_ns)))

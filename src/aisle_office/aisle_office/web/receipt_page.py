@@ -119,7 +119,7 @@ def _waiting(rooms: Rooms, visit: Visit, words: Wording) -> str:
     """What to say while there is no receipt."""
     if visit.settled:
         return words.text("nothing_to_pay")
-    if visit.closed is not None and visit.closed.review and visit.reviewed is None:
+    if visit.wants_review:
         deadline_ns = visit.closed_ns + round(rooms.office.settling.review_h * HOUR_NS)
         return words.text("checking", deadline=words.instant(deadline_ns))
     return words.text("receipt_soon")
