@@ -48,7 +48,7 @@ def test_the_commands_of_a_page_exist(path):
     from aisle_cli.main import app
 
     known = get_command(app).commands
-    words = re.findall(r"\./aisle ([a-z]+)(?: ([a-z]+))?", path.read_text(encoding="utf-8"))
+    words = re.findall(r"\./aisle ([a-z-]+)(?: ([a-z-]+))?", path.read_text(encoding="utf-8"))
     for command, sub in words:
         assert command in known, f"./aisle {command}"
         if sub and hasattr(known[command], "commands"):
