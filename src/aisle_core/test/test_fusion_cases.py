@@ -429,3 +429,11 @@ def test_a_return_is_not_told_before_the_doubtful_take_it_comes_from():
     events = made.feels("p0", 5.0, -0.62).moves(1, "p0", 7.0, 0.62).run()
     assert [e.quantity for e in events] == [1, -1]
     assert events[0].track_id == events[1].track_id
+
+
+def test_a_thing_that_is_held_above_its_plate_for_long_and_then_taken():
+    """The hand rests on the plate with a part of its mass for longer than the weighing waits."""
+    made = scene((1, 0.1)).reaches_for(1, "p2", 5.0).reaches_for(1, "p2", 9.0)
+    events = made.feels("p2", 5.0, -0.86).feels("p2", 9.0, -0.18).run()
+    assert told(events) == [(1, "juice", 1)]
+    assert not events[0].review
