@@ -3,15 +3,16 @@
     ./aisle bench fusion [--scenarios all] [--shoppers 12] [--seeds 100:110] [--noise 1,2,3] [--baseline]
                          [--without hands|planogram|joint] [--lines]
 
-The stages of the store run offline on simulated sensors: scales, gates, and key points with labels. Every scene is
-simulated once and decided by each variant. Prints Markdown tables; docs/fusion.md holds the last ones and says which
-seeds were used for tuning.
+The stages of the store run offline on simulated sensors: scales, gates, and key points with labels; or on cases in the
+AutoCheckout format (case, harder_case), which are imported first. Every scene is made once and decided by each variant.
+Prints Markdown tables; docs/fusion.md holds the last ones and says which seeds were used for tuning.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import shutil
 import sys
 import tempfile
@@ -41,6 +42,8 @@ from aisle_core.types import (
     Tick,
     TrackState,
 )
+from aisle_replay.autocheckout import import_autocheckout
+from aisle_replay.bag import BagReader
 from aisle_replay.replay import INPUTS, load_config
 from aisle_replay.results import units
 from aisle_replay.runs import Run, RunRecorder
@@ -53,6 +56,7 @@ from aisle_sim.scenarios import RANDOM, find_scenario
 from aisle_sim.simulation import Simulation
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _autocheckout_cases import Shop, make_case, read_shop, write_case
 from _hard_shops import believed, disturbed, hard_shop
 
 NOISES = (1.0, 2.0, 3.0)
@@ -63,6 +67,16 @@ BINS = 10
 
 HARD, HARDER = "hard_shop", "harder_shop"
 """Small shops without gates (``_hard_shops.py``)."""
+CASE, HARDER_CASE = "case", "harder_case"
+"""Cases in the AutoCheckout format (``_autocheckout_cases.py``)."""
+DRAWN = {
+    CASE: "AutoCheckout-like cases",
+    HARDER_CASE: "harder AutoCheckout-like cases",
+    HARD: "hard shops",
+    HARDER: "harder shops",
+    RANDOM: "random market",
+}
+"""Name -> title of what is drawn from a seed."""
 BASELINE = "baseline"
 FULL = "full"
 WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
@@ -73,11 +87,15 @@ WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
 """Variant -> changed tuning of the fusion."""
 
 
+Medians = dict[str, tuple[tuple[str, ...], list[int], NDArray[np.float64]]]
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """One simulated run: what fusion and checkout get, by arrival, and the truth.
 
-    medians: by gateway, the plates, the ends [ns] of whole seconds, and (seconds, plates) medians [kg].
+    medians: by gateway, the plates, the ends [ns] of whole seconds, and (seconds, plates) medians [kg]. script: what an
+    AutoCheckout-like case is about.
     """
 
     name: str
@@ -86,7 +104,8 @@ class Scene:
     store: Store
     items: list[tuple[int, Any]]
     truth: TruthLog
-    medians: dict[str, tuple[tuple[str, ...], list[int], NDArray[np.float64]]]
+    medians: Medians
+    script: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +166,50 @@ def simulate(config: PipelineConfig, site: Path, name: str, noise: float, seed: 
     store, is_hard = load_store(site), name in (HARD, HARDER)
     plan = hard_shop(store, seed) if is_hard else find_scenario(name, store, seed, shoppers)
     simulation = Simulation(site, plan, seed)
-    stages = Pipeline(config, simulation.store).stages
+    truth: list[Any] = []
+
+    def arrivals() -> Iterator[tuple[int, Any]]:
+        for arrived, happened in simulation.run():
+            truth.extend(happened)
+            for arrival in arrived:
+                yield arrival.arrival_ns, arrival.item
+
+    items, medians = through_first_stages(config, simulation.store, arrivals())
+    log = TruthLog(
+        TruthHeader(simulation.store.store_id, simulation.store.site_hash, name, seed),
+        tuple(one for one in truth if isinstance(one, TruthPeople)),
+        tuple(one for one in truth if isinstance(one, TruthEvent)),
+        tuple(one for one in truth if isinstance(one, TruthCart)),
+    )
+    store = simulation.store
+    if is_hard:
+        items, store = disturbed(items, log, seed, name == HARDER), believed(store, seed, name == HARDER)
+    return Scene(name, noise, seed, store, items, log, medians)
+
+
+def act_out(config: PipelineConfig, shop: Shop, name: str, seed: int, folder: Path) -> Scene:
+    """Write a case in the AutoCheckout format, import it and run it through the stages before the fusion."""
+    case = make_case(shop, seed, name == HARDER_CASE)
+    recording, bag = folder / f"{name}-{seed}", folder / f"{name}-{seed}-bag"
+    write_case(case, recording)
+    import_autocheckout(recording, bag)
+    with BagReader(bag) as reader:
+        store = reader.load_store()
+        entries = ((log_ns, item) for log_ns, _, item in reader.items(set(INPUTS)))
+        items, medians = through_first_stages(config, store, entries)
+    shutil.rmtree(recording)
+    shutil.rmtree(bag)
+    return Scene(name, 1.0, seed, store, items, case.truth, medians, case.kind)
+
+
+def through_first_stages(
+    config: PipelineConfig, store: Store, arrivals: Iterable[tuple[int, Any]]
+) -> tuple[list[tuple[int, Any]], Medians]:
+    """What fusion and checkout get of what arrives, and the medians of the scales."""
+    stages = Pipeline(config, store).stages
     first = [stages[node] for node in ("people_node", "shelf_event_node", "tracker_node")]
     items: list[tuple[int, Any]] = []
     readings: list[ScaleReadings] = []
-    truth: list[Any] = []
     layouts: dict[str, tuple[str, ...]] = {}
 
     def flow(now_ns: int, item: Any) -> None:
@@ -162,35 +220,22 @@ def simulate(config: PipelineConfig, site: Path, name: str, noise: float, seed: 
                 for output in stage.push(item):
                     flow(now_ns, output)
 
-    last_ns = simulation.start_ns
-    for arrivals, happened in simulation.run():
-        truth += happened
-        for arrival in arrivals:
-            last_ns = max(last_ns, arrival.arrival_ns)
-            if isinstance(arrival.item, ScaleReadings):
-                readings.append(arrival.item)
-            elif hasattr(arrival.item, "plate_ids"):
-                layouts[arrival.item.gateway_id] = arrival.item.plate_ids
-            if isinstance(arrival.item, tuple(INPUTS.values())):
-                flow(last_ns, arrival.item)
+    last_ns = 0
+    for arrival_ns, item in arrivals:
+        last_ns = max(last_ns, arrival_ns)
+        if isinstance(item, ScaleReadings):
+            readings.append(item)
+        elif hasattr(item, "plate_ids"):
+            layouts[item.gateway_id] = item.plate_ids
+        if isinstance(item, tuple(INPUTS.values())):
+            flow(last_ns, item)
     for stage in first:
         for output in stage.finish():
             flow(last_ns, output)
-    log = TruthLog(
-        TruthHeader(simulation.store.store_id, simulation.store.site_hash, name, seed),
-        tuple(one for one in truth if isinstance(one, TruthPeople)),
-        tuple(one for one in truth if isinstance(one, TruthEvent)),
-        tuple(one for one in truth if isinstance(one, TruthCart)),
-    )
-    store = simulation.store
-    if is_hard:
-        items, store = disturbed(items, log, seed, name == HARDER), believed(store, seed, name == HARDER)
-    return Scene(name, noise, seed, store, items, log, _medians(readings, layouts))
+    return items, _medians(readings, layouts)
 
 
-def _medians(
-    readings: Iterable[ScaleReadings], layouts: dict[str, tuple[str, ...]]
-) -> dict[str, tuple[tuple[str, ...], list[int], NDArray[np.float64]]]:
+def _medians(readings: Iterable[ScaleReadings], layouts: dict[str, tuple[str, ...]]) -> Medians:
     blocks: dict[str, dict[int, list[NDArray[np.float32]]]] = {}
     for one in readings:
         blocks.setdefault(one.gateway_id, {}).setdefault(one.end_ns // 1_000_000_000, []).append(one.mass)
@@ -247,6 +292,8 @@ class Baseline:
     inputs = (PersonTracks, Tick)
     _LEAST_KG = 0.03
     _REACH_M = 1.0
+    _DELAY_NS = 4_000_000_000
+    """Poses come 2.4 s late in recordings."""
 
     def __init__(self, scene: Scene) -> None:
         self._store = scene.store
@@ -260,22 +307,25 @@ class Baseline:
         self._sequence = self._told = 0
 
     def push(self, item: PersonTracks | Tick) -> list[CartEvents]:
-        """Decide steps that are 1 s old."""
+        """Decide steps whose people are known."""
         if isinstance(item, PersonTracks):
             self._tracks.append(item)
             return []
+        self._tracks = [one for one in self._tracks if one.stamp_ns > item.stamp_ns - 2 * self._DELAY_NS]
+        return [self._tell(item.stamp_ns - self._DELAY_NS)]
+
+    def finish(self) -> list[CartEvents]:
+        """Decide what is left."""
+        return [self._tell(self._steps[-1][0])] if self._steps else []
+
+    def _tell(self, until_ns: int) -> CartEvents:
         events = []
-        while self._told < len(self._steps) and self._steps[self._told][0] <= item.stamp_ns - 1_000_000_000:
+        while self._told < len(self._steps) and self._steps[self._told][0] <= until_ns:
             event = self._event(*self._steps[self._told])
             self._told += 1
             events += [] if event is None else [event]
-        self._tracks = [one for one in self._tracks if one.stamp_ns > item.stamp_ns - 5_000_000_000]
         self._sequence += 1
-        return [CartEvents(item.stamp_ns - 1_000_000_000, self._sequence - 1, tuple(events))]
-
-    def finish(self) -> list[CartEvents]:
-        """Nothing is left."""
-        return []
+        return CartEvents(until_ns, self._sequence - 1, tuple(events))
 
     def _event(self, end_ns: int, plate_id: str, change: float) -> CartEvent | None:
         plate = self._store.plates[plate_id]
@@ -435,17 +485,31 @@ def _three(agreement: Agreement) -> str:
 def scenes(
     config: PipelineConfig, names: Sequence[str], shoppers: int, seeds: range, noises: Sequence[float], folder: Path
 ) -> Iterator[Scene]:
-    """Every scene, simulated when its turn comes."""
+    """Every scene, simulated when its turn comes; cases of the recording's shop have no levels of noise."""
     for noise in noises:
         for name in names:
+            if name in (CASE, HARDER_CASE):
+                shop = read_shop(recording())
+                for seed in seeds if noise == noises[0] else ():
+                    yield act_out(config, shop, name, seed, folder)
+                continue
             site = noisy_site(find_site("market" if name == RANDOM else "corner"), noise, folder)
             for seed in seeds:
                 yield simulate(config, site, name, noise, seed, shoppers)
 
 
+def recording() -> Path:
+    """The folder of the recording BENCHMARK-1."""
+    data = Path(os.environ.get("AISLE_RECORDINGS", Path(__file__).resolve().parents[3] / "shared" / "data"))
+    folder = data / "autocheckout_benchmark_1"
+    if not folder.is_dir():
+        raise SystemExit(f"{folder}: the recording is absent; set AISLE_RECORDINGS to the folder that holds it")
+    return folder
+
+
 def _names(text: str) -> list[str]:
     if text == "all":
-        return [*sorted(path.stem for path in (config_folder() / "scenarios").glob("*.yaml")), HARD, HARDER, RANDOM]
+        return [*sorted(path.stem for path in (config_folder() / "scenarios").glob("*.yaml")), *DRAWN]
     return text.split(",")
 
 
@@ -453,7 +517,9 @@ def main(argv: list[str]) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="bench fusion", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument(
-        "--scenarios", default="all", help="names separated by commas; 'random' is the market, hard_shop, harder_shop"
+        "--scenarios",
+        default="all",
+        help="names separated by commas; also random (the market), hard_shop, harder_shop, case, harder_case",
     )
     parser.add_argument("--shoppers", type=int, default=12, help="in the random market")
     parser.add_argument("--seeds", default="100:110", help="first:last+1")
@@ -477,29 +543,28 @@ def main(argv: list[str]) -> int:
             if arguments.baseline:
                 outcomes[BASELINE] = assess(scene, *_run(scene, config, Baseline(scene)))
             for name, outcome in outcomes.items():
-                found.setdefault(name, {}).setdefault(scene.noise, {}).setdefault(scene.name, []).append(outcome)
+                by_scene = found.setdefault(name, {}).setdefault(scene.noise, {})
+                by_scene.setdefault(scene.name, []).append(outcome)
+                if scene.script:
+                    by_scene.setdefault(f"{scene.name}: {scene.script}", []).append(outcome)
             print(f"x{scene.noise:g} {scene.name} {scene.seed}", file=sys.stderr, flush=True)
 
     for name, by_noise in found.items():
         for noise, by_scene in by_noise.items():
-            drawn = (HARD, HARDER, RANDOM)
-            named = [outcome for scene, outcomes in by_scene.items() if scene not in drawn for outcome in outcomes]
-            shown = {scene: outcomes for scene, outcomes in by_scene.items() if scene not in drawn}
-            totals = {
-                "**named situations**": named,
-                "**hard shops**": by_scene.get(HARD, []),
-                "**harder shops**": by_scene.get(HARDER, []),
-                "**random market**": by_scene.get(RANDOM, []),
-            }
+            parts = {scene for scene in by_scene if ": " in scene}
+            drawn = {title: by_scene[key] for key, title in DRAWN.items() if key in by_scene}
+            shown = {scene: by_scene[scene] for scene in sorted(by_scene.keys() - DRAWN.keys())}
+            named = [outcome for scene, outcomes in shown.items() if scene not in parts for outcome in outcomes]
             print(f"\n{name}, noise x{noise:g}, seeds {first} to {last - 1}\n\n{HEADER}")
-            if name == FULL:
-                for scene, outcomes in shown.items():
+            for scene, outcomes in shown.items():
+                if name == FULL or scene in parts:
                     print(row(scene, outcomes))
-            for title, outcomes in totals.items():
+            for title, outcomes in {"named situations": named, **drawn}.items():
                 if outcomes:
-                    print(row(f"{title}, exact {interval(outcomes)}", outcomes))
+                    print(row(f"**{title}**, exact {interval(outcomes)}", outcomes))
             if arguments.lines:
-                print("\n".join(["", *(line for each in by_scene.values() for one in each for line in one.mistakes)]))
+                wrong = {line: None for each in by_scene.values() for one in each for line in one.mistakes}
+                print("\n".join(["", *wrong]))
     return 0
 
 

@@ -451,3 +451,11 @@ def test_staff_takes_and_puts_back():
     """What staff carries about is theirs, as a shopper's is."""
     events = scene((2, 0.4)).works_here(2).moves(2, "p1", 12.0, -0.355).moves(2, "p0", 16.0, 0.355).run()
     assert told(events) == [(2, "soda", 1), (2, "soda", -1)]
+
+
+def test_a_thing_that_is_held_above_its_plate_for_long_and_then_taken():
+    """The hand rests on the plate with a part of its mass for longer than the weighing waits."""
+    made = scene((1, 0.1)).reaches_for(1, "p2", 5.0).reaches_for(1, "p2", 9.0)
+    events = made.feels("p2", 5.0, -0.86).feels("p2", 9.0, -0.18).run()
+    assert told(events) == [(1, "juice", 1)]
+    assert not events[0].review

@@ -94,6 +94,11 @@ def test_a_hand_farther_than_an_arm_is_rejected_and_counted():
     assert people.statistics().hands_out_of_reach == 1
 
 
+def test_a_hand_at_the_lowest_shelf_is_kept_though_the_head_stays_up():
+    found = only(body(STANDING | {BodyPart.RIGHT_HAND: (1.0, 0.1, 0.3)}))
+    assert {hand.side for hand in found.hands} == {HandSide.LEFT, HandSide.RIGHT}
+
+
 def test_a_body_far_outside_the_store_is_rejected_and_counted():
     people = People(CONFIG, STORE)
     away = {part: (x + 20.0, y, z) for part, (x, y, z) in STANDING.items()}

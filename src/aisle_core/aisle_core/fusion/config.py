@@ -92,6 +92,7 @@ class PlaceConfig:
     felt: a change beside a greater one is only felt.
     press: a gain is a hand that presses; press_changes: a change on such a plate is that hand pressing otherwise.
     release: odds that the next change on such a plate is the hand that lets go, against anything else.
+    held: a thing is taken while the hand goes on resting on the plate, so that the plate lost less than its mass.
     two_products: one change is two things taken or put at once.
     elsewhere: a person puts an item of the own cart where it does not belong, but near the place it came from;
     mistaken: the same where something as heavy belongs that the person has in the hands too;
@@ -114,6 +115,7 @@ class PlaceConfig:
     press: float
     press_changes: float
     release: float
+    held: float
     two_products: float
     elsewhere: float
     mistaken: float
@@ -159,8 +161,8 @@ class PersonConfig:
     memory_ms: a person who was not seen for longer is not considered.
     nobody: probability of a hand that no sensor saw.
     together: odds that of two hands at one plate both take in one step, against one that takes alone.
-    travel_ms, same_hand: moves less than this apart were made by one and the same hand with this probability.
-    same_reach: odds that a hand moves twice in one direction at a plate without leaving it in between.
+    travel_ms, same_hand: odds that one hand moves things at two plates less than this apart.
+    again_ms, again: odds that one hand moves things less than this apart, at one plate more than grasp_ms.
     """
 
     hand_reach: float
@@ -186,16 +188,29 @@ class PersonConfig:
     together: float
     travel_ms: int
     same_hand: float
-    same_reach: float
+    again_ms: int
+    again: float
 
     def __post_init__(self) -> None:
         require(self, ("hand_reach", "arm", "arm_stddev", "together"), 0, above=True)
         require(
-            self, ("aside_ms", "meeting", "hand_speed", "span_ms", "stay", "walk_speed", "memory_ms", "travel_ms"), 0
+            self,
+            (
+                "aside_ms",
+                "meeting",
+                "hand_speed",
+                "span_ms",
+                "stay",
+                "walk_speed",
+                "memory_ms",
+                "travel_ms",
+                "again_ms",
+            ),
+            0,
         )
         require(self, ("leaves", "grasp_ms", "withdraw_ms"), 0)
-        require(self, ("meanwhile", "missed", "unseen", "nobody", "same_hand"), 0, 0.99, above=True)
-        require(self, ("hasty", "lingers", "press_leaves", "same_reach"), 0, 1, above=True)
+        require(self, ("meanwhile", "missed", "unseen", "nobody"), 0, 0.99, above=True)
+        require(self, ("hasty", "lingers", "press_leaves", "same_hand", "again"), 0, 1, above=True)
 
 
 @dataclass(frozen=True, slots=True)

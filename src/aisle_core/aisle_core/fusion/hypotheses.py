@@ -68,10 +68,9 @@ class Change:
     """One or several shelf events explained as one move, and what does not depend on who holds what.
 
     mass: signed sum [kg]. plate_ids: heaviest change first. shares: (P,) prior of each product by the planogram.
-    movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's; left_ns: (C,) when each
-    left the plates. first_scores, last_scores: (C,) of the begin alone and of the end alone. press_scores: (C,) that
-    they press there or on the plates beside. felt: greatest change on a plate beside at the same time [kg]. score:
-    prior of the union.
+    movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's. first_scores,
+    last_scores: (C,) of the begin alone and of the end alone. press_scores: (C,) that they press there or on the plates
+    beside. felt: greatest change on a plate beside at the same time [kg]. score: prior of the union.
     """
 
     events: tuple[ShelfEvent, ...]
@@ -84,7 +83,6 @@ class Change:
     movers: NDArray[np.int64]
     hands: NDArray[np.int64]
     mover_scores: Floats
-    left_ns: NDArray[np.int64]
     first_scores: Floats
     last_scores: Floats
     press_scores: Floats
@@ -95,10 +93,6 @@ class Change:
     def principal(self) -> ShelfEvent:
         """The event with the greatest change."""
         return max(self.events, key=lambda event: abs(event.mass_change))
-
-    def left(self, mover: int, hand: int) -> int:
-        """When that hand left the plates [ns]."""
-        return int(self.left_ns[np.flatnonzero((self.movers == mover) & (self.hands == hand))[0]])
 
 
 Witness = Callable[[Change, Sequence[Hypothesis]], None]
@@ -221,7 +215,6 @@ class Explainer:
             movers=hands.movers,
             hands=hands.hands,
             mover_scores=scores + odds,
-            left_ns=left_ns,
             first_scores=hands.scores(plate_ids, start_ns, start_ns) if by_two else scores,
             last_scores=hands.scores(plate_ids, end_ns, end_ns) if by_two else scores,
             press_scores=hands.scores(self._map.with_beside(plate_ids), start_ns, end_ns)
@@ -261,6 +254,7 @@ class Explainer:
             move = replace(moves[row], owner=None) if moves[row].owner == 0 and staff[column] else moves[row]
             part = _part(change, move, column)
             found.append(Hypothesis((part,), None, change.score + float(table[row, column])))
+        found += self._held(change, ledger, least)
         found += self._pairs(change, ledger, least)
         found += self._together(change, moves, least)
         found.sort(key=lambda hypothesis: -hypothesis.score)
@@ -274,8 +268,8 @@ class Explainer:
             ledger = ledger.pressed(change.plate_ids[0], hypothesis.press)
         for part in sorted(hypothesis.parts, key=lambda part: part.quantity):
             units, unit_mass, unit_stddev = abs(part.quantity), part.unit_mass, part.unit_stddev
-            if len(hypothesis.parts) == 1:
-                unit_mass, unit_stddev = abs(change.mass) / units, math.sqrt(change.variance) / units
+            if len(hypothesis.parts) == 1 and hypothesis.press is None:
+                unit_mass, unit_stddev = self._measured(change, part)
             lot = Lot(units, unit_mass, unit_stddev, change.plate_ids[0], change.end_ns)
             ledger = self._book_part(ledger, change, part, lot)
         return ledger
@@ -283,6 +277,15 @@ class Explainer:
     def is_staff(self, track_id: int) -> bool:
         """Whether the person works here."""
         return track_id in self._staff_ns
+
+    def _measured(self, change: Change, part: Part) -> tuple[float, float]:
+        """Mass of one unit and its deviation [kg]; what is missing may stand on the plate beside, not felt."""
+        units = abs(part.quantity)
+        mass, stddev = abs(change.mass) / units, math.sqrt(change.variance) / units
+        missing = part.unit_mass - mass
+        if _MISSING * math.hypot(stddev, part.unit_stddev) < missing <= self._config.weight.most_hidden / units:
+            return mass + missing / 2, missing / 2
+        return mass, stddev
 
     def belongs(self, sku: str, change: Change) -> bool:
         """Whether the product has a facing on any of the plates."""
@@ -476,6 +479,28 @@ class Explainer:
         reports = [report for event in change.events for report in self._evidence.get(event.shelf_event_id, ())]
         return likelihoods.evidence(sku, reports, self._config.decision.evidence_range)
 
+    def _held(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
+        """One thing that belongs there, taken by a hand that goes on resting on the plate with a part of its mass."""
+        weight, plate_id = self._config.weight, change.plate_ids[0]
+        if change.mass >= 0 or len(change.events) > 1 or plate_id in ledger.presses:
+            return []
+        prior = math.log(self._config.place.held) - math.log(weight.most_press) + math.log1p(-weight.repeat)
+        found = []
+        for product, log_share in self._likely(change):
+            unit_mass, unit_stddev = float(self._map.unit_mass[product]), float(self._map.unit_stddev[product])
+            force = unit_mass + change.mass
+            if not _MISSING * math.hypot(unit_stddev, math.sqrt(change.variance)) < force <= weight.most_press:
+                continue
+            move = self._move(
+                change, self._map.skus[product], 1, None, unit_mass, unit_stddev, log_share, log_share + prior
+            )
+            fits = (move.score + change.mover_scores >= least) & (change.movers > 0)
+            for column in np.flatnonzero(fits).tolist():
+                part = _part(change, move, column)
+                score = change.score + move.score + float(change.mover_scores[column])
+                found.append(Hypothesis((part,), Press(part.mover, force), score))
+        return found
+
     # --- two parts
 
     def _together(self, change: Change, moves: Sequence[_Move], least: float) -> list[Hypothesis]:
@@ -553,6 +578,8 @@ class Explainer:
         return found
 
 
+_MISSING = 3.0
+"""A thing weighs less than it should when so many standard deviations are missing."""
 _ALIKE = 0.02
 """Masses that differ by no more are those of like packs."""
 _UNLIKELY = -8.0

@@ -304,25 +304,21 @@ class Resolver:
         return True
 
     def _coupling(self, line: _Line, change: Change, hypothesis: Hypothesis) -> float:
-        """That the hands which made this move made others of the line too.
+        """That the hands which made this move had just made others of the line.
 
-        One can hardly be at two plates at once, and seldom takes twice without withdrawing.
+        One can hardly be at two plates at once, and mostly withdraws before it takes again.
         """
         config = self._config.person
         hands = {(part.mover, part.hand) for part in hypothesis.parts if part.mover}
         total = 0.0
         for other, made in line.moves if hands else ():
-            again = hands & {(part.mover, part.hand) for part in made.parts}
-            if not again:
-                continue
-            if not set(change.plate_ids) & set(other.plate_ids):
-                apart_ns = max(change.start_ns, other.start_ns) - min(change.end_ns, other.end_ns)
-                total += (apart_ns < config.travel_ms * 1_000_000) * len(again) * math.log(config.same_hand)
-            elif change.mass * other.mass > 0:
-                earlier, later = sorted((change, other), key=lambda c: c.start_ns)
-                if later.start_ns - earlier.end_ns >= config.grasp_ms * 1_000_000:
-                    stayed = sum(later.start_ns <= earlier.left(*hand) for hand in again)
-                    total += stayed * math.log(config.same_reach)
+            again = len(hands & {(part.mover, part.hand) for part in made.parts})
+            apart_ms = (max(change.start_ns, other.start_ns) - min(change.end_ns, other.end_ns)) / 1e6
+            elsewhere = set(change.plate_ids).isdisjoint(other.plate_ids)
+            if elsewhere and apart_ms < config.travel_ms:
+                total += again * math.log(config.same_hand)
+            elif config.grasp_ms <= apart_ms < config.again_ms:
+                total += again * math.log(config.again)
         return total
 
     def _close(

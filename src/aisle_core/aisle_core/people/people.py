@@ -36,7 +36,7 @@ class PeopleConfig:
     keypoint_stddev: standard deviation per axis of a key point with score 1 [m]; the variance grows as 1 / score.
     hand_speed, body_speed: typical speed [m/s]; a point fused from frames taken over a span of time is uncertain by
         the way it goes meanwhile.
-    max_reach: a hand farther than this from head, neck and shoulders alike is no hand of that body [m].
+    max_reach: a hand horizontally farther than this from head, neck and shoulders alike is no hand of that body [m].
     max_height: no key point is higher above the floor [m].
     store_margin: a body farther outside the bounds of the sales floor is no body [m].
     """
@@ -176,7 +176,7 @@ class People:
             same = [other for other in chosen if other.position == point.position]
             if known or same or len(chosen) == _HANDS:
                 continue
-            if min(math.dist(point.position, anchor) for anchor in torso) > self._config.max_reach:
+            if min(math.dist(point.position[:2], anchor[:2]) for anchor in torso) > self._config.max_reach:
                 self._count("hands_out_of_reach")
                 continue
             chosen.append(point)
