@@ -8,19 +8,16 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _STOOPS = 0.1
-"""How often a head is lower than its person's height: somebody bends, or the edge of an image cuts the head ..."""
+"""How often a head is lower than its person's height: somebody bends, or the edge of an image cuts the head."""
 _WRONG = 0.002
-"""... and how often it is higher: somebody else's head."""
-_RANGE = 0.5
-"""Then it is anywhere within this [m]."""
+"""How often it is higher: somebody else's head."""
 _SIGMAS = 2.0
 
 
 def surprise(error: Array, variance: Array) -> Array:
     """Minus log-likelihood ratio (n,) to an exact fit of heads ``error`` [m] above their people's height; NaN: 0."""
-    share = np.where(error < 0, _STOOPS, _WRONG)
-    most = np.log(_RANGE / share) - 0.5 * np.log(2 * np.pi * variance)
-    cost: Array = np.nan_to_num(np.minimum(0.5 * error**2 / variance, most))
+    most = np.where(error < 0, -np.log(_STOOPS), -np.log(_WRONG))
+    cost: Array = np.minimum(np.nan_to_num(0.5 * error**2 / variance), most)
     return cost
 
 
