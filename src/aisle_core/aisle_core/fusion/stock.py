@@ -187,8 +187,15 @@ class LivePlanogram:
                 return []
 
     def finish(self, stamp_ns: int) -> list[StockEvents | StockLines]:
-        """The end of all streams: the stock as it is."""
-        return self._lines(stamp_ns) if self._state.changed else []
+        """The end of all streams: the stock, if it is not as it was told last."""
+        return [self.lines(stamp_ns)] if self._state.changed else []
+
+    def lines(self, stamp_ns: int) -> StockLines:
+        """The stock as it is; it counts as told."""
+        self._state.changed, self._state.told_ns = False, stamp_ns
+        lines = [self._line(slot) for slot in self.slots]
+        told = tuple(line for line in lines if line.belongs or line.empty_probability < 1 - _THERE)
+        return StockLines(stamp_ns, 0, told)
 
     def count(self, slot: Slot) -> Count:
         """Distribution of what stands at a slot, doubts and weights counted."""
@@ -348,7 +355,7 @@ class LivePlanogram:
         self._due.clear()
         told: list[StockEvents | StockLines] = [StockEvents(stamp_ns, 0, tuple(events))] if events else []
         again = state.told_ns is None or stamp_ns >= state.told_ns + self._config.period_ms * _MS
-        return told + (self._lines(stamp_ns) if state.changed and again else [])
+        return [*told, self.lines(stamp_ns)] if state.changed and again else told
 
     def _clear(self, bay: str) -> None:
         """Forget what lay astray and is gone."""
@@ -358,12 +365,6 @@ class LivePlanogram:
             self._slots[bay].remove(slot)
             for known in (self._state.counts, self._known, self._line_of):
                 known.pop(slot, None)
-
-    def _lines(self, stamp_ns: int) -> list[StockEvents | StockLines]:
-        self._state.changed, self._state.told_ns = False, stamp_ns
-        lines = [self._line(slot) for slot in self.slots]
-        told = tuple(line for line in lines if line.belongs or line.empty_probability < 1 - _THERE)
-        return [StockLines(stamp_ns, 0, told)]
 
     def _line(self, slot: Slot) -> StockLine:
         line = self._line_of.get(slot)
