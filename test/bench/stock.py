@@ -19,7 +19,7 @@ from aisle_core.fusion import LivePlanogram, ShelfMap
 from aisle_core.pipeline import Pipeline
 from aisle_core.stages import Output
 from aisle_core.store import Facing, Store, load_store
-from aisle_core.types import CartEvents, ShelfEvents, StockLines
+from aisle_core.types import CartEvents, PlateStates, ShelfEvents, StockLines
 from aisle_replay.replay import INPUTS, load_config
 from aisle_sim.scenarios import find_scenario
 from aisle_sim.simulation import Simulation
@@ -99,7 +99,7 @@ def play(site: str, scenario: str, seed: int, shoppers: int) -> dict[str, Score]
     def hear(outputs: list[Output]) -> None:
         for planogram in planograms.values():
             for output in outputs:
-                if isinstance(output, ShelfEvents):
+                if isinstance(output, ShelfEvents | PlateStates):
                     planogram.weigh(output)
                 elif isinstance(output, CartEvents):
                     planogram.step(output)

@@ -20,6 +20,8 @@ from ..store import Facing, Store
 from ..types import (
     CartEvent,
     CartEvents,
+    PlateHealth,
+    PlateStates,
     ReviewDecision,
     ShelfEvents,
     StockEvent,
@@ -87,9 +89,9 @@ class _Doubt:
 class StockState:
     """Everything the live planogram knows; plain data.
 
-    counts: by slot, from what is settled. doubts: by cart event. loads: by plate, the mass that it settled at last and
-    its standard deviation [kg]. told: what was told of facings and plates last. reviewed: decisions about visits, and
-    when they came. changed: the stock is not what was told last.
+    counts: by slot, from what is settled. doubts: by cart event. loads: by plate, the mass that it settled at last, or
+    had at first, and its standard deviation [kg]. told: what was told of facings and plates last. reviewed: decisions
+    about visits, and when they came. changed: the stock is not what was told last.
     """
 
     counts: dict[Slot, Count] = field(default_factory=dict)
@@ -165,12 +167,19 @@ class LivePlanogram:
         planogram._begin(state.copy())
         return planogram
 
-    def weigh(self, batch: ShelfEvents) -> None:
-        """Note what the plates weigh after changes."""
-        for event in batch.events:
-            if event.plate_id in self._bay:
-                self._state.loads[event.plate_id] = event.mass_after, event.mass_change_stddev
-                self._touch(self._bay[event.plate_id])
+    def weigh(self, batch: ShelfEvents | PlateStates) -> None:
+        """Note what the plates weigh after changes, and before the first one."""
+        loads: list[tuple[str, float, float]]
+        if isinstance(batch, ShelfEvents):
+            loads = [(event.plate_id, event.mass_after, event.mass_change_stddev) for event in batch.events]
+        else:
+            healthy = [plate for plate in batch.plates if plate.health is PlateHealth.OK]
+            first = [plate for plate in healthy if plate.plate_id not in self._state.loads]
+            loads = [(p.plate_id, p.mass, p.noise_stddev) for p in first if not math.isnan(p.mass)]
+        for plate_id, mass, stddev in loads:
+            if plate_id in self._bay:
+                self._state.loads[plate_id] = mass, stddev
+                self._touch(self._bay[plate_id])
 
     def step(self, item: CartEvents | ReviewDecision) -> list[StockEvents | StockLines]:
         """Take decisions of the fusion, or of a person about a visit, and say what follows."""
