@@ -48,11 +48,10 @@ def run_cut(source: str, name: str, bag: Path, out: Path) -> None:
         closed = Visit.read(journal(source), name).closed
         if closed is None:
             raise AisleError(f"visit '{name}' has not closed; `aisle review list` lists those that wait for a review")
-        span = closed.open_ns, closed.close_ns
+        open_ns, close_ns = closed.open_ns, closed.close_ns
     else:
-        visit = reviews.find(Path(source), name)
-        span = visit.open_ns, visit.stamp_ns
-    count = reviews.cut(bag, out, *span)
+        open_ns, close_ns = reviews.span(Path(source), name)
+    count = reviews.cut(bag, out, open_ns, close_ns)
     print(f"{out}: {count} messages; see `aisle replay {out}` and `aisle explain VISIT --bag {out}`")
 
 

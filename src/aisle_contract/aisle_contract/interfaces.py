@@ -218,7 +218,7 @@ PLATE_STATES = Topic(
     "aisle_msgs/msg/PlateStateArray",
     Qos.STREAM,
     ("shelf_event_node",),
-    ("markers_node", "view"),
+    ("cart_fusion_node", "markers_node", "view"),
     "Health and load of every plate, once a second.",
 )
 ITEM_EVIDENCE = Topic(

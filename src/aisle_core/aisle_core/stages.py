@@ -536,27 +536,30 @@ class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
         return self._looker.statistics()
 
 
-class CartFusionStage(LastingStage[PersonTracks | ShelfEvents | ItemEvidence | StaffTrack | ReviewDecision | Tick]):
+Sensed = PersonTracks | ShelfEvents | PlateStates | ItemEvidence | Tick
+FusionInput = Sensed | StaffTrack | ReviewDecision
+
+
+class CartFusionStage(LastingStage[FusionInput]):
     """cart_fusion_node: tracks, shelf events and item evidence -> who took or returned what, and the live planogram.
 
     What the checkout says of staff and of reviews is used as it comes: no sensor saw it, and it holds from later on.
     The stock outlives the end of a stream.
     """
 
-    inputs = (PersonTracks, ShelfEvents, ItemEvidence, StaffTrack, ReviewDecision, Tick)
+    inputs = (PersonTracks, ShelfEvents, PlateStates, ItemEvidence, StaffTrack, ReviewDecision, Tick)
 
     def __init__(self, store: Store, config: FusionConfig, stock: StockConfig, witness: Witness = unobserved) -> None:
         self._names = {gateway.device_id: f"shelf:{gateway.device_id}" for gateway in store.gateways}
         tracks, *others = _inner(["tracks", *self._names.values(), "tick"], store, hops=2)
+        plates = [_sporadic(f"plates:{gateway}", store) for gateway in self._names]
         evidence = _sporadic("evidence", store)
-        super().__init__(store, {_ONLY: [tracks, *others[:-1], evidence, others[-1]]})
+        super().__init__(store, {_ONLY: [tracks, *others[:-1], evidence, *plates, others[-1]]})
         self._store, self._config, self._stock, self._witness = store, config, stock, witness
         self._fusion = Fusion(config, store, witness)
         self._planogram = LivePlanogram(stock, store, self._fusion.shelf_map)
 
-    def _place(
-        self, item: PersonTracks | ShelfEvents | ItemEvidence | StaffTrack | ReviewDecision | Tick
-    ) -> list[Output]:
+    def _place(self, item: FusionInput) -> list[Output]:
         match item:
             case StaffTrack():
                 self._fusion.step(item)
@@ -573,9 +576,16 @@ class CartFusionStage(LastingStage[PersonTracks | ShelfEvents | ItemEvidence | S
                 if item.gateway_id not in self._names:
                     return self._reject("shelf events of a gateway that the site does not know")
                 source = self._names[item.gateway_id]
+            case PlateStates():
+                if item.gateway_id not in self._names:
+                    return self._reject("plate states of a gateway that the site does not know")
+                source = f"plates:{item.gateway_id}"
         return self._align(_ONLY, source, item)
 
-    def _step(self, line: str, item: PersonTracks | ShelfEvents | ItemEvidence | Tick) -> Iterable[Output]:
+    def _step(self, line: str, item: Sensed) -> Iterable[Output]:
+        if isinstance(item, PlateStates):
+            self._planogram.weigh(item)
+            return ()
         if isinstance(item, ShelfEvents):
             self._planogram.weigh(item)
         told = self._fusion.step(item)

@@ -17,6 +17,9 @@ from aisle_core.types import (
     CartEvent,
     CartEvents,
     Correction,
+    PlateHealth,
+    PlateState,
+    PlateStates,
     Reason,
     ReviewDecision,
     ShelfEvent,
@@ -188,6 +191,27 @@ def test_the_weight_tells_where_the_empty_plate_is_known():
         shelves.weigh("p0", 0.4 + 7.5 * 0.62)
     assert shelves.planogram.count(WATER).stddev > 0.4, "one weight, told often, counts once"
     assert shelves.planogram.count(SODA).stddev > 10
+
+
+def test_a_plate_is_weighed_from_the_begin():
+    """The states of healthy plates tell what was there before the first change, and nothing after it."""
+    store = counted_store(None)
+    plates = tuple(p.model_copy(update={"tare": 0.4}) for p in store.fixtures[0].shelves[0].plates)
+    shelves = (store.fixtures[0].shelves[0].model_copy(update={"plates": plates}), *store.fixtures[0].shelves[1:])
+    fixture = store.fixtures[0].model_copy(update={"shelves": shelves})
+    watched = Shelves(store.model_copy(update={"fixtures": (fixture,)}))
+
+    def states(health, *masses):
+        plates = tuple(PlateState(f"p{n}", health, 0.4 + mass, 0.002) for n, mass in enumerate(masses))
+        watched.planogram.weigh(PlateStates(0, 0, "s", plates))
+
+    states(PlateHealth.SILENT, 1.0, 1.0)
+    assert watched.planogram.count(WATER).stddev > 10
+    states(PlateHealth.OK, 5 * 0.62, 3 * 0.355)
+    assert watched.expected(WATER) == pytest.approx(5, abs=0.1)
+    assert watched.expected(SODA) == pytest.approx(3, abs=0.1)
+    states(PlateHealth.OK, 9 * 0.62, 9 * 0.355)
+    assert watched.expected(WATER) == pytest.approx(5, abs=0.1)
 
 
 def test_a_doubt_waits_for_its_review():

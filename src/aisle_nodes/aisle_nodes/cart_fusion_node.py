@@ -4,6 +4,7 @@ from aisle_contract.interfaces import (
     CART_EVENTS,
     ITEM_EVIDENCE,
     PERSON_TRACKS,
+    PLATE_STATES,
     REVIEW_DECISIONS,
     SHELF_EVENTS,
     STAFF_TRACKS,
@@ -16,6 +17,7 @@ from aisle_core.types import (
     CartEvents,
     ItemEvidence,
     PersonTracks,
+    PlateStates,
     ReviewDecision,
     ShelfEvents,
     StaffTrack,
@@ -42,6 +44,7 @@ class CartFusionNode(LastingNode[CartFusionParams]):
         return [
             Input(PERSON_TRACKS, PersonTracks, PERSON_TRACKS.name),
             Input(SHELF_EVENTS, ShelfEvents, SHELF_EVENTS.name),
+            Input(PLATE_STATES, PlateStates, PLATE_STATES.name, required=False),
             Input(ITEM_EVIDENCE, ItemEvidence, ITEM_EVIDENCE.name, required=False),
             Input(STAFF_TRACKS, StaffTrack, STAFF_TRACKS.name, feedback=True),
             Input(REVIEW_DECISIONS, ReviewDecision, REVIEW_DECISIONS.name, feedback=True),

@@ -61,7 +61,9 @@ class LastingNode(StageNode[P]):
             self._held += self._stage.push(item)
         self._repeated = Counter(dict.fromkeys(self._newest, 0))
         last_ns = max(self._newest.values(), default=0)
-        self._steady = {source for source, stamp_ns in self._newest.items() if last_ns - stamp_ns <= STEADY_NS}
+        steady = [source for source, stamp_ns in self._newest.items() if last_ns - stamp_ns <= STEADY_NS]
+        waited = {entry.core_class for entry in self._inputs if not entry.feedback}
+        self._steady = {source for source in steady if source[0] in waited}
         self._missed = True
         self._looks = 0
         self._link_timer = self.every(LINK_PERIOD_S, self._look, Clock(clock_type=ClockType.STEADY_TIME))

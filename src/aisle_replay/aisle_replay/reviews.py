@@ -123,6 +123,18 @@ def find(path: Path, name: str) -> Visit:
     return found[0]
 
 
+def span(path: Path, name: str) -> tuple[int, int]:
+    """From when to when a visit was, with those that are in doubt about the same decisions [ns].
+
+    Raises AisleError when there is no such visit.
+    """
+    receipts, visit = read_receipts(path), find(path, name)
+    doubts = {review.session_id: {event.cart_event_id for event in review.events} for review in receipts.reviews}
+    mine = doubts.get(visit.session_id, set())
+    together = [visit, *(other for other in receipts.visits if mine & doubts.get(other.session_id, set()))]
+    return min(one.open_ns for one in together), max(one.stamp_ns for one in together)
+
+
 def decide(path: Path, name: str, quantities: Mapping[str, int], actor: str, note: str) -> None:
     """Write down what a doubtful visit holds, and correct ``receipts.json``.
 

@@ -65,6 +65,16 @@ def test_a_visit_must_be_one(full: Path, name: str, message: str) -> None:
         reviews.decide(full, name, {}, "anna", "")
 
 
+def test_a_visit_is_seen_with_those_in_doubt_about_the_same(full: Path) -> None:
+    document = json.loads(full.read_text())
+    document["visits"][0] |= {"open_ns": 7, "stamp_ns": 8}
+    document["visits"][1] |= {"open_ns": 3, "stamp_ns": 12}
+    document["visits"][2] |= {"open_ns": 1, "stamp_ns": 20}
+    document["reviews"][2]["events"][0]["cart_event_id"] = "another"
+    full.write_text(json.dumps(document))
+    assert reviews.span(full, "v1") == (3, 12) and reviews.span(full, "bob") == (1, 20)
+
+
 def test_another_file_is_refused(full: Path) -> None:
     with pytest.raises(AisleError, match=r"full\.json"):
         reviews.waiting(full.parent / "receipts.json")

@@ -20,6 +20,8 @@ from ..store import Facing, Store
 from ..types import (
     CartEvent,
     CartEvents,
+    PlateHealth,
+    PlateStates,
     ReviewDecision,
     ShelfEvents,
     StockEvent,
@@ -87,9 +89,9 @@ class _Doubt:
 class StockState:
     """Everything the live planogram knows; plain data.
 
-    counts: by slot, from what is settled. doubts: by cart event. loads: by plate, the mass that it settled at last and
-    its standard deviation [kg]. told: what was told of facings and plates last. reviewed: decisions about visits, and
-    when they came. changed: the stock is not what was told last.
+    counts: by slot, from what is settled. doubts: by cart event. loads: by plate, the mass that it settled at last, or
+    had at first, and its standard deviation [kg]. told: what was told of facings and plates last. reviewed: decisions
+    about visits, and when they came. changed: the stock is not what was told last.
     """
 
     counts: dict[Slot, Count] = field(default_factory=dict)
@@ -165,12 +167,19 @@ class LivePlanogram:
         planogram._begin(state.copy())
         return planogram
 
-    def weigh(self, batch: ShelfEvents) -> None:
-        """Note what the plates weigh after changes."""
-        for event in batch.events:
-            if event.plate_id in self._bay:
-                self._state.loads[event.plate_id] = event.mass_after, event.mass_change_stddev
-                self._touch(self._bay[event.plate_id])
+    def weigh(self, batch: ShelfEvents | PlateStates) -> None:
+        """Note what the plates weigh after changes, and before the first one."""
+        loads: list[tuple[str, float, float]]
+        if isinstance(batch, ShelfEvents):
+            loads = [(event.plate_id, event.mass_after, event.mass_change_stddev) for event in batch.events]
+        else:
+            healthy = [plate for plate in batch.plates if plate.health is PlateHealth.OK]
+            first = [plate for plate in healthy if plate.plate_id not in self._state.loads]
+            loads = [(p.plate_id, p.mass, p.noise_stddev) for p in first if not math.isnan(p.mass)]
+        for plate_id, mass, stddev in loads:
+            if plate_id in self._bay:
+                self._state.loads[plate_id] = mass, stddev
+                self._touch(self._bay[plate_id])
 
     def step(self, item: CartEvents | ReviewDecision) -> list[StockEvents | StockLines]:
         """Take decisions of the fusion, or of a person about a visit, and say what follows."""
@@ -187,8 +196,15 @@ class LivePlanogram:
                 return []
 
     def finish(self, stamp_ns: int) -> list[StockEvents | StockLines]:
-        """The end of all streams: the stock as it is."""
-        return self._lines(stamp_ns) if self._state.changed else []
+        """The end of all streams: the stock, if it is not as it was told last."""
+        return [self.lines(stamp_ns)] if self._state.changed else []
+
+    def lines(self, stamp_ns: int) -> StockLines:
+        """The stock as it is; it counts as told."""
+        self._state.changed, self._state.told_ns = False, stamp_ns
+        lines = [self._line(slot) for slot in self.slots]
+        told = tuple(line for line in lines if line.belongs or line.empty_probability < 1 - _THERE)
+        return StockLines(stamp_ns, 0, told)
 
     def count(self, slot: Slot) -> Count:
         """Distribution of what stands at a slot, doubts and weights counted."""
@@ -348,7 +364,7 @@ class LivePlanogram:
         self._due.clear()
         told: list[StockEvents | StockLines] = [StockEvents(stamp_ns, 0, tuple(events))] if events else []
         again = state.told_ns is None or stamp_ns >= state.told_ns + self._config.period_ms * _MS
-        return told + (self._lines(stamp_ns) if state.changed and again else [])
+        return [*told, self.lines(stamp_ns)] if state.changed and again else told
 
     def _clear(self, bay: str) -> None:
         """Forget what lay astray and is gone."""
@@ -358,12 +374,6 @@ class LivePlanogram:
             self._slots[bay].remove(slot)
             for known in (self._state.counts, self._known, self._line_of):
                 known.pop(slot, None)
-
-    def _lines(self, stamp_ns: int) -> list[StockEvents | StockLines]:
-        self._state.changed, self._state.told_ns = False, stamp_ns
-        lines = [self._line(slot) for slot in self.slots]
-        told = tuple(line for line in lines if line.belongs or line.empty_probability < 1 - _THERE)
-        return [StockLines(stamp_ns, 0, told)]
 
     def _line(self, slot: Slot) -> StockLine:
         line = self._line_of.get(slot)
