@@ -122,11 +122,12 @@ class Office:
 
 
 def wait_for(journal: Journal, kind: type[Event], count: int, patience_s: float) -> bool:
-    """Until the journal has so many entries of a kind."""
+    """Until the journal has so many entries of a kind, or had no new one for so long."""
     end, position, found = time.monotonic() + patience_s, 0, 0
     while found < count and time.monotonic() < end:
         news = journal.read(kinds=(kind,), after=position)
-        found, position = found + len(news), news[-1].position if news else position
+        if news:
+            found, position, end = found + len(news), news[-1].position, time.monotonic() + patience_s
         time.sleep(0.05)
     return found >= count
 

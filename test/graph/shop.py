@@ -122,7 +122,15 @@ class Shop:
         self.processes["checkout"].kill()
         self.processes["checkout"].wait()
         self.processes["checkout"] = self.start_checkout()
-        self.until(lambda: self.connected(2))  # the dead one is not yet forgotten
+        forgotten = False
+
+        def replaced() -> bool:
+            """The new one listens, beside the dead one or after that was forgotten."""
+            nonlocal forgotten
+            forgotten = forgotten or not self.connected()
+            return self.connected(1 if forgotten else 2)
+
+        self.until(replaced)
         self.wait_for_checkout()
 
     def wait_for_checkout(self) -> None:

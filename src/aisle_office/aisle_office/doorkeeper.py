@@ -90,7 +90,7 @@ class Doorkeeper(Worker):
         }
         disputed = {entry.event.subject for entry in journal.read(kinds=(ChargedBack,))}
         for visit in (Visit.read(journal, session_id) for session_id in sorted(disputed)):
-            if visit.lost_minor:
+            if visit.lost_minor and visit.payer:
                 self._debts[visit.session_id] = visit.payer
 
     def concerns(self, entry: Entry) -> bool:

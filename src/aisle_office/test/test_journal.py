@@ -21,11 +21,13 @@ from aisle_office.events import (
     CartChanged,
     Charged,
     ChargeIntended,
+    EntriesDeleted,
     Event,
     ReceiptIssued,
     Refunded,
     RefundRequested,
     VisitBilled,
+    VisitClosed,
     VisitOpened,
     VisitReviewed,
     VisitSettled,
@@ -258,6 +260,22 @@ def test_a_second_charge_is_found_even_if_the_database_let_it_in(local: Journal)
     tamper(local, "UPDATE journal SET subject='v1', body=replace(body, 'v2', 'v1') WHERE position=11")
     texts = [finding.text for finding in audit(local).findings]
     assert "the visit is charged a second time" in texts
+
+
+def test_what_is_deleted_leaves_a_whole_chain(journal: Journal) -> None:
+    journal.append(*RIGHT.values(), opened("v2"))
+    noted = {audit(journal).entries: audit(journal).last_hash}
+    assert journal.subjects([VisitOpened], [VisitSettled], journal.end()) == {"v2"}
+    until = journal.end()
+    journal.append(EntriesDeleted(about="retention", kept="visits", until=until))
+    assert journal.delete([VisitOpened, VisitClosed], until, ["v2"]) == 2
+    assert [entry.event.subject for entry in journal.read(kinds=(VisitOpened,))] == ["v2"]
+    assert journal.get("visit_opened/v1") is None and journal.at(1) is None
+    with pytest.raises(AisleError, match="deleted after its time"):
+        journal.append(opened("v1"))
+    journal.append(opened("v3"))
+    report = audit(journal, noted)
+    assert (report.findings, report.deleted) == ([], 2)
 
 
 def tamper(journal: Journal, statement: str) -> None:

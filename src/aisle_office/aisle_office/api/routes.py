@@ -193,10 +193,7 @@ def make_api(rooms: Rooms) -> FastAPI:
 
     @api.get("/v1/catalogue", dependencies=[viewer])
     def read_catalogue(response: Response) -> Catalogue:
-        store = load_store(rooms.site)
-        return Catalogue(
-            currency=store.currency, in_use=tagged(response, store), products=list(store.products.values())
-        )
+        return catalogue_of(load_store(rooms.site), response)
 
     @api.put("/v1/catalogue", responses=_CHANGE, dependencies=[manager])
     def write_catalogue(
@@ -204,10 +201,11 @@ def make_api(rooms: Rooms) -> FastAPI:
         response: Response,
         if_match: IfMatch = None,
     ) -> Catalogue:
-        store = set_catalogue(rooms.site, new.products, _hash(if_match))
-        return Catalogue(
-            currency=store.currency, in_use=tagged(response, store), products=list(store.products.values())
-        )
+        return catalogue_of(set_catalogue(rooms.site, new.products, _hash(if_match)), response)
+
+    def catalogue_of(store: Store, response: Response) -> Catalogue:
+        products = list(store.products.values())
+        return Catalogue(currency=store.currency, in_use=tagged(response, store), products=products)
 
     @api.get("/v1/prices", dependencies=[viewer])
     def read_prices(response: Response) -> Prices:
@@ -227,8 +225,7 @@ def make_api(rooms: Rooms) -> FastAPI:
 
     @api.get("/v1/planogram", dependencies=[viewer])
     def read_planogram(response: Response) -> Planogram:
-        store = load_store(rooms.site)
-        return Planogram(in_use=tagged(response, store), facings=list(store.facings))
+        return planogram_of(load_store(rooms.site), response)
 
     @api.put("/v1/planogram", responses=_CHANGE, dependencies=[manager])
     def write_planogram(
@@ -236,7 +233,9 @@ def make_api(rooms: Rooms) -> FastAPI:
         response: Response,
         if_match: IfMatch = None,
     ) -> Planogram:
-        store = set_planogram(rooms.site, new.facings, _hash(if_match))
+        return planogram_of(set_planogram(rooms.site, new.facings, _hash(if_match)), response)
+
+    def planogram_of(store: Store, response: Response) -> Planogram:
         return Planogram(in_use=tagged(response, store), facings=list(store.facings))
 
     # --- receipts and refunds
