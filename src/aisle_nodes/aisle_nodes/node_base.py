@@ -113,7 +113,8 @@ class AisleNode(LifecycleNode, Generic[P]):
             if not self.active:
                 return
             self.health.received[name] += 1
-            self._watch_sequence(name, message)
+            if topic.qos is not Qos.STATE:
+                self._watch_sequence(name, message)
             self._guard(name, lambda: callback(message))
             self._guard(name, lambda: self.input_seen(name))
 
