@@ -5,10 +5,10 @@
     ./aisle bench replay --hour [--shoppers 12]
 
 A bag, the given one or a simulated one, is replayed several times: times real time, and the part of each stage.
-``--live``: a generated store is simulated, and what its devices send goes through the pipeline in the order of arrival:
-the load of one core, and how long after the watermark has passed a change it is in the cart, as if the messages came
-on time and waited for the core. ``--hour``: visits of an hour in one store; what the stages know and what a minute costs
-after 5 minutes and at the end.
+``--live``: a generated store is simulated, and what its devices send goes through the pipeline in the order of
+arrival: the load of one core, and how long after the watermark has passed a change it is in the cart, as if the
+messages came on time and waited for the core. ``--hour``: visits of an hour in one store; what the stages know and
+what a minute costs after 5 minutes, after 30, and at the end.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def offline(options: argparse.Namespace, folder: Path) -> Table:
     bag = options.bag
     if bag is None:
         bag, site = folder / options.site, find_site(options.site)
-        write_bag(bag, site, find_scenario("random", load_store(site), options.seed, options.shoppers or 3), options.seed)
+        scenario = find_scenario("random", load_store(site), options.seed, options.shoppers or 3)
+        write_bag(bag, site, scenario, options.seed)
     with BagReader(bag) as reader:
         seconds = (reader.end_ns - reader.start_ns) / 1e9
     cpu, wall = [], []
@@ -162,7 +163,10 @@ def live(folder: Path, plates: int, shoppers: int, minutes: float, seed: int) ->
                 waited += [(one.arrival_ns - passed_ns) / 1e9 for passed_ns in passed]
     title = f"{len(store.plates)} plates at 60 Hz, {shoppers} shoppers, {lasted_s:.0f} s"
     table = Table("", "median", "p99", "most", title=title)
-    for name, values in (("in the cart after the watermark [s]", after), ("of that, waited for other data [s]", waited)):
+    for name, values in (
+        ("in the cart after the watermark [s]", after),
+        ("of that, waited for other data [s]", waited),
+    ):
         table.add_row(name, *(f"{value:.2f}" for value in np.percentile(values, [50, 99, 100])))
     table.add_row("load of one core [%]", f"{100 * spent_ns / 1e9 / lasted_s:.0f}", "", "")
     table.add_row("decisions", str(len(after)), "", "")

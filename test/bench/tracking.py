@@ -5,11 +5,11 @@
 
 Eight simulated crowds of 5 to 46 people under imperfect ceiling sensors (``_crowd.py``); with ``--scale``, 100 people
 under 100 sensors and 300 under 289; with ``--recorded``, the people of each text file in a folder, ``frame id x y`` in
-1/25 s and metres, as recordings of crowds are published; with ``--hour``, an hour of 12 people at a time, and what the
-tracker weighs and a step costs in its 5th, 30th and last minute. The peers run in environments of their own with the packages
-of ``peers.txt`` and ``peers_norfair.txt``; they get one point per person and frame from a clustering of the detections,
-which counts in their time. Prints Markdown tables: the trackers, and how often a track of ours is still the person with
-whom it began, by its ``identity_confidence``. Seeds 1 and 2 were used for tuning.
+1/25 s and metres, as recordings of crowds are published; with ``--hour``, an hour of 12 people at a time, and what
+the tracker weighs and a step costs in its 5th, 30th and last minute. The peers run in environments of their own with
+the packages of ``peers.txt`` and ``peers_norfair.txt``; they get one point per person and frame from a clustering of
+the detections, which counts in their time. Prints Markdown tables: the trackers, and how often a track of ours is still
+the person with whom it began, by its ``identity_confidence``. Seeds 1 and 2 were used for tuning.
 """
 
 from __future__ import annotations
@@ -207,7 +207,8 @@ def hour(config: TrackerConfig, errors: Errors, seed: int) -> None:
     for minute in (5, 30, 60):
         tracked, weight, spent = rows[minute - 1]
         print(f"| {minute} | {tracked} | {weight:.1f} | {spent:.2f} |")
-    print(f"| most | {max(row[0] for row in rows)} | {max(row[1] for row in rows):.1f} | {max(row[2] for row in rows):.2f} |")
+    tracked, weight, spent = map(max, zip(*rows, strict=True))
+    print(f"| most | {tracked} | {weight:.1f} | {spent:.2f} |")
 
 
 def _scenes(options: argparse.Namespace) -> dict[str, Callable[[float, int], Crowd]]:

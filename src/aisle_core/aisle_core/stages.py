@@ -487,8 +487,8 @@ class TrackerStage(Stage[PersonDetections | Tick]):
 class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
     """item_evidence_node: colour images, tracks and shelf events -> scores of the products that the weight leaves open.
 
-    Images of depth sensors are passed over. An image waits for the tick at its stamp: a busy node gets the newest images
-    and still has the tracks and events of before to read, which must not seem silent.
+    Images of depth sensors are passed over. An image waits for the tick at its stamp: a busy node gets the newest
+    images and still has the tracks and events of before to read, which must not seem silent.
     """
 
     inputs = (Image, PersonTracks, ShelfEvents, Tick)
