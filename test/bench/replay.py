@@ -42,7 +42,7 @@ from aisle_sim.simulation import Simulation
 from aisle_sim.site_generator import SiteSize, generate_site
 
 MINUTE_NS = 60_000_000_000
-SQUARE_METRES_PER_PLATE = 0.2
+SQUARE_METRES_PER_PLATE = 0.3
 
 
 def main(argv: list[str]) -> int:
@@ -167,7 +167,8 @@ def live(folder: Path, plates: int, shoppers: int, minutes: float, seed: int) ->
         ("in the cart after the watermark [s]", after),
         ("of that, waited for other data [s]", waited),
     ):
-        table.add_row(name, *(f"{value:.2f}" for value in np.percentile(values, [50, 99, 100])))
+        if values:
+            table.add_row(name, *(f"{value:.2f}" for value in np.percentile(values, [50, 99, 100])))
     table.add_row("load of one core [%]", f"{100 * spent_ns / 1e9 / lasted_s:.0f}", "", "")
     table.add_row("decisions", str(len(after)), "", "")
     return table
