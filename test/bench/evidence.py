@@ -143,13 +143,13 @@ def share(right: int, total: int) -> str:
     return f"{right} of {total}, {right / total:.1%} ({interval[0]:.1%} to {interval[1]:.1%})"
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="bench evidence", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--scenarios", default="same_weight_swapped,same_weight_returned_crosswise")
     parser.add_argument("--shoppers", type=int, default=6, help="in the random market")
     parser.add_argument("--seeds", default="100:103", help="first:last+1")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     config = load_config(config_folder())
     counts: Counter[str] = Counter()
     for name in arguments.scenarios.split(","):

@@ -1,20 +1,22 @@
 """How well people are followed over many sensors, beside published trackers, and what a step costs.
 
     ./aisle bench tracking [--seeds 11:15] [--hard] [--heights] [--rate HZ] [--peers sort,motpy]
-                           [--scale | --recorded FOLDER]
+                           [--scale | --recorded FOLDER | --hour]
 
 Eight simulated crowds of 5 to 46 people under imperfect ceiling sensors (``_crowd.py``); with ``--scale``, 100 people
 under 100 sensors and 300 under 289; with ``--recorded``, the people of each text file in a folder, ``frame id x y`` in
-1/25 s and metres, as recordings of crowds are published. The peers run in environments of their own with the packages
-of ``peers.txt`` and ``peers_norfair.txt``; they get one point per person and frame from a clustering of the detections,
-which counts in their time. Prints Markdown tables: the trackers, and how often a track of ours is still the person with
-whom it began, by its ``identity_confidence``. Seeds 1 and 2 were used for tuning.
+1/25 s and metres, as recordings of crowds are published; with ``--hour``, an hour of 12 people at a time, and what
+the tracker weighs and a step costs in its 5th, 30th and last minute. The peers run in environments of their own with
+the packages of ``peers.txt`` and ``peers_norfair.txt``; they get one point per person and frame from a clustering of
+the detections, which counts in their time. Prints Markdown tables: the trackers, and how often a track of ours is still
+the person with whom it began, by its ``identity_confidence``. Seeds 1 and 2 were used for tuning.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -34,7 +36,7 @@ from aisle_nodes.params import TrackerParams
 from aisle_replay.scoring import tracks as scoring
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _crowd import HARD, LARGE, NORMAL, SCENES, Crowd, Frame, coverage, crowd, frames, recorded
+from _crowd import HARD, LARGE, NORMAL, SCENES, Crowd, Errors, Frame, coverage, crowd, frames, recorded
 
 PEERS = {
     "sort": "SORT (trackers 2.6.1)",
@@ -183,6 +185,32 @@ def still_right(seen: Sequence[Frame], followed: Followed) -> tuple[NDArray[np.i
     return np.bincount(inside[near], minlength=bins), np.bincount(inside[right], minlength=bins)
 
 
+def hour(config: TrackerConfig, errors: Errors, seed: int) -> None:
+    """Print what the tracker weighs and what a step costs, minute by minute of an hour.
+
+    The hour is twelve crowds one after the other: whoever is there at the end of one is lost then.
+    """
+    people, size, part_s = 12, (14.0, 9.0), 300.0
+    tracker, rows = Tracker(config, coverage(size)), []
+    for part in range(12):
+        seen = frames(crowd(people, *size, part_s, seed + part), errors, seed + part, True)
+        later_ns = round(part * part_s * 1e9)
+        steps = round(60 * errors.rate)
+        for first in range(0, len(seen), steps):
+            begin = time.process_time()
+            for item in seen[first : first + steps]:
+                detections = replace(item.detections, stamp_ns=item.detections.stamp_ns + later_ns)
+                tracks = tracker.step(item.stamp_ns + later_ns, detections, item.reported)
+            spent = (time.process_time() - begin) / len(seen[first : first + steps]) * 1e3
+            rows.append((len(tracks.track_id), len(pickle.dumps(tracker)) / 1e3, spent))
+    print("| minute | tracks | tracker kB | CPU ms a step |\n|---|---|---|---|")
+    for minute in (5, 30, 60):
+        tracked, weight, spent = rows[minute - 1]
+        print(f"| {minute} | {tracked} | {weight:.1f} | {spent:.2f} |")
+    tracked, weight, spent = map(max, zip(*rows, strict=True))
+    print(f"| most | {tracked} | {weight:.1f} | {spent:.2f} |")
+
+
 def _scenes(options: argparse.Namespace) -> dict[str, Callable[[float, int], Crowd]]:
     """By name, how to make a scene of so many seconds and of a seed."""
     if options.recorded:
@@ -202,11 +230,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rate", type=float)
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--recorded", type=Path)
+    parser.add_argument("--hour", action="store_true")
     options = parser.parse_args(arguments)
     first, end = map(int, options.seeds.split(":"))
     errors = HARD if options.hard else NORMAL
     errors = replace(errors, rate=options.rate or errors.rate)
     config = load(TrackerParams, ROOT / "config" / "nodes" / "tracker_node.yaml").tracker.sensors
+    if options.hour:
+        hour(config, errors, first)
+        return 0
     peers = [name for name in options.peers.split(",") if name]
     followed: dict[str, list[Score]] = {"ours": []} | {PEERS[name]: [] for name in peers}
     best, sights = [], np.zeros((2, len(CONFIDENCE) - 1), dtype=np.int64)

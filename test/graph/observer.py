@@ -26,9 +26,9 @@ class Observer:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
 
-    def until(self, condition: Callable[[], bool]) -> None:
+    def until(self, condition: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
         """Spin until the condition holds."""
-        end = self.node.get_clock().now().nanoseconds + TIMEOUT_S * 1e9
+        end = self.node.get_clock().now().nanoseconds + timeout_s * 1e9
         while not condition():
             assert self.node.get_clock().now().nanoseconds < end, "timed out"
             self.executor.spin_once(timeout_sec=0.1)

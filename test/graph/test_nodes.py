@@ -33,14 +33,6 @@ from aisle_sim.simulation import Simulation  # noqa: E402
 
 
 @pytest.fixture
-def observer(domain: dict[str, str]) -> Iterator[Observer]:
-    """An observer in the test's domain."""
-    made = Observer(int(domain["ROS_DOMAIN_ID"]))
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def run(domain: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
     """Starts nodes in a process; ends it with the test."""
     started: list[subprocess.Popen] = []

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from aisle_contract.sites import config_folder
-from aisle_replay.replay import replay
-
 pytest.importorskip("rclpy")
 
+from observer import Observer
 
-def until(condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "timed out"
-        time.sleep(0.05)
+from aisle_contract import interfaces
+from aisle_contract.sites import config_folder, find_site
+from aisle_core.store import load_store
+from aisle_replay.replay import replay
+from aisle_sim.bag import write_bag
+from aisle_sim.random_scenario import Mix, random_scenario
+
+VISITS, VISITS_SEED = 10, 5
+KILL_TIMEOUT_S = 120.0
 
 
 def kill(node: str, domain_id: str) -> None:
@@ -38,14 +37,26 @@ def kill(node: str, domain_id: str) -> None:
     pytest.fail(f"no process of {node}")
 
 
-def test_the_fusion_is_killed_and_nothing_is_lost_or_doubled(
-    aisle, domain: dict[str, str], corner_bag: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def crowd_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten visits in the corner store, all of them open for some seconds."""
+    bag, site = tmp_path_factory.mktemp("bags") / "crowd", find_site("corner")
+    mix = Mix(items=2.5, browse=0.5, groups=0.0)
+    write_bag(bag, site, random_scenario(load_store(site), VISITS_SEED, VISITS, 12.0, mix), VISITS_SEED)
+    return bag
+
+
+def test_the_fusion_is_killed_amid_ten_visits_and_nothing_is_lost_or_doubled(
+    aisle, domain: dict[str, str], observer: Observer, crowd_bag: Path, tmp_path: Path
 ) -> None:
     state, events, offline = tmp_path / "state", tmp_path / "events.jsonl", tmp_path / "offline.jsonl"
-    launched = aisle("launch", "replay", f"bag:={corner_bag}", "rate:=3.0", f"state:={state}", f"events:={events}")
-    until(lambda: any(state.glob("cart_fusion_node.00000000[2-9].snapshot")))
+    arguments = (f"bag:={crowd_bag}", "rate:=5.0", f"state:={state}", f"events:={events}")
+    launched = aisle("launch", "replay", "namespace:=corner", *arguments)
+    carts = observer.listen(interfaces.CARTS, f"/corner/{interfaces.CARTS.name}")
+    observer.until(lambda: any(sum(c.state == c.STATE_OPEN for c in m.carts) == VISITS for m in carts), KILL_TIMEOUT_S)
+    assert any(state.glob("cart_fusion_node.00000000[2-9].snapshot"))
     kill("cart_fusion_node", domain["ROS_DOMAIN_ID"])
     assert launched.wait(180) == 0, launched.text()[-4000:]
     assert "goes on with" in launched.text()
-    replay(corner_bag, config_folder()).results.write_events(offline)
+    replay(crowd_bag, config_folder()).results.write_events(offline)
     assert events.read_bytes() == offline.read_bytes()

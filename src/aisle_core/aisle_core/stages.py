@@ -487,7 +487,8 @@ class TrackerStage(Stage[PersonDetections | Tick]):
 class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
     """item_evidence_node: colour images, tracks and shelf events -> scores of the products that the weight leaves open.
 
-    Images of depth sensors are passed over.
+    Images of depth sensors are passed over. An image waits for the tick at its stamp: a busy node gets the newest
+    images and still has the tracks and events of before to read, which must not seem silent.
     """
 
     inputs = (Image, PersonTracks, ShelfEvents, Tick)
@@ -502,11 +503,13 @@ class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
         super().__init__(store, {_ONLY: [tracks, *images, *others]})
         self._depth = {optical_frame(store.store_id, sensor.device_id) for sensor in store.depth_sensors}
         self._looker = Looker(config, store, recogniser, references, _RECOGNISERS)
+        self._tick_ns: int | None = None
+        self._ahead: list[Image] = []
 
     def _place(self, item: Image | PersonTracks | ShelfEvents | Tick) -> list[Output]:
         match item:
             case Tick():
-                return self._align(_ONLY, "tick", item)
+                return [*self._catch_up(item.stamp_ns), *self._align(_ONLY, "tick", item)]
             case PersonTracks():
                 return self._align(_ONLY, "tracks", item)
             case ShelfEvents():
@@ -515,10 +518,24 @@ class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
                 return self._align(_ONLY, self._names[item.gateway_id], item)
             case Image():
                 if item.frame_id in self._cameras:
-                    return self._align(_ONLY, f"color:{self._cameras[item.frame_id]}", item, sequence=0)
+                    if self._tick_ns is None or item.stamp_ns <= self._tick_ns:
+                        return self._align_image(item)
+                    self._ahead.append(item)
+                    return []
                 if item.frame_id in self._depth:
                     return []
                 return self._reject("image in the frame of no camera of the site")
+
+    def _catch_up(self, tick_ns: int) -> list[Output]:
+        """Time has come to a tick: the images up to it."""
+        fallen = self._tick_ns is not None and tick_ns < self._tick_ns
+        due = [] if fallen else [image for image in self._ahead if image.stamp_ns <= tick_ns]
+        self._ahead = [] if fallen else [image for image in self._ahead if image.stamp_ns > tick_ns]
+        self._tick_ns = tick_ns
+        return [output for image in due for output in self._align_image(image)]
+
+    def _align_image(self, image: Image) -> list[Output]:
+        return self._align(_ONLY, f"color:{self._cameras[image.frame_id]}", image, sequence=0)
 
     def _step(self, line: str, item: Image | PersonTracks | ShelfEvents | Tick) -> Iterable[Output]:
         if isinstance(item, Image):
@@ -530,6 +547,7 @@ class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
         return self._looker.step(item)
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
+        self._tick_ns, self._ahead = None, []
         return self._looker.finish(stamp_ns)
 
     def _counts(self) -> dict[str, int]:
@@ -619,7 +637,7 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
     stage has come to: no sensor saw it.
 
     A fusion that was restarted is behind for a while. Gates do not wait for it, receipts do: its decisions are used
-    although they are late.
+    although they are late, and what it says again, however old, is no fall of its clock.
     """
 
     inputs = (CartEvents, PersonTracks, GateEvent, Tick)
@@ -650,10 +668,10 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
                 source = "tracks"
             case CartEvents():
                 watermark_ns = self._lines[_ONLY].aligner.watermark_ns
-                outputs = self._align(_ONLY, "cart_events", item)
-                if watermark_ns is not None and self._checkout.decided_ns < item.stamp_ns < watermark_ns:
-                    outputs += self._step(_ONLY, item)
-                return outputs
+                if watermark_ns is not None and item.stamp_ns < watermark_ns:
+                    said_again = item.stamp_ns < self._checkout.decided_ns
+                    return [] if said_again else list(self._step(_ONLY, item))
+                source = "cart_events"
             case GateEvent():
                 if item.lane_id not in self._names:
                     return self._reject("events of a lane that the site does not know")

@@ -127,7 +127,7 @@ class LastingNode(StageNode[P]):
         )
         heard = {_source(item): item.stamp_ns for item in self._early}
         last_ns = max(heard.values(), default=0)
-        caught_up = all(last_ns - heard.get(source, 0) <= STEADY_NS for source in self._steady)
+        caught_up = all(source in heard and last_ns - heard[source] <= STEADY_NS for source in self._steady)
         if (linked and caught_up) or self._looks >= LINK_TRIES:
             self._go_on()
 

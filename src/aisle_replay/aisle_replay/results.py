@@ -23,7 +23,7 @@ FULL_SUFFIX = ".full.json"
 
 
 class Results:
-    """Collects the decisions among the outputs of the stages."""
+    """Collects the decisions among the outputs of the stages, each once: a node that was restarted says some again."""
 
     def __init__(self) -> None:
         self.shelf_events: list[ShelfEvent] = []
@@ -32,21 +32,27 @@ class Results:
         self.receipts: list[Receipt] = []
         self.stock_events: list[StockEvents] = []
         self.reviews: list[Review] = []
+        self._known: set[str | tuple[int, int]] = set()
 
     def add(self, item: Any) -> None:
         """Take one output of a stage if it is a decision."""
         if isinstance(item, ShelfEvents):
             self.shelf_events += item.events
         elif isinstance(item, CartEvents):
-            self.cart_events += item.events
+            self.cart_events += [event for event in item.events if self._is_new(event.cart_event_id)]
         elif isinstance(item, GateCommand):
             self.gate_commands.append(item)
         elif isinstance(item, Receipt):
             self.receipts.append(item)
-        elif isinstance(item, StockEvents):
+        elif isinstance(item, StockEvents) and self._is_new((item.stamp_ns, item.sequence)):
             self.stock_events.append(item)
         elif isinstance(item, Review):
             self.reviews.append(item)
+
+    def _is_new(self, key: str | tuple[int, int]) -> bool:
+        known = key in self._known
+        self._known.add(key)
+        return not known
 
     def event_lines(self) -> list[str]:
         """One JSON document an event, by stamp, kind and id; the stamp of a change is its end."""

@@ -123,6 +123,10 @@ def test_events_are_sorted_and_do_not_depend_on_batches() -> None:
         assert collected(*again).event_lines() == lines
 
 
+def test_what_a_restarted_node_says_again_counts_once() -> None:
+    assert len(collected(cart_events(), cart_events()).event_lines()) == 1
+
+
 def test_event_lines_are_canonical() -> None:
     (text,) = collected(COMMAND).event_lines()
     assert text == (

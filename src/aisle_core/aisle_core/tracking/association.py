@@ -75,5 +75,7 @@ def assign(rows: int, row: Index, column: NDArray[np.int64], cost: Array, alone:
 
 def groups(count: int, first: Index, second: Index) -> Index:
     """Connected components of ``count`` nodes under undirected edges: (count,) labels by the least node."""
+    if not len(first):
+        return np.arange(count)
     graph = csr_array((np.ones(len(first)), (first, second)), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)

@@ -34,6 +34,8 @@ def close(people: Population, rows: Index, distance: float) -> tuple[Index, Inde
 def meet(people: Population, config: TrackerConfig) -> None:
     """Lower the confidence of people whose places, velocities and heights are alike, and knot them together."""
     a, b = close(people, np.arange(len(people)), config.meeting_distance)
+    if not len(a):
+        return
     distance = motion.mahalanobis(people.mean[a] - people.mean[b], people.covariance[a] + people.covariance[b])
     height = (people.height[a] - people.height[b]) ** 2 / (people.height_variance[a] + people.height_variance[b])
     mistaken = 0.5 * np.exp(-0.5 * (distance + np.nan_to_num(height)))
@@ -59,6 +61,8 @@ def meet(people: Population, config: TrackerConfig) -> None:
 
 def tell_apart(people: Population, config: TrackerConfig) -> None:
     """Give people of a knot each other's identities if their heights say so, and untie it when that is settled."""
+    if not people.knot.any():
+        return
     samples = config.height_stddev**2 / people.recent_variance
     for knot in np.unique(people.knot[samples >= config.meeting_samples]).tolist():
         members = np.flatnonzero(people.knot == knot)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+_EYE = np.eye(2)
 
 
 def predict(mean: Array, covariance: Array, seconds: float, noise: Array, damping: Array) -> tuple[Array, Array]:
@@ -20,7 +21,7 @@ def predict(mean: Array, covariance: Array, seconds: float, noise: Array, dampin
     rate at which the velocity dies away [1/s], above 0.
     """
     n = len(mean)
-    eye = np.eye(2)
+    eye = _EYE
     kept = np.exp(-damping * seconds)
     transition = np.zeros((n, 4, 4))
     transition[:, :2, :2] = eye

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -88,7 +88,7 @@ class Population:
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
         """A copy of some rows."""
-        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return type(self)(*(getattr(self, name)[rows] for name in type(self).__slots__))
 
     def copy(self) -> Self:
         """An independent copy."""
@@ -97,5 +97,5 @@ class Population:
     def with_(self, others: Self) -> Self:
         """These and others after them."""
         return type(self)(
-            *(np.concatenate([getattr(self, field.name), getattr(others, field.name)]) for field in fields(self))
+            *(np.concatenate([getattr(self, name), getattr(others, name)]) for name in type(self).__slots__)
         )

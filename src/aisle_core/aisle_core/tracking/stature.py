@@ -17,7 +17,7 @@ _SIGMAS = 2.0
 def surprise(error: Array, variance: Array) -> Array:
     """Minus log-likelihood ratio (n,) to an exact fit of heads ``error`` [m] above their people's height; NaN: 0."""
     most = np.where(error < 0, -np.log(_STOOPS), -np.log(_WRONG))
-    cost: Array = np.minimum(np.nan_to_num(0.5 * error**2 / variance), most)
+    cost: Array = np.where(np.isnan(error), 0.0, np.minimum(0.5 * error**2 / variance, most))
     return cost
 
 

@@ -126,9 +126,10 @@ class Tracker:
     def _know(self, reported: NDArray[np.int64]) -> None:
         """Make room for sensors not heard of before."""
         offsets = self._state.offsets
-        new = SensorOffsets.unknown(
-            max(int(reported.max(initial=-1)) + 1 - len(offsets.mean), 0), self._config.offset_stddev
-        )
+        count = int(reported.max(initial=-1)) + 1 - len(offsets.mean)
+        if count <= 0:
+            return
+        new = SensorOffsets.unknown(count, self._config.offset_stddev)
         self._state.offsets = SensorOffsets(
             np.concatenate([offsets.mean, new.mean]), np.concatenate([offsets.variance, new.variance])
         )
@@ -404,9 +405,8 @@ class Tracker:
         if self._coverage is not None and len(reported):
             chance = self._coverage.probability(reported, people.mean[:, :2], config)
             # A sensor that sees somebody else so near may take both for one.
-            seen = detections.take(pairs.detection)
-            person, other = near(people.mean[:, :2], seen.position, config.merge_distance)
-            chance[person, np.searchsorted(reported, seen.sensor[other])] = 0.0
+            person, other = near(people.mean[:, :2], detections.position[pairs.detection], config.merge_distance)
+            chance[person, np.searchsorted(reported, detections.sensor[pairs.detection[other]])] = 0.0
             missed = np.log1p(-chance).sum(axis=1)
             people.agreement += np.where(count > 0, missed, 0.0)
         overlooked = 1.0 - np.exp(missed)
@@ -541,6 +541,8 @@ class Tracker:
             ended = known & (unseen > config.lost_timeout_ms)
         ids = tuple(int(track_id) for track_id in people.track_id[ended])
         keep = ~(forgotten | ended)
+        if keep.all():
+            return ids
         place = np.where(keep, np.cumsum(keep) - 1, -1)
         pairs.row = place[pairs.row]
         state.people = people.take(keep)
