@@ -328,6 +328,11 @@ def test_decisions_come_before_the_track():
     assert run.checkout.statistics()["cart_events_waiting"] == 0
 
 
+def test_decisions_about_somebody_without_a_visit_are_forgotten_in_the_end():
+    run = Run().step(decided(1, take("a", 1, "cola")), decided(2, take("b", 2, "cola", at=60.0)), tick(3603))
+    assert run.checkout.statistics()["cart_events_waiting"] == 1
+
+
 # --- a store with lanes
 
 

@@ -162,7 +162,7 @@ class CheckoutState:
     session_of: visit of every track that is or was on one, until the track ends; "" of who has left without one.
     tracks: the tracks in the store; first_seen: each as it was when it was first seen.
     entries: passages whose person has no track yet. passages: those of late, for people who came in together.
-    waiting: decisions about tracks without a visit. decided_ns: the fusion's progress.
+    waiting: decisions of late about tracks without a visit. decided_ns: the fusion's progress.
     tracked_ns: when tracks last came. touched_ns: when each track was last within reach of a shelf, or out of sight.
     sessions_of_lanes: the visit that somebody last went in to at a lane. strangers: tracks that came in with somebody
         else. closed: the store lets nobody in. reviews: by session id, those that nobody has decided. settled: by id,
@@ -431,6 +431,9 @@ class Checkout:
             if visit.close_ns is None and visit.open_ns < oldest_ns:
                 visit.doubtful = True
                 self._close(visit, stamp_ns, CloseReason.TIMEOUT)
+        waiting = self._state.waiting
+        for track_id in [key for key, events in waiting.items() if events[-1].end_ns < oldest_ns]:
+            del waiting[track_id]
         reviews = self._state.reviews
         forgotten_ns = stamp_ns - self._config.review_timeout_ms * _MS
         for session_id in [key for key, review in reviews.items() if review.stamp_ns < forgotten_ns]:
