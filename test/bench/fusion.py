@@ -325,7 +325,7 @@ class Baseline:
             self._told += 1
             events += [] if event is None else [event]
         self._sequence += 1
-        return CartEvents(until_ns, self._sequence - 1, tuple(events))
+        return CartEvents(until_ns, self._sequence - 1, until_ns, tuple(events))
 
     def _event(self, end_ns: int, plate_id: str, change: float) -> CartEvent | None:
         plate = self._store.plates[plate_id]

@@ -98,7 +98,7 @@ def follow(store: Store, items: Iterable[Any], truth: list[Any], config: Pipelin
                 told.append(tracks)
                 pay(checkout.push(tracks))
         if isinstance(item, Tick):
-            pay(checkout.push(CartEvents(item.stamp_ns, item.sequence, ())))
+            pay(checkout.push(CartEvents(item.stamp_ns, item.sequence, item.stamp_ns, ())))
         if isinstance(item, Tick | GateEvent):
             pay(checkout.push(item))
 

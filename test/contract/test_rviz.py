@@ -62,7 +62,7 @@ def busy_scene() -> Scene:
     person = PersonTrack(1, None, TrackState.SEEN, (0.0, 0.0, 0.0), (0.0,) * 4, None, (hand,), 1.0, 0)
     for stamp_ns in (0, 1):
         scene.take(PersonTracks(stamp_ns, stamp_ns, (person,)))
-    scene.take(CartEvents(1, 0, (event,)))
+    scene.take(CartEvents(1, 0, 1, (event,)))
     scene.take(Carts(0, 0, (Cart("0" * 16, (1,), None, CartState.OPEN, None, 0, "USD", (line,), 149),)))
     return scene
 

@@ -184,7 +184,7 @@ class Shop:
             decisions, self.decisions = tuple(self.decisions), []
             self.publish("tick", Tick(now_ns, 0))
             self.publish("person_tracks", PersonTracks(now_ns, 0, people))
-            self.publish("cart_events", CartEvents(now_ns, 0, decisions))
+            self.publish("cart_events", CartEvents(now_ns, 0, now_ns, decisions))
             self.observer.executor.spin_once(timeout_sec=0.0)
 
     def next_ns(self) -> int:

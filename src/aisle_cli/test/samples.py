@@ -72,7 +72,7 @@ def decision(
         review,
         (),
     )
-    return CartEvents(at(5), number, (event,))
+    return CartEvents(at(5), number, at(5), (event,))
 
 
 def gate(kind: GateEventKind, detail: str = "") -> GateEvent:

@@ -85,7 +85,7 @@ def test_queues_are_deep_where_nothing_may_be_lost(qos):
         (PersonDetections(1, 0, "vision", ()), "vision"),
         (GateCommand(1, 0, "lane_in", 1, 1), "lane_in"),
         (Tick(1, 0), ""),
-        (CartEvents(1, 0, ()), ""),
+        (CartEvents(1, 0, 1, ()), ""),
     ],
 )
 def test_who_counts_a_sequence(item, source):

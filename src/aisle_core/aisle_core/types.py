@@ -333,10 +333,11 @@ class CartEvent:
 
 @dataclass(frozen=True, slots=True)
 class CartEvents:
-    """Decisions since the last batch; every shelf event settled up to ``stamp_ns`` has been decided."""
+    """Decisions since the last batch; every shelf event settled up to ``decided_ns`` has been decided."""
 
     stamp_ns: int
     sequence: int
+    decided_ns: int
     events: tuple[CartEvent, ...]
 
 

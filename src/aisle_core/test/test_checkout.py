@@ -2,6 +2,7 @@
 
 import pickle
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -154,7 +155,7 @@ def doubt(cart_event_id, track_id, sku, quantity, *alternatives, **changes):
 
 
 def decided(at, *events):
-    return CartEvents(int(at * S), 0, events)
+    return CartEvents(int(at * S), 0, int(at * S), events)
 
 
 def passage(at, lane_id, kind, credential=None):
@@ -368,6 +369,14 @@ def test_a_visit_from_gate_to_gate():
     assert (receipt.open_ns, receipt.stamp_ns) == (2 * S, int(5.01 * S))
     assert (receipt.close_reason, receipt.credential, receipt.label) == (CloseReason.EXIT, "card", "bob")
     assert lines(receipt) == {"cola": 1} and not receipt.review
+
+
+def test_a_receipt_waits_for_doubts_and_a_lane_does_not():
+    run = inside("card").step(tracks(20, track(1, x=9.0, y=0.6, first=2)), goes_out(20))
+    doubtful = CartEvents(30 * S, 0, 19 * S, (take("a", 1, "cola", at=19.0),))
+    run.step(doubtful, credential(30, "in_1", "other"))
+    assert [c.kind for c in run.commands] == [GateCommandKind.ADMIT] * 2 and run.receipts == []
+    assert lines(run.step(decided(31)).receipt) == {"cola": 1}
 
 
 @pytest.mark.parametrize(
@@ -650,7 +659,7 @@ def transcript(run):
 @settings(max_examples=60, deadline=None)
 def test_decisions_that_come_twice_change_nothing(story):
     store, items = story
-    twice = [CartEvents(i.stamp_ns, i.sequence, i.events + i.events) if isinstance(i, CartEvents) else i for i in items]
+    twice = [replace(i, events=i.events + i.events) if isinstance(i, CartEvents) else i for i in items]
     assert transcript(Run(store).step(*items).finish()) == transcript(Run(store).step(*twice).finish())
 
 

@@ -184,7 +184,9 @@ def test_an_event_waits_for_the_tracks_behind_it():
     batches = ticks(fusion, 5.1, 6.0)
     decided = next(b for b in batches if b.events)
     assert decided.stamp_ns == 5.8 * S
-    assert [b.stamp_ns for b in batches if b.stamp_ns < decided.stamp_ns] == [round(5.05 * S) - 1] * 7
+    waiting = [b for b in batches if b.stamp_ns < decided.stamp_ns]
+    assert [b.decided_ns for b in waiting] == [round(5.05 * S) - 1] * 7
+    assert [b.stamp_ns for b in batches] == [t * S // 10 for t in range(51, 60)]
 
 
 def test_an_event_waits_for_a_change_that_has_not_settled_but_not_for_ever():

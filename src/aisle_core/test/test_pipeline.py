@@ -343,7 +343,7 @@ def test_decisions_of_a_fusion_that_was_away_are_used_although_late():
     far_ns = START_NS + 60 * S
 
     def decisions(at_s, *events):
-        return CartEvents(START_NS + at_s * S, at_s, events)
+        return CartEvents(START_NS + at_s * S, at_s, START_NS + at_s * S, events)
 
     taken = CartEvent("c1", "s1", "p", START_NS, START_NS, 1, "sku", 1, 1.0, Reason.WEIGHT_AND_PLACE, False, ())
     stage.push(decisions(1))
@@ -353,7 +353,7 @@ def test_decisions_of_a_fusion_that_was_away_are_used_although_late():
     stage.push(decisions(5, taken))
     assert stage.statistics().counts["cart_events_waiting"] == 1
     stage.push(decisions(5, taken))
-    stage.push(CartEvents(far_ns, 60, ()))
+    stage.push(CartEvents(far_ns, 60, far_ns, ()))
     assert stage.statistics().counts["cart_events_waiting"] == 1
 
 

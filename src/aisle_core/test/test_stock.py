@@ -74,7 +74,7 @@ class Shelves:
             review=review,
             alternatives=tuple(Alternative(1, *other) for other in others),
         )
-        self.hear(CartEvents(self.now_ns, 0, (event,)))
+        self.hear(CartEvents(self.now_ns, 0, self.now_ns, (event,)))
         return event.cart_event_id
 
     def hear(self, item):

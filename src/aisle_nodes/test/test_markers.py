@@ -188,7 +188,7 @@ def test_a_decision_shows_at_its_plate_for_some_seconds(store: Store) -> None:
     scene = Scene(store)
     taken = CartEvent("1", "g1/1", "g1-s1-p1", 0, 1, 7, "STILL-05", 2, 0.9, Reason.WEIGHT_AND_PLACE, False, ())
     unknown = dataclasses.replace(taken, sku="", quantity=-1, track_id=0)
-    scene.take(CartEvents(1, 0, (taken, unknown)))
+    scene.take(CartEvents(1, 0, 1, (taken, unknown)))
     picture = scene.markers()
     words = [marker.text for marker in named(picture, "event_names")]
     assert words == ["7 took 2 x Still water 0.5 l", "? returned 1 x ?"]

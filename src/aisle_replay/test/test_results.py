@@ -69,7 +69,7 @@ def shelf_events(sequence: int, *numbers: int) -> ShelfEvents:
 
 def cart_events() -> CartEvents:
     event = CartEvent("c1", "g1/1", "g1-s1-p1", 1, 11, 1, "w", 1, 0.9, Reason.WEIGHT_AND_PLACE, False, ())
-    return CartEvents(30, 4, (event,))
+    return CartEvents(30, 4, 30, (event,))
 
 
 COMMAND = GateCommand(5, 9, "lane", GateCommandKind.ADMIT, GateCommandReason.GRANTED)

@@ -194,8 +194,8 @@ def test_lost_tracks_are_kept_but_not_scored(tmp_path: Path) -> None:
 def test_what_comes_twice_counts_as_it_came_first() -> None:
     event = CartEvent("c1", "g1/1", "p1", 1, 2, 1, "milk", 1, 0.9, Reason.WEIGHT_AND_PLACE, False, ())
     recorder = RunRecorder()
-    recorder.add(7, CartEvents(5, 0, (event,)))
-    recorder.add(9, CartEvents(6, 1, (event,)))
+    recorder.add(7, CartEvents(5, 0, 5, (event,)))
+    recorder.add(9, CartEvents(6, 1, 6, (event,)))
     found = recorder.run("by hand", "demo")
     assert (len(found.decisions), found.released_ns) == (1, {"c1": 7})
 

@@ -162,7 +162,7 @@ class CheckoutState:
     session_of: visit of every track that is or was on one, until the track ends; "" of who has left without one.
     tracks: the tracks in the store; first_seen: each as it was when it was first seen.
     entries: passages whose person has no track yet. passages: those of late, for people who came in together.
-    waiting: decisions of late about tracks without a visit. decided_ns: the fusion's progress.
+    waiting: decisions of late about tracks without a visit. decided_ns: the fusion's progress. heard_ns: its clock.
     tracked_ns: when tracks last came. touched_ns: when each track was last within reach of a shelf, or out of sight.
     sessions_of_lanes: the visit that somebody last went in to at a lane. strangers: tracks that came in with somebody
         else. closed: the store lets nobody in. reviews: by session id, those that nobody has decided. settled: by id,
@@ -179,6 +179,7 @@ class CheckoutState:
     lanes: dict[str, LaneStatus] = field(default_factory=dict)
     waiting: dict[int, list[CartEvent]] = field(default_factory=dict)
     decided_ns: int = _BEFORE_ALL
+    heard_ns: int = _BEFORE_ALL
     tracked_ns: int = _BEFORE_ALL
     touched_ns: dict[int, int] = field(default_factory=dict)
     about_nobody: int = 0
@@ -237,9 +238,9 @@ class Checkout:
         return checkout
 
     @property
-    def decided_ns(self) -> int:
-        """Up to this instant the fusion has decided everything."""
-        return self._state.decided_ns
+    def heard_ns(self) -> int:
+        """The stamp of the fusion's newest decisions."""
+        return self._state.heard_ns
 
     def statistics(self) -> dict[str, int]:
         """What is open, and what went wrong so far."""
@@ -265,7 +266,8 @@ class Checkout:
             case CartEvents():
                 for event in item.events:
                     self._take_event(event)
-                self._state.decided_ns = item.stamp_ns
+                self._state.decided_ns = max(self._state.decided_ns, item.decided_ns)
+                self._state.heard_ns = max(self._state.heard_ns, item.stamp_ns)
             case PersonTracks():
                 self._take_tracks(item)
             case GateEvent():

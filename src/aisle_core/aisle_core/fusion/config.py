@@ -35,9 +35,8 @@ class TimeConfig:
     history_ms: int
 
     def __post_init__(self) -> None:
-        require(self, ("after_ms", "join_ms", "join_distance", "hold_ms", "doubt_ms", "in_hand_ms"), 0)
+        require(self, ("after_ms", "join_ms", "join_distance", "hold_ms", "doubt_ms", "in_hand_ms", "staff_ms"), 0)
         require(self, ("evidence_ms",), 0, self.doubt_ms)
-        require(self, ("staff_ms",), self.doubt_ms)
         require(self, ("history_ms",), self.after_ms + self.hold_ms, above=True)
 
 

@@ -223,7 +223,7 @@ class Fusion:
         self._forget(now_ns - self._config.time.history_ms * 1_000_000)
         memory.told_ns = self._progress(now_ns)
         memory.sequence += 1
-        return CartEvents(memory.told_ns, memory.sequence - 1, told)
+        return CartEvents(now_ns, memory.sequence - 1, memory.told_ns, told)
 
     def _cart_event(self, decision: Decision) -> CartEvent:
         self._memory.decided += 1
