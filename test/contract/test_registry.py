@@ -340,7 +340,7 @@ def endpoints(node, tmp_path, monkeypatch, overrides=None):
         self.outputs[name or topic.name] = output = Output(name or topic.name, None)
         return output
 
-    monkeypatch.setattr(AisleNode, "listen", lambda self, topic, *more: listened.add(topic))
+    monkeypatch.setattr(AisleNode, "listen", lambda self, topic, *_, **__: listened.add(topic))
     monkeypatch.setattr(AisleNode, "announce", announce)
     monkeypatch.setattr(AisleNode, "create_timer", lambda self, *args, **options: None)
     monkeypatch.setattr(AisleNode, "destroy_timer", lambda self, timer: None)

@@ -31,6 +31,10 @@ def spin(nodes: list[AisleNode]) -> int:
             spin_until(exit_code, FOREVER_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RuntimeError:
+        # Of an interrupt while rclpy converts a message, it leaves only that the conversion failed.
+        if rclpy.ok():
+            raise
     return exit_code.result() if exit_code.done() else 0
 
 
