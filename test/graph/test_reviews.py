@@ -122,7 +122,7 @@ def test_a_decision_of_the_office_corrects_carts_and_stock(shop: FusedShop) -> N
     for session_id in sessions:
         shop.until(lambda session_id=session_id: bool(shop.events(VisitClosed, session_id)))
         assert shop.events(VisitClosed, session_id)[0].review
-    assert {message.session_id for message in shop.reviews} == set(sessions)
+    shop.until(lambda: {message.session_id for message in shop.reviews} == set(sessions))
 
     for session_id in sessions:
         shop.journal.append(
