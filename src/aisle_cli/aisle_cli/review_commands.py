@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from aisle_cli.office_commands import Actor, Note
+
 review_app = typer.Typer(no_args_is_help=True, help="Doubtful visits: list them, cut their evidence, decide them.")
 
 Source = Annotated[
@@ -40,11 +42,11 @@ def cut(
 def decide(
     source: Source,
     visit: Visit,
-    actor: Annotated[str, typer.Option("--as", help="Who decides; it is kept.")],
+    actor: Actor,
     quantities: Annotated[
         list[str] | None, typer.Argument(help="SKU=PIECES, of what is not as it was told; none: all is as told.")
     ] = None,
-    note: Annotated[str, typer.Option(help="Why.")] = "",
+    note: Note = "",
 ) -> None:
     """Say what a doubtful visit really holds, once: receipt, carts and stock follow."""
     from aisle_cli.reviews import run_decide

@@ -601,12 +601,9 @@ class CartFusionStage(LastingStage[FusionInput]):
         return self._align(_ONLY, source, item)
 
     def _step(self, line: str, item: Sensed) -> Iterable[Output]:
-        if isinstance(item, PlateStates):
+        if isinstance(item, PlateStates | ShelfEvents):
             self._planogram.weigh(item)
-            return ()
-        if isinstance(item, ShelfEvents):
-            self._planogram.weigh(item)
-        told = self._fusion.step(item)
+        told = None if isinstance(item, PlateStates) else self._fusion.step(item)
         return () if told is None else (told, *self._planogram.step(told))
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:

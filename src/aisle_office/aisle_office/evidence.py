@@ -26,8 +26,7 @@ def evidence_file(journal: Journal, store: Store, office: Office, session_id: st
     """
     visit = Visit.read(journal, session_id)
     words = Wording.of(None, office.mail.language, store.time_zone)
-    request_id = visit.opened.request_id if visit.opened else ""
-    subjects = [subject for subject in (request_id, session_id) if subject]
+    subjects = [subject for subject in (visit.request_id, session_id) if subject]
     receipts = journal.read(subject=session_id, kinds=(ReceiptIssued,))
     views = {receipt_number(store, e.ordinal): receipt_view(e, visit, store, office, words, "") for e in receipts}
     document = {

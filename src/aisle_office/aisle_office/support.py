@@ -116,11 +116,14 @@ def check_age(journal: Journal, session_id: str, approved: bool, actor: str, not
     Raises AisleError for a visit whose people's age nobody has to know.
     """
     visit = Visit.read(journal, session_id)
-    min_age = max(visit.asked_age, visit.age_missed.min_age if visit.age_missed else 0)
-    if min_age == 0:
+    if visit.wanted_age == 0:
         raise AisleError(f"visit '{session_id}': it holds nothing that asks for an age; see the list of age checks")
     said = AgeChecked(
-        session_id=session_id, min_age=min_age, approved=approved, actor=actor, note=note[:MOST_NOTE_LENGTH]
+        session_id=session_id,
+        min_age=visit.wanted_age,
+        approved=approved,
+        actor=actor,
+        note=note[:MOST_NOTE_LENGTH],
     )
     (entry,) = journal.append(said)
     assert isinstance(entry.event, AgeChecked)

@@ -86,8 +86,8 @@ class Visit:
         visit = cls(session_id)
         for entry in journal.read(subject=session_id):
             visit.take(entry)
-        if visit.opened is not None and visit.opened.request_id:
-            decided = journal.get(f"entry_decided/{visit.opened.request_id}")
+        if visit.request_id:
+            decided = journal.get(f"entry_decided/{visit.request_id}")
             if decided is not None and isinstance(decided.event, EntryDecided):
                 visit.authorisation_id = decided.event.authorisation_id
                 visit.shopper_id = decided.event.shopper_id
@@ -173,12 +173,21 @@ class Visit:
         return () if missed is None or missed.min_age <= self.approved_age else missed.skus
 
     @property
+    def request_id(self) -> str:
+        """The request to come in that it began with; "" when nobody asked."""
+        return self.opened.request_id if self.opened else ""
+
+    @property
+    def wanted_age(self) -> int:
+        """The age that its products ask for [years]; 0: none."""
+        return max(self.asked_age, self.age_missed.min_age if self.age_missed else 0)
+
+    @property
     def open_age(self) -> int:
         """The age that staff shall look for [years]; 0: none, or it does not matter any more."""
         if self.bill is not None or self.reviewed is not None:
             return 0
-        wanted = max(self.asked_age, self.age_missed.min_age if self.age_missed else 0)
-        return wanted if wanted > self.approved_age else 0
+        return self.wanted_age if self.wanted_age > self.approved_age else 0
 
     @property
     def wants_review(self) -> bool:

@@ -338,11 +338,10 @@ class Checkout:
             self._close(visit, stamp_ns, CloseReason.TRACK_ENDED)
         for known in (self._state.tracks, self._state.first_seen):
             known.pop(track_id, None)
-        if visit is None:
-            self._state.touched_ns.pop(track_id, None)
         if track_id in self._state.strangers:
             self._state.strangers.remove(track_id)
         if visit is None:
+            self._state.touched_ns.pop(track_id, None)
             self._state.session_of.pop(track_id, None)
 
     def _take_gate_event(self, event: GateEvent) -> None:

@@ -79,10 +79,10 @@ class StockConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Doubt:
-    """A decision that went to review."""
+    """A decision that went to review, and what it may have changed, by slot."""
 
     stamp_ns: int
-    moves: Moves
+    changes: dict[Slot, dict[int, float]]
 
 
 @dataclass(slots=True)
@@ -232,13 +232,13 @@ class LivePlanogram:
         if event.plate_id not in self._bay or not moves:
             return
         found = tuple((self._slot(event.plate_id, sku, q), -q, probability) for (sku, q), probability in moves.items())
-        doubt = _Doubt(stamp_ns, (*found, (None, 0, max(1.0 - sum(moves.values()), 0.0))))
+        changes = _by_slot((*found, (None, 0, max(1.0 - sum(moves.values()), 0.0))))
         if event.review:
-            self._state.doubts[event.cart_event_id] = doubt
-            for slot, _, _ in doubt.moves:
+            self._state.doubts[event.cart_event_id] = _Doubt(stamp_ns, changes)
+            for slot in changes:
                 self._touch_slot(slot)
         else:
-            self._settle(doubt.moves)
+            self._settle(changes)
 
     def _decide(self, decision: ReviewDecision) -> None:
         if decision.decision_id in self._state.reviewed:
@@ -249,17 +249,17 @@ class LivePlanogram:
             doubt = self._state.doubts.pop(correction.cart_event_id, None)
             if doubt is None:
                 was = self._slot(plate_id, correction.told_sku, correction.told_quantity)
-                self._settle(((was, correction.told_quantity, 1.0),))
+                self._settle(_by_slot(((was, correction.told_quantity, 1.0),)))
             else:
-                for slot, _, _ in doubt.moves:
+                for slot in doubt.changes:
                     self._touch_slot(slot)
             now = self._slot(plate_id, correction.sku, correction.quantity)
-            self._settle(((now, -correction.quantity, 1.0),))
+            self._settle(_by_slot(((now, -correction.quantity, 1.0),)))
 
     def _forget(self, before_ns: int) -> None:
         state = self._state
         for key in [key for key, doubt in state.doubts.items() if doubt.stamp_ns < before_ns]:
-            self._settle(state.doubts.pop(key).moves)
+            self._settle(state.doubts.pop(key).changes)
         for decision_id in [key for key, stamp_ns in state.reviewed.items() if stamp_ns < before_ns]:
             del state.reviewed[decision_id]
 
@@ -278,12 +278,11 @@ class LivePlanogram:
     def _lies(self, slot: Slot) -> bool:
         return slot in self._state.counts and self.count(slot).at_most(0) < 1 - _THERE
 
-    def _settle(self, moves: Moves) -> None:
+    def _settle(self, changes: Mapping[Slot, Mapping[int, float]]) -> None:
         """Work a move into what is kept, slot by slot."""
-        for slot, changes in _by_slot(moves).items():
-            self._place(slot)
+        for slot, of_slot in changes.items():
             self._touch_slot(slot)
-            self._state.counts[slot] = self._after(self._state.counts[slot], changes)
+            self._state.counts[slot] = self._after(self._state.counts[slot], of_slot)
 
     def _after(self, count: Count, changes: Mapping[int, float]) -> Count:
         """After one of these changes; when there cannot have been so many pieces, nobody knows how many there are."""
@@ -296,10 +295,9 @@ class LivePlanogram:
         if slot not in slots:
             slots.append(slot)
 
-    def _touch_slot(self, slot: Slot | None) -> None:
-        if slot is not None:
-            self._place(slot)
-            self._touch(self._bay[slot[0][0]])
+    def _touch_slot(self, slot: Slot) -> None:
+        self._place(slot)
+        self._touch(self._bay[slot[0][0]])
 
     def _touch(self, bay: str) -> None:
         self._state.changed = True
@@ -313,9 +311,8 @@ class LivePlanogram:
     def _by_moves(self, slot: Slot) -> Count:
         count = self._state.counts[slot]
         for doubt in self._state.doubts.values():
-            changes = _by_slot(doubt.moves).get(slot)
-            if changes is not None:
-                count = self._after(count, changes)
+            if slot in doubt.changes:
+                count = self._after(count, doubt.changes[slot])
         return count
 
     def _weighed(self, bay: str, slot: Slot, by_moves: Mapping[Slot, Count]) -> Count:
@@ -368,7 +365,7 @@ class LivePlanogram:
 
     def _clear(self, bay: str) -> None:
         """Forget what lay astray and is gone."""
-        doubted = {slot for doubt in self._state.doubts.values() for slot, _, _ in doubt.moves}
+        doubted = {slot for doubt in self._state.doubts.values() for slot in doubt.changes}
         astray = [slot for slot in self._slots[bay] if slot not in self._facings and slot not in doubted]
         for slot in [slot for slot in astray if self.count(slot).at_most(0) > 1 - _GONE]:
             self._slots[bay].remove(slot)

@@ -10,17 +10,14 @@ from aisle_core.errors import AisleError
 from ..chargebacks import take
 from ..payment.notices import SIGNATURE_HEADER, read_notice
 from ..rooms import Rooms
-from ..web.guard import Limiter
+from ..web.guard import proof_limiter
 from ..web.plain import origin_of
-
-_MOST_WRONG, _WRONG_NS = 30, 600_000_000_000
-"""Wrong signatures from one address in ten minutes, then it waits."""
 
 
 def hook_routes(rooms: Rooms) -> APIRouter:
     """``/hooks/payment``; it answers 204 when the journal has what was told, so that the provider tells no more."""
     router = APIRouter(include_in_schema=False)
-    limiter = Limiter(_MOST_WRONG, _WRONG_NS, rooms.clock)
+    limiter = proof_limiter(rooms.clock)
 
     def taken(body: bytes, signature: str, origin: str) -> None:
         if not limiter.attempt(origin):

@@ -26,13 +26,11 @@ from ..rooms import Rooms
 from ..staff import Actor, Role
 from ..support import refund
 from ..visit import Visit
-from ..web.guard import Limiter
+from ..web.guard import proof_limiter
 from .site import StaleError, set_catalogue, set_planogram, set_prices
 
 MOST_ITEMS = 10_000
 _MOST_PAGE = 500
-_MOST_WRONG, _WRONG_NS = 30, 600_000_000_000
-"""Wrong keys from one address in ten minutes, then it waits."""
 _BIGGEST = 2**53
 """What JSON's numbers hold exactly (RFC 8259, 6); the journal's columns hold more."""
 _LAST_YEAR = 2262
@@ -153,7 +151,7 @@ _CHANGE: dict[int | str, dict[str, Any]] = {
 def make_api(rooms: Rooms) -> FastAPI:
     """The API of one store's office."""
     api = FastAPI(title="Aisle office", version="1", docs_url=None, redoc_url=None, responses=_PROBLEMS)
-    limiter = Limiter(_MOST_WRONG, _WRONG_NS, rooms.clock)
+    limiter = proof_limiter(rooms.clock)
     zone = zoneinfo.ZoneInfo(rooms.store.time_zone)
 
     @api.exception_handler(AisleError)

@@ -24,15 +24,11 @@ from ..api.site import merge_catalogue
 from ..events import CatalogueUploaded
 from ..rooms import Rooms
 from ..settings import Retailer
-from ..web.guard import Limiter
+from ..web.guard import proof_limiter
 from ..web.plain import origin_of
 from .client import MOST_ITEMS
 from .signing import Credentials, is_signed
 from .trips import made_id
-
-_MOST_WRONG, _WRONG_NS = 30, 600_000_000_000
-"""Wrong signatures from one address in ten minutes, then it waits."""
-
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -59,7 +55,7 @@ class _Question(BaseModel):
 def make_inbound(rooms: Rooms, retailer: Retailer, credentials: Credentials) -> FastAPI:
     """The calls, for one store; each must be signed with ``credentials``."""
     app = FastAPI(title="Calls of a retailer's systems", docs_url=None, redoc_url=None, openapi_url=None)
-    limiter = Limiter(_MOST_WRONG, _WRONG_NS, rooms.clock)
+    limiter = proof_limiter(rooms.clock)
 
     async def signed_body(request: Request) -> bytes:
         origin, body = origin_of(request), await request.body()
@@ -114,8 +110,7 @@ def _read(model: type[_M], body: bytes) -> _M:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _CallRefusedError(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise _CallRefusedError(400, _first_of(error)) from None
 
 
 def _merged(store: Store, items: list[_Item], store_id: str) -> list[Product]:
@@ -148,8 +143,13 @@ def _product(sku: str, old: Product | None, said: Mapping[str, object]) -> Produ
     try:
         return Product.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise AisleError(f"item '{sku}': {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise AisleError(f"item '{sku}': {_first_of(error)}") from None
+
+
+def _first_of(error: ValidationError) -> str:
+    """The first thing that is wrong."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _minor(item: _Item, currency: str) -> int | None:

@@ -67,10 +67,9 @@ def trip_of(visit: Visit) -> Trip:
     closed, bill = visit.closed, visit.bill
     assert isinstance(closed, VisitClosed) and bill is not None
     lines = tuple(line for line in bill.lines if line.kind == "goods")
-    request_id = visit.opened.request_id if visit.opened else ""
     return Trip(
         session_id=visit.session_id,
-        entry=request_id or visit.session_id,
+        entry=visit.request_id or visit.session_id,
         shopper_id=visit.shopper_id or visit.payer,
         by_app=visit.shopper_id != "",
         open_ns=closed.open_ns,

@@ -29,6 +29,8 @@ _SIGNED_PATHS = ("/api/", "/hooks/", "/connector/")
 """For machines: each request proves by itself who sends it."""
 _PATHS = ("/r/", *_SIGNED_PATHS, "/console", "/kiosk", "/_nicegui", "/favicon.ico")
 _LIVE_PATHS = ("/kiosk/", "/console/", "/_nicegui")
+_MOST_WRONG, _WRONG_NS = 30, 600_000_000_000
+"""Wrong keys or signatures from one address in ten minutes, then it waits."""
 
 
 class Limiter:
@@ -67,6 +69,11 @@ class Limiter:
         while recent and recent[0] <= self._clock() - self._window_ns:
             recent.popleft()
         return recent
+
+
+def proof_limiter(clock: Callable[[], int]) -> Limiter:
+    """Of calls by machines, by the address that they come from: so many may fail to prove who sends them."""
+    return Limiter(_MOST_WRONG, _WRONG_NS, clock)
 
 
 class Guard:

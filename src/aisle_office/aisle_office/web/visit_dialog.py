@@ -63,8 +63,13 @@ class VisitDialog:
         dialog.on("hide", dialog.delete)
         dialog.open()
 
-    async def _act(self, do: Callable[[Actor], str | None], dialog: ui.dialog) -> None:
-        await self._operator.act(do, self._then, dialog)
+    def _doing(self, do: Callable[[Actor], str | None], dialog: ui.dialog) -> Callable[[], Awaitable[None]]:
+        """What a button does."""
+
+        async def deciding() -> None:
+            await self._operator.act(do, self._then, dialog)
+
+        return deciding
 
     def _evidence(self, items: tuple[Item, ...]) -> None:
         for item in items:
@@ -93,13 +98,10 @@ class VisitDialog:
 
     def _decide_age(self, visit: Visit, dialog: ui.dialog, note: ui.input) -> None:
         def decide(approved: bool) -> Callable[[], Awaitable[None]]:
-            async def deciding() -> None:
-                def do(actor: Actor) -> str:
-                    return check_age(self._rooms.journal, visit.session_id, approved, actor.name, note.value).actor
+            def do(actor: Actor) -> str:
+                return check_age(self._rooms.journal, visit.session_id, approved, actor.name, note.value).actor
 
-                await self._act(do, dialog)
-
-            return deciding
+            return self._doing(do, dialog)
 
         with ui.element("div").classes("a-row a-wrap"):
             text(self._text("age_question", age=str(visit.open_age)), "span", "a-grow")
@@ -108,10 +110,10 @@ class VisitDialog:
                 ui.button(self._text("age_refuse"), on_click=decide(False)).props("outline color=negative")
 
     def _decide_end(self, session_id: str, dialog: ui.dialog, note: ui.input) -> None:
-        async def end() -> None:
-            await self._act(lambda actor: close_visit(self._rooms.journal, session_id, actor.name, note.value), dialog)
+        def end(actor: Actor) -> None:
+            close_visit(self._rooms.journal, session_id, actor.name, note.value)
 
-        button = ui.button(self._text("end_visit"), on_click=end).props("outline color=negative")
+        button = ui.button(self._text("end_visit"), on_click=self._doing(end, dialog)).props("outline color=negative")
         button.style("align-self: flex-start")
 
     def _decide_review(self, visit: Visit, dialog: ui.dialog, note: ui.input) -> None:
@@ -130,31 +132,23 @@ class VisitDialog:
             now = {sku: int(box.value or 0) for sku, box in counts.items()}
             return {sku: n for sku, n in now.items() if n != given[sku] or sku in doubtful}
 
-        async def decide(quantities: Mapping[str, int]) -> None:
-            rooms = self._rooms
+        def decide(quantities: Callable[[], Mapping[str, int]]) -> Callable[[], Awaitable[None]]:
+            def do(actor: Actor) -> str:
+                rooms, said = self._rooms, (visit.session_id, quantities(), actor.name, note.value)
+                return review(rooms.journal, rooms.store, rooms.office, *said).actor
 
-            def deciding(actor: Actor) -> str:
-                said = review(
-                    rooms.journal, rooms.store, rooms.office, visit.session_id, quantities, actor.name, note.value
-                )
-                return said.actor
-
-            await self._act(deciding, dialog)
+            return self._doing(do, dialog)
 
         with ui.element("div").classes("a-row a-wrap"):
-            ui.button(self._text("confirm_review"), on_click=lambda: decide(changed())).props("unelevated")
-            ui.button(self._text("drop_doubts"), on_click=lambda: decide(doubtful)).props("outline color=negative")
+            ui.button(self._text("confirm_review"), on_click=decide(changed)).props("unelevated")
+            ui.button(self._text("drop_doubts"), on_click=decide(lambda: doubtful)).props("outline color=negative")
 
     def _decide_dispute(self, session_id: str, sku: str, quantity: int, dialog: ui.dialog, note: ui.input) -> None:
         def decide(pieces: int) -> Callable[[], Awaitable[None]]:
-            async def deciding() -> None:
-                def do(actor: Actor) -> str:
-                    journal = self._rooms.journal
-                    return decide_dispute(journal, session_id, sku, pieces, actor.name, note.value).actor
+            def do(actor: Actor) -> str:
+                return decide_dispute(self._rooms.journal, session_id, sku, pieces, actor.name, note.value).actor
 
-                await self._act(do, dialog)
-
-            return deciding
+            return self._doing(do, dialog)
 
         with ui.element("div").classes("a-row a-wrap"):
             text(f"{self._text('not_taken')}: {quantity} × {self._rooms.product_name(sku)}", "span", "a-grow")
@@ -170,16 +164,12 @@ class VisitDialog:
                     text(self._rooms.product_name(sku), "span", "a-grow")
                     counts[sku] = self._count(sku, 0, pieces)
 
-            async def give() -> None:
+            def give(actor: Actor) -> str:
                 quantities = {sku: int(box.value or 0) for sku, box in counts.items() if box.value}
+                journal, session_id = self._rooms.journal, visit.session_id
+                return refund(journal, session_id, refund_id, quantities, actor.name, note.value).actor
 
-                def do(actor: Actor) -> str:
-                    journal, session_id = self._rooms.journal, visit.session_id
-                    return refund(journal, session_id, refund_id, quantities, actor.name, note.value).actor
-
-                await self._act(do, dialog)
-
-            ui.button(self._text("refund_action"), on_click=give).props("unelevated")
+            ui.button(self._text("refund_action"), on_click=self._doing(give, dialog)).props("unelevated")
 
     def _count(self, sku: str, value: int, most: int) -> ui.number:
         box = ui.number(value=value, min=0, max=most, precision=0).props("outlined dense").style("width: 6rem")
