@@ -17,6 +17,7 @@ class TrackerConfig:
     turn_distance: who is not seen where expected is looked for so much farther away, if nobody else was seen there [m].
     lost_damping: rate at which the velocity of who is not seen dies away [1/s].
     birth_speed: standard deviation of each axis of the velocity of somebody new [m/s].
+    companion_speed: the same of the difference of the velocities of two who go together [m/s].
     gate: largest squared Mahalanobis distance of a detection to its person. gate_distance: and largest distance [m].
     clutter_density: detections of nobody, or of somebody new, that a sensor gives per area [1/m^2].
     detection_probability, edge_probability: that a sensor sees who is below it, and who is at its edge.
@@ -55,6 +56,7 @@ class TrackerConfig:
     lost_noise: float
     lost_damping: float
     birth_speed: float
+    companion_speed: float
     gate: float
     gate_distance: float
     clutter_density: float
@@ -91,7 +93,8 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         above = (
-            *("acceleration_noise", "lost_noise", "lost_damping", "birth_speed", "gate", "gate_distance"),
+            *("acceleration_noise", "lost_noise", "lost_damping", "birth_speed", "companion_speed"),
+            *("gate", "gate_distance"),
             *("clutter_density", "height_stddev", "agreement_bound", "birth_density", "max_speed", "offset_stddev"),
         )
         require(self, above, 0, above=True)

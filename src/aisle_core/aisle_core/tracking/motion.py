@@ -98,6 +98,24 @@ def update_between(
     return mean, covariance
 
 
+def update_together(
+    mean: Array, covariance: Array, first: NDArray[np.intp], second: NDArray[np.intp], stddev: float
+) -> tuple[Array, Array]:
+    """States after it is known that ``first`` and ``second`` (m,), nobody twice, go with the same velocity.
+
+    The difference of their velocities is measured as 0, with ``stddev`` [m/s] on each axis; what both have in common
+    is not kept.
+    """
+    before, before_spread = mean, covariance
+    mean, covariance = mean.copy(), covariance.copy()
+    total = before_spread[first, 2:, 2:] + before_spread[second, 2:, 2:] + stddev**2 * _EYE
+    for one, other in ((first, second), (second, first)):
+        gain = before_spread[one][:, :, 2:] @ inverse(total)
+        mean[one] += (gain @ (before[other, 2:] - before[one, 2:])[:, :, None])[:, :, 0]
+        covariance[one] -= gain @ before_spread[one][:, 2:, :]
+    return mean, covariance
+
+
 def inverse(matrices: Array) -> Array:
     """Of symmetric (n, 2, 2) matrices."""
     adjugate = np.empty_like(matrices)

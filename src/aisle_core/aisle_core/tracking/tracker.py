@@ -112,6 +112,7 @@ class Tracker:
         pairs = self._associate(sorted_detections, stamp_ns)
         pairs = self._bear(sorted_detections, pairs, stamp_ns)
         self._update(sorted_detections, pairs, stamp_ns)
+        self._go_together(pairs)
         self._count(sorted_detections, pairs, reported, seconds)
         self._part_from_ghosts(stamp_ns)
         twin = self._twins(sorted_detections, pairs, stamp_ns)
@@ -370,6 +371,27 @@ class Tracker:
         spread = (covariance - people.covariance)[row, :2, :2]
         distance = np.einsum("ni,nij,nj->n", error, motion.inverse(spread), error) / 2
         people.agility[row] += self._config.agility_share * (distance - people.agility[row])
+
+    def _go_together(self, pairs: _Pairing) -> None:
+        """Who went beside somebody goes on so as long as the sensors do not tell the two apart."""
+        config, people = self._config, self._state.people
+        alone = np.zeros(len(people), dtype=bool)
+        alone[pairs.row[pairs.partner < 0]] = True
+        first, second = close(people, np.flatnonzero(people.absence <= config.coast_ms / 1e3), config.merge_distance)
+        unclear = ~(alone[first] & alone[second])
+        first, second = first[unclear], second[unclear]
+        if not len(first):
+            return
+        apart = people.mean[first, 2:] - people.mean[second, 2:]
+        spread = people.covariance[first, 2:, 2:] + people.covariance[second, 2:, 2:]
+        _, beside = motion.surprise(apart, spread + config.companion_speed**2 * np.eye(2))
+        _, strangers = motion.surprise(apart, spread + 2 * config.birth_speed**2 * np.eye(2))
+        best = np.full(len(people), np.inf)
+        np.minimum.at(best, np.concatenate([first, second]), np.concatenate([beside, beside]))
+        together = (beside < strangers) & (beside == best[first]) & (beside == best[second])
+        people.mean, people.covariance = motion.update_together(
+            people.mean, people.covariance, first[together], second[together], config.companion_speed
+        )
 
     def _learn_offsets(self, sensor: NDArray[np.int64], row: Index, error: Array, spread: Array) -> None:
         believed = self._state.people.track_id[row] > 0
