@@ -25,6 +25,7 @@ from .events import (
     RefundRequested,
     VisitBilled,
     VisitClosed,
+    VisitRepriced,
     VisitReviewed,
 )
 from .journal import FIRST_HASH, Journal
@@ -178,6 +179,12 @@ def _check(visit: _Visit, event: Event, report: AuditReport) -> Iterator[str]:
             visit.bill = event.bill
             if visit.unchecked_age > visit.approved_age and visit.reviewed is None:
                 yield "it is billed, but nobody has looked at the age that its goods ask for"
+            yield from _check_evidence(visit, event.bill)
+            yield from _check_sums(event.bill)
+        case VisitRepriced():
+            if visit.bill is None or visit.charges:
+                yield "the retailer's price comes without a bill, or after the charge"
+            visit.bill = event.bill
             yield from _check_evidence(visit, event.bill)
             yield from _check_sums(event.bill)
         case ChargeIntended():

@@ -100,7 +100,9 @@ class Cashier(Worker):
                     return deadline_ns
                 visit.append(self._journal, self._without_doubts(visit))
             self._bill(visit)
-        return None if visit.bill is None else self._charge(visit)
+        if visit.bill is None:
+            return None
+        return self._await_price(visit) if self._wants_price(visit) else self._charge(visit)
 
     # --- while the visit is open
 
@@ -185,6 +187,24 @@ class Cashier(Worker):
             visit.append(self._journal, task.failure(visit.session_id, "bill", error, retry, final=True))
         else:
             visit.append(self._journal, VisitBilled(session_id=visit.session_id, bill=bill))
+
+    def _wants_price(self, visit: Visit) -> bool:
+        """Whether the retailer's systems must still say what the visit costs; they pay for their app's shoppers."""
+        retailer = self._office.retailer
+        asked = retailer is not None and retailer.prices_carts and visit.shopper_id == ""
+        return asked and not visit.repriced and bool(visit.bill and visit.bill.lines)
+
+    def _await_price(self, visit: Visit) -> int | None:
+        """They know of the visit and say nothing: after a while an operator shall look why."""
+        task, settling = visit.tasks["price"], self._office.settling
+        if visit.purchase_id == "" or task.dead:
+            return None
+        deadline_ns = max(visit.purchased_ns, task.failed_ns) + round(settling.review_h * HOUR_NS)
+        if self._clock() < deadline_ns:
+            return deadline_ns
+        silence = AisleError("the retailer's systems have neither adjusted nor cancelled the charge; ask them why")
+        visit.append(self._journal, task.failure(visit.session_id, "price", silence, settling.retry, final=True))
+        return None
 
     def _charge(self, visit: Visit) -> int | None:
         assert visit.bill is not None

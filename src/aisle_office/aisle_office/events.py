@@ -42,7 +42,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discount:
-    """What a promotion takes off a line; ``amount_minor`` is positive."""
+    """What a promotion takes off a line; ``amount_minor`` is positive.
+
+    With ``promotion_id`` "" it is the difference to what the retailer's systems want, and may be negative.
+    """
 
     promotion_id: str
     name: str
@@ -249,6 +252,19 @@ class VisitBilled(VisitEvent):
     KEPT: ClassVar[Kept] = "books"
 
     bill: Bill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitRepriced(VisitEvent):
+    """The retailer's systems said what the visit costs, in place of ours; with a total of 0 nobody pays.
+
+    Whatever they say first stands; actor: their key.
+    """
+
+    KEPT: ClassVar[Kept] = "books"
+
+    bill: Bill
+    actor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -461,7 +477,7 @@ class AuthorisationReleased(AnyEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEvent(AnyEvent):
-    """Something about one task of a subject: ``bill``, ``charge``, ``release``, ``refund/<id>`` or ``mail/<position>``.
+    """Something about one task of a subject: ``bill``, ``price``, ``charge``, ``let_go``, ``refund/<id>``, ``purchase`` ...
 
     attempt: counts from 1.
     """
@@ -534,6 +550,17 @@ class DisputeDecided(DisputeEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseIntended(VisitEvent):
+    """The retailer's systems will now be told of the visit, as this trip; written before they are."""
+
+    trip_id: str
+
+    @property
+    def key(self) -> str:
+        return f"purchase_intended/{self.trip_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseCreated(VisitEvent):
     """The retailer's systems know of the visit, under this id."""
 
@@ -586,6 +613,7 @@ ALL: tuple[type[Event], ...] = (
     VisitClosed,
     VisitReviewed,
     VisitBilled,
+    VisitRepriced,
     ChargeIntended,
     Charged,
     VisitSettled,
@@ -600,6 +628,7 @@ ALL: tuple[type[Event], ...] = (
     MailSent,
     LineDisputed,
     DisputeDecided,
+    PurchaseIntended,
     PurchaseCreated,
     CatalogueUploaded,
     PayerForgotten,

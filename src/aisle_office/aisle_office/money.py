@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -19,6 +21,14 @@ def rounded(amount: Fraction) -> int:
     """The nearest whole number of minor units; a half goes away from zero."""
     size = (2 * abs(amount.numerator) + amount.denominator) // (2 * amount.denominator)
     return size if amount >= 0 else -size
+
+
+def shares(minor: int, weights: Sequence[int]) -> list[int]:
+    """An amount in parts by their weights, to the last minor unit; equal parts where nothing has a weight."""
+    if not any(weights):
+        weights = [1] * len(weights)
+    sums = [rounded(Fraction(minor * part, sum(weights))) for part in itertools.accumulate(weights, initial=0)]
+    return [after - before for before, after in itertools.pairwise(sums)]
 
 
 def percent_of(minor: int, percent: Decimal) -> int:

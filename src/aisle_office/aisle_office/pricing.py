@@ -8,16 +8,17 @@ from __future__ import annotations
 import datetime
 import itertools
 import zoneinfo
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from fractions import Fraction
 
 from aisle_core.errors import AisleError
 from aisle_core.store import Store
 
 from .events import Bill, BillLine, Discount, Item, TaxLine
-from .money import percent_of, rounded, tax_within
+from .money import percent_of, rounded, shares, tax_within
 from .settings import Multiple, Office, Percentage, Price, Promotion
 
 
@@ -60,7 +61,7 @@ class Pricing:
         for promotion in sorted(running, key=lambda promotion: not isinstance(promotion, Price)):
             self._apply(promotion, [g for g in goods if g.item.sku in promotion.skus])
         lines = [line for g in goods for line in self._lines(g)]
-        return self._total(lines, {})
+        return self._total(lines, self._tax)
 
     def refund(self, bill: Bill, given: Iterable[Bill], quantities: Mapping[str, int]) -> Bill:
         """The bill, all negative, that gives back pieces of a paid bill after those ``given`` back before.
@@ -88,11 +89,32 @@ class Pricing:
                         amount_minor=amount[0] - amount[1],
                     )
                 )
-        paid = {tax.tax_class: tax.gross_minor if bill.tax_included else tax.net_minor for tax in bill.taxes}
-        for earlier in given:
-            for tax in earlier.taxes:
-                paid[tax.tax_class] += tax.gross_minor if bill.tax_included else tax.net_minor
-        return self._total(lines, paid)
+        paid = {tax.tax_class: tax for tax in bill.taxes}
+        sums = {name: tax.gross_minor if bill.tax_included else tax.net_minor for name, tax in paid.items()}
+        left = Counter(sums)
+        for line in back:
+            left[line.tax_class] += line.amount_minor
+
+        def tax_back(tax_class: str, amount_minor: int) -> int:
+            """The share of the tax that was paid."""
+            before, whole = left[tax_class], sums[tax_class] or 1
+            after, tax = before + amount_minor, paid[tax_class].tax_minor
+            return rounded(Fraction(tax * after, whole)) - rounded(Fraction(tax * before, whole))
+
+        return self._total(lines, tax_back)
+
+    def repriced(self, bill: Bill, total_minor: int) -> Bill:
+        """A bill with another total: each line has its share of it, each tax class keeps its percent."""
+        lines = list(bill.lines)
+        taxes = []
+        for tax, gross in zip(bill.taxes, shares(total_minor, [t.gross_minor for t in bill.taxes]), strict=True):
+            part = tax_within(gross, Decimal(tax.percent))
+            taxes.append(replace(tax, net_minor=gross - part, tax_minor=part, gross_minor=gross))
+            mine = [i for i, line in enumerate(lines) if line.tax_class == tax.tax_class]
+            amounts = shares(gross if bill.tax_included else gross - part, [lines[i].amount_minor for i in mine])
+            for i, amount in zip(mine, amounts, strict=True):
+                lines[i] = _at(lines[i], amount)
+        return replace(bill, lines=tuple(lines), taxes=tuple(taxes), total_minor=total_minor)
 
     def price_of(self, item: Item) -> int:
         """What the pieces cost without promotions and deposits; 0 when that is not known."""
@@ -174,8 +196,13 @@ class Pricing:
                 tax_class=deposit.tax_class,
             )
 
-    def _total(self, lines: Iterable[BillLine], paid: Mapping[str, int]) -> Bill:
-        """Add up, with the tax of each class on its sum; ``paid``: sums per class that the lines change."""
+    def _tax(self, tax_class: str, amount_minor: int) -> int:
+        """The tax on the sum of a class."""
+        tax_of = tax_within if self._office.tax.included else percent_of
+        return tax_of(amount_minor, self._office.tax.percents[tax_class])
+
+    def _total(self, lines: Iterable[BillLine], tax_of: Callable[[str, int], int]) -> Bill:
+        """Add up, with the tax of each class on its sum."""
         lines = tuple(lines)
         sums: dict[str, int] = defaultdict(int)
         for line in lines:
@@ -183,9 +210,7 @@ class Pricing:
         taxes = []
         for tax_class, amount in sorted(sums.items()):
             percent = self._office.tax.percents[tax_class]
-            tax_of = tax_within if self._office.tax.included else percent_of
-            before = paid.get(tax_class, 0)
-            tax = tax_of(before + amount, percent) - tax_of(before, percent)
+            tax = tax_of(tax_class, amount)
             net = amount - tax if self._office.tax.included else amount
             taxes.append(
                 TaxLine(
@@ -199,3 +224,10 @@ class Pricing:
             taxes=tuple(taxes),
             total_minor=sum(tax.gross_minor for tax in taxes),
         )
+
+
+def _at(line: BillLine, amount_minor: int) -> BillLine:
+    """A line that the retailer's systems want another amount for."""
+    less = line.amount_minor - amount_minor
+    difference = (Discount(promotion_id="", name="", amount_minor=less),) if less else ()
+    return replace(line, discounts=(*line.discounts, *difference), amount_minor=amount_minor)

@@ -148,6 +148,8 @@ class Retailer(Frozen):
     """Keys of the retailer's app open the gate, and the retailer takes the money of whoever came in with one."""
     screen_cards: bool
     """Their system is asked about every card, too."""
+    prices_carts: bool
+    """Their system says what a card is charged: for every visit with goods the store waits until it has."""
     region: Text
     """For which their key is, as AWS Signature Version 4 has it."""
     timeout_s: Seconds

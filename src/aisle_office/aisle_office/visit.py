@@ -28,6 +28,7 @@ from .events import (
     VisitBilled,
     VisitClosed,
     VisitOpened,
+    VisitRepriced,
     VisitReviewed,
     VisitSettled,
 )
@@ -61,6 +62,8 @@ class Visit:
     """Staff has said that they are not; 0: about nothing."""
     age_missed: AgeCheckMissed | None = None
     bill: Bill | None = None
+    repriced: bool = False
+    """The bill is what the retailer's systems want."""
     charged: Charged | None = None
     settled: bool = False
     released: bool = False
@@ -77,6 +80,7 @@ class Visit:
     disputes: dict[str, LineDisputed] = field(default_factory=dict)
     decisions: dict[str, DisputeDecided] = field(default_factory=dict)
     purchase_id: str = ""
+    purchased_ns: int = 0
     shopper_id: str = ""
     tasks: Tasks = field(default_factory=Tasks)
 
@@ -126,6 +130,8 @@ class Visit:
                 self.age_missed = event
             case VisitBilled() as event:
                 self.bill = event.bill
+            case VisitRepriced() as event:
+                self.bill, self.repriced = event.bill, True
             case Charged() as event:
                 self.charged = event
             case VisitSettled():
@@ -143,7 +149,7 @@ class Visit:
             case ChargebackEnded(returned=True) as event:
                 self.returned.add(event.chargeback_id)
             case PurchaseCreated() as event:
-                self.purchase_id = event.purchase_id
+                self.purchase_id, self.purchased_ns = event.purchase_id, entry.stamp_ns
             case LineDisputed() as event:
                 self.disputes[event.sku] = event
             case DisputeDecided() as event:

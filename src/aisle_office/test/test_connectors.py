@@ -3,6 +3,7 @@
 import datetime
 import http.server
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,18 +14,25 @@ from typing import Any
 import httpx
 import jsonschema_rs
 import pytest
+import uvicorn
 import yaml
-from office_world import NOON, STORE, World, item, office
+from fastapi import FastAPI
+from office_world import LINKS, NOON, STORE, World, item, office
 from web_world import CONNECTOR_KEY, WebWorld
 
 import aisle_office.connectors
 from aisle_core.store import Product, load_store
+from aisle_office.access import AccessLog
 from aisle_office.audit import audit
+from aisle_office.board import Board
 from aisle_office.connectors import Connector, Credentials, Purchaser, RefusedError, UnansweredError, trip_of
+from aisle_office.connectors.inbound import make_inbound
 from aisle_office.connectors.signing import signed
 from aisle_office.connectors.trips import made_id
 from aisle_office.money import Money
+from aisle_office.rooms import Rooms
 from aisle_office.settings import Retry
+from aisle_office.staff import Staff
 from aisle_office.tasks import dead_letters, rerun
 from aisle_office.visit import Visit
 
@@ -172,9 +180,11 @@ def test_all_calls_keep_to_their_description(line: Line, world: World) -> None:
     assert connector.authorise("r1", "shopper-1", Money(5000, "EUR"))
     assert not connector.authorise("r1", "shopper-1", Money(1999, "EUR"))
     assert [connector.create_purchase(trip_of(visit)) for _ in range(2)] == ["p0", "p0"]
-    connector.adjust_charge("v1", Money(1234, "EUR"))
-    connector.cancel_charge("v1")
-    assert connector.upload_catalogue(STORE.products.values(), "EUR") == ["i8"]
+    trip_id = made_id("trip", "v1")
+    connector.adjust_charge(trip_id, Money(1234, "EUR"))
+    connector.capture_charge(trip_id, Money(1234, "EUR"))
+    connector.cancel_charge(trip_id)
+    assert connector.upload_catalogue(STORE.products.values(), "EUR") == ["i9"]
     assert connector.start_authentication("gate1", 5.0) == "e1"
     with pytest.raises(RefusedError, match="busy"):
         connector.start_authentication("late", 5.0)
@@ -185,7 +195,7 @@ def test_all_calls_keep_to_their_description(line: Line, world: World) -> None:
     assert told["/v1/adjust/charge"]["amount"] == {"amount": 12.34, "code": "EUR"}
     quantities = [i["quantity"] for i in told["/v1/order/purchases"]["cartItems"]]
     assert quantities == [{"value": "2", "unit": "unit"}, {"value": "0.742", "unit": "kg"}]
-    assert told["/v1/cancel/charge"]["shoppingTripId"] == made_id("trip", "v1")
+    assert told["/v1/cancel/charge"]["shoppingTripId"] == trip_id
 
 
 @pytest.mark.parametrize(
@@ -245,7 +255,9 @@ def test_every_billed_visit_becomes_one_purchase(line: Line, world: World) -> No
 
 def settings(**changes: Any) -> dict[str, Any]:
     fixed = {"address": "http://localhost:1", "store_id": "STORE-1", "region": KEY.region, "timeout_s": 5.0}
-    return fixed | {"retry": RETRY.model_dump(), "app_entry": True, "screen_cards": True} | changes
+    return (
+        fixed | {"retry": RETRY.model_dump(), "app_entry": True, "screen_cards": True, "prices_carts": False} | changes
+    )
 
 
 @pytest.fixture
@@ -298,6 +310,132 @@ def test_a_key_of_an_app_opens_nothing_where_there_is_none(world: World) -> None
 
 
 # --- what the retailer's systems call
+
+
+@dataclass
+class Delegated:
+    """An office whose carts the retailer prices, its two systems, and the server that answers them."""
+
+    world: World
+    told: Retailer
+    systems: Connector
+
+    def trip(self) -> str:
+        """A visit with 3 cola and a bag of apples, of which the retailer has been told; gives its trip."""
+        self.world.enter("tok_anna")
+        self.world.leave(item("COLA-033", 3), item("APPLE-BAG"))
+        self.world.settle(0.01)
+        return str(dict(self.told.calls)["/v1/order/purchases"]["idempotentShoppingTripId"])
+
+    @property
+    def visit(self) -> Visit:
+        self.world.settle(0.01)
+        return Visit.read(self.world.journal, "v1")
+
+
+@pytest.fixture
+def delegated(tmp_path: Path, line: Line) -> Iterator[Delegated]:
+    world = World(tmp_path, office(retailer=settings(prices_carts=True, screen_cards=False)))
+    url = f"sqlite:///{tmp_path}/office.db"
+
+    def clock() -> int:
+        return world.now_ns
+
+    once = RETRY.model_copy(update={"attempts": 1})
+    rooms = Rooms(
+        site=tmp_path,
+        store=world.store,
+        office=world.office,
+        journal=world.journal,
+        wallet=world.wallet,
+        links=LINKS,
+        staff=Staff.open(url),
+        access=AccessLog.open(url, clock),
+        board=Board(world.journal),
+        clock=clock,
+    )
+    assert world.office.retailer is not None
+    with (
+        served(make_inbound(rooms, world.office.retailer, CONNECTOR_KEY)) as address,
+        Connector(line.address, "STORE-1", KEY, once, 10.0, clock) as store,
+        Connector(address, "STORE-1", CONNECTOR_KEY, once, 10.0, clock) as systems,
+    ):
+        world.workers.append(Purchaser(world.journal, store, RETRY, clock))
+        yield Delegated(world, line.retailer, systems)
+    world.close()
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The address of an application on a server of its own."""
+    place = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{place.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.mark.parametrize("total", [1, 437, 4999, 9001])
+def test_a_card_is_charged_what_the_retailer_says_and_nothing_before(delegated: Delegated, total: int) -> None:
+    trip_id, amount = delegated.trip(), Money(total, "USD")
+    assert delegated.visit.charged is None and not delegated.visit.settled
+    delegated.systems.adjust_charge(trip_id, amount)
+    delegated.systems.adjust_charge(trip_id, amount)
+    delegated.systems.capture_charge(trip_id, amount)
+    for other in (
+        lambda: delegated.systems.capture_charge(trip_id, Money(total + 1, "USD")),
+        lambda: delegated.systems.cancel_charge(trip_id),
+    ):
+        with pytest.raises(RefusedError, match="400 .*and stays"):
+            other()
+    assert delegated.visit.charged is not None and delegated.visit.charged.amount_minor == total
+    books = delegated.world.sandbox.books()
+    assert (books.captured_minor, books.captures, books.held_minor) == (total, 1, 0)
+    assert audit(delegated.world.journal).findings == []
+
+
+def test_a_charge_that_the_retailer_cancels_is_let_go(delegated: Delegated) -> None:
+    trip_id = delegated.trip()
+    delegated.systems.cancel_charge(trip_id)
+    delegated.systems.cancel_charge(trip_id)
+    visit, books = delegated.visit, delegated.world.sandbox.books()
+    assert visit.settled and visit.charged is None and visit.receipt is None
+    assert (books.captured_minor, books.held_minor) == (0, 0)
+    assert audit(delegated.world.journal).findings == []
+
+
+def test_a_retailer_that_says_nothing_is_told_to_staff_and_may_still_say_it(delegated: Delegated) -> None:
+    trip_id = delegated.trip()
+    delegated.world.settle(30)
+    assert delegated.world.ends() == {"v1 price"} and delegated.visit.charged is None
+    assert delegated.world.enter("tok_anna", "v2").admitted
+    delegated.systems.adjust_charge(trip_id, Money(500, "USD"))
+    assert delegated.visit.charged is not None and delegated.world.ends() == set()
+
+
+def test_a_price_that_cannot_be_right_is_refused(delegated: Delegated, web: WebWorld) -> None:
+    trip_id = delegated.trip()
+    told = {"storeId": "STORE-1", "shoppingTripId": trip_id, "amount": {"amount": 5.0, "code": "USD"}}
+    for change in (
+        {"shoppingTripId": made_id("trip", "v2")},
+        {"storeId": "STORE-2"},
+        {"amount": {"amount": 5.0, "code": "EUR"}},
+        {"amount": {"amount": 5.001, "code": "USD"}},
+        {"amount": {"amount": 0, "code": "USD"}},
+        {"amount": {"amount": -1, "code": "USD"}},
+        {"amount": {"amount": "much", "code": "USD"}},
+        {"amount": 5.0},
+        {"shoppingTripId": None},
+    ):
+        with pytest.raises(RefusedError, match="400"):
+            delegated.systems._call("/v1/adjust/charge", told | change)
+    assert not delegated.visit.repriced
+    assert call(web, "/v1/cancel/charge", told).json()["errorMsg"].startswith("this store takes its own prices")
+    assert httpx.post(f"{web.address}/connector/v1/adjust/charge", json=told).status_code == 403
 
 
 def upload(web: WebWorld, key: Credentials = CONNECTOR_KEY, **changes: Any) -> httpx.Response:

@@ -40,6 +40,7 @@ retailer:
   store_id: STORE-1
   app_entry: true
   screen_cards: false
+  prices_carts: false
   region: eu-central-1
   timeout_s: 5.0
   retry: {first_s: 1.0, factor: 2.0, most_s: 8.0, attempts: 4}

@@ -127,14 +127,17 @@ class Connector:
         """Tell what a visit holds; gives the retailer's id of the purchase, the same for the same trip."""
         return str(self._call("/v1/order/purchases", trip.document(self._store_id))["purchaseId"])
 
-    def adjust_charge(self, session_id: str, total: Money) -> None:
-        """Raise or lower what is held for a visit to its total, and take it."""
-        amount = {"amount": float(decimal(total.minor, total.currency)), "code": total.currency}
-        self._call("/v1/adjust/charge", self._trip(session_id) | {"amount": amount})
+    def adjust_charge(self, trip_id: str, total: Money) -> None:
+        """Raise or lower what is held for a trip to its total."""
+        self._call("/v1/adjust/charge", self._trip(trip_id) | {"amount": _amount(total)})
 
-    def cancel_charge(self, session_id: str) -> None:
-        """Let go of what is held for a visit."""
-        self._call("/v1/cancel/charge", self._trip(session_id))
+    def capture_charge(self, trip_id: str, total: Money) -> None:
+        """Take the total of a trip."""
+        self._call("/v1/capture/charge", self._trip(trip_id) | {"amount": _amount(total)})
+
+    def cancel_charge(self, trip_id: str) -> None:
+        """Let go of what is held for a trip."""
+        self._call("/v1/cancel/charge", self._trip(trip_id))
 
     # --- what there is
 
@@ -159,8 +162,8 @@ class Connector:
             item["standard_price"] = decimal(product.price_minor, currency)
         return item
 
-    def _trip(self, session_id: str) -> dict[str, Any]:
-        return {"storeId": self._store_id, "shoppingTripId": made_id("trip", session_id)}
+    def _trip(self, trip_id: str) -> dict[str, Any]:
+        return {"storeId": self._store_id, "shoppingTripId": trip_id}
 
     def _call(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
         """Post a document until there is an answer; gives the answer's document."""
@@ -184,6 +187,10 @@ class Connector:
             if attempt < self._retry.attempts:
                 self._sleep(min(wait_s, self._retry.most_s))
         raise UnansweredError(f"{path}: {reason} after {self._retry.attempts} attempts")
+
+
+def _amount(total: Money) -> dict[str, Any]:
+    return {"amount": float(decimal(total.minor, total.currency)), "code": total.currency}
 
 
 def _document(answer: httpx.Response, path: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Calls that a retailer's systems make: those of the Catalog API that they have built for Just Walk Out.
+"""Calls that a retailer's systems make: the Catalog and the Payment Service API that they know from Just Walk Out.
 
 They change the address and the key, and nothing else. ``openapi.yaml`` describes these calls under the tag ``serves``.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, TypeVar
 
@@ -22,10 +22,12 @@ from aisle_core.store.currency import DECIMALS
 
 from ..api.site import merge_catalogue
 from ..events import CatalogueUploaded
+from ..pricing import Pricing
 from ..rooms import Rooms
 from ..settings import Retailer
 from ..web.guard import proof_limiter
 from ..web.plain import origin_of
+from .charges import take_total
 from .client import MOST_ITEMS
 from .signing import Credentials, is_signed
 from .trips import made_id
@@ -48,6 +50,20 @@ class _Upload(BaseModel):
     catalogItems: Annotated[list[_Item], Field(min_length=1, max_length=MOST_ITEMS)]  # noqa: N815 their name
 
 
+class _Amount(BaseModel):
+    amount: Annotated[Decimal, Field(gt=0, max_digits=12)]
+    code: str
+
+
+class _Cancelled(BaseModel):
+    storeId: str  # noqa: N815 their name
+    shoppingTripId: Annotated[str, Field(min_length=1, max_length=255)]  # noqa: N815 their name
+
+
+class _Adjusted(_Cancelled):
+    amount: _Amount
+
+
 class _Question(BaseModel):
     ingestionId: Annotated[str, Field(min_length=1, max_length=255)]  # noqa: N815 their name
 
@@ -56,6 +72,7 @@ def make_inbound(rooms: Rooms, retailer: Retailer, credentials: Credentials) -> 
     """The calls, for one store; each must be signed with ``credentials``."""
     app = FastAPI(title="Calls of a retailer's systems", docs_url=None, redoc_url=None, openapi_url=None)
     limiter = proof_limiter(rooms.clock)
+    pricing = Pricing(rooms.store, rooms.office)
 
     async def signed_body(request: Request) -> bytes:
         origin, body = origin_of(request), await request.body()
@@ -97,6 +114,32 @@ def make_inbound(rooms: Rooms, retailer: Retailer, credentials: Credentials) -> 
             raise _CallRefusedError(400, f"there is no upload {ingestion_id}")
         return {"processingStatus": "DONE", "reportDownloadLink": ""}
 
+    async def price(trip: _Cancelled, total_minor: Callable[[], int]) -> Response:
+        """Take the total of a trip."""
+
+        def take() -> None:
+            if not retailer.prices_carts:
+                raise AisleError("this store takes its own prices; set prices_carts in office.yaml")
+            if trip.storeId != retailer.store_id:
+                raise AisleError(f"the trip is of store '{trip.storeId}', this is '{retailer.store_id}'")
+            take_total(rooms.journal, pricing, trip.shoppingTripId, total_minor(), credentials.key_id)
+
+        try:
+            await run_in_threadpool(take)
+        except AisleError as error:
+            raise _CallRefusedError(400, str(error)) from None
+        return Response()
+
+    @app.post("/v1/adjust/charge")
+    @app.post("/v1/capture/charge")
+    async def adjust(request: Request) -> Response:
+        adjusted = _read(_Adjusted, await signed_body(request))
+        return await price(adjusted, lambda: _total(adjusted.amount, rooms.store.currency))
+
+    @app.post("/v1/cancel/charge")
+    async def cancel(request: Request) -> Response:
+        return await price(_read(_Cancelled, await signed_body(request)), lambda: 0)
+
     return app
 
 
@@ -122,7 +165,7 @@ def _merged(store: Store, items: list[_Item], store_id: str) -> list[Product]:
         said = {
             "name": item.item_name[:256],
             "gtin": item.external_product_id,
-            "price_minor": _minor(item, store.currency),
+            "price_minor": _price(item, store.currency),
             "tax_class": item.product_tax_code,
         }
         old = products.get(item.item_sku)
@@ -152,13 +195,26 @@ def _first_of(error: ValidationError) -> str:
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
-def _minor(item: _Item, currency: str) -> int | None:
+def _price(item: _Item, currency: str) -> int | None:
     if item.standard_price is None:
         return None
+    minor = _minor(item.standard_price, currency)
+    if minor is None:
+        raise AisleError(f"item '{item.item_sku}': '{item.standard_price}' is no price in {currency}")
+    return minor
+
+
+def _total(total: _Amount, currency: str) -> int:
+    minor = _minor(total.amount, currency) if total.code == currency else None
+    if minor is None:
+        raise AisleError(f"amount: {total.amount} {total.code} is no amount in {currency}")
+    return minor
+
+
+def _minor(amount: str | float | Decimal, currency: str) -> int | None:
+    """An amount in whole units of a currency as minor units; None when it is none."""
     try:
-        minor = Decimal(str(item.standard_price)).scaleb(DECIMALS[currency])
-        if minor == int(minor):
-            return int(minor)
+        minor = Decimal(str(amount)).scaleb(DECIMALS[currency])
+        return int(minor) if minor == int(minor) else None
     except (InvalidOperation, ValueError, OverflowError):
-        pass
-    raise AisleError(f"item '{item.item_sku}': '{item.standard_price}' is no price in {currency}")
+        return None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import ClassVar
 
-from ..events import PurchaseCreated, TaskRerun, VisitBilled
+from ..events import PurchaseCreated, PurchaseIntended, TaskRerun, VisitBilled
 from ..journal import Entry, Journal
 from ..retailer import RefusedError, UnansweredError
 from ..settings import Retry
@@ -49,6 +49,7 @@ class Purchaser(Worker):
         trip = trip_of(visit)
         if not trip.lines:
             return None
+        visit.append(self._journal, PurchaseIntended(session_id=subject, trip_id=trip.trip_id))
         try:
             purchase_id = self._connector.create_purchase(trip)
         except (UnansweredError, RefusedError) as error:

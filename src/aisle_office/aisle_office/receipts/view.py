@@ -109,4 +109,5 @@ def _rows(line: BillLine, currency: str, words: Wording) -> Iterator[LineView]:
     sku = line.sku if line.kind == "goods" else ""
     yield LineView(name, quantity, words.money(before, currency), sku=sku)
     for discount in line.discounts:
-        yield LineView(discount.name, "", words.money(-discount.amount_minor, currency), indented=True)
+        name = discount.name if discount.promotion_id else words.text("repriced")
+        yield LineView(name, "", words.money(-discount.amount_minor, currency), indented=True)
