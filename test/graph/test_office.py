@@ -27,9 +27,11 @@ from aisle_core.types import (
 )
 from aisle_office import chargebacks, codes, orders, support
 from aisle_office.audit import audit
+from aisle_office.connectors import gate
 from aisle_office.events import (
     AgeCheckAsked,
     AgeCheckMissed,
+    AuthenticationProcessed,
     CartChanged,
     Charged,
     GateAlarmed,
@@ -37,6 +39,7 @@ from aisle_office.events import (
     RefundRequested,
     VisitClosed,
     VisitOpened,
+    VisitSettled,
 )
 from aisle_office.payment.notices import read_notice, signature_of
 
@@ -212,6 +215,36 @@ def test_a_code_lets_somebody_in_once(shop: Shop) -> None:
     (charged,) = shop.events(Charged, shop.settled("ida"))
     assert shop.sandbox.books("ida").captured_minor == charged.amount_minor
     assert shop.tap(code) is GateCommandReason.USED_CODE
+
+
+def test_a_device_of_the_retailer_opens_a_lane_for_its_shopper(shop: Shop) -> None:
+    """The lane is busy while the device works, and the retailer takes the money."""
+
+    def take_lane(call_id: str, patience_s: float) -> str | None:
+        until_ns = time.time_ns() + 60 * SECOND
+        return gate.begin(shop.journal, shop.wallet, "palm1", call_id, "in1", until_ns, patience_s)
+
+    code = take_lane("1", 60.0)
+    assert code is not None and take_lane("2", 0.5) is None
+    assert shop.tap("otto") is GateCommandReason.BUSY
+    about, told = codes.code_id(shop.wallet, code), len(shop.commands)
+    said = AuthenticationProcessed(about=about, admitted=True, shopper_id="shopper-1")
+    gate.finish(shop.journal, said, "palm1", time.time_ns())
+    shop.until(lambda: len(shop.commands) > told)
+    assert shop.commands[told].reason is GateCommandReason.GRANTED
+    shop.tell("in1", GateEventKind.UNLOCKED)
+    track_id = shop.go_in()
+    shop.tell("in1", GateEventKind.LOCKED)
+    shop.pass_s(2.5)
+    shop.take(track_id, COLA)
+    shop.go_out(track_id)
+    payer = codes.payer_of(shop.journal, about)
+
+    def visits() -> list[str]:
+        return [event.session_id for event in shop.events(VisitOpened, None) if event.payer == payer]
+
+    shop.until(lambda: bool(visits()) and bool(shop.events(VisitSettled, visits()[0])))
+    assert shop.events(Charged, visits()[0]) == [] and shop.events(VisitClosed, visits()[0])[0].items[0].sku == COLA
 
 
 def test_staff_comes_in_with_a_badge_when_the_store_is_closed(shop: Shop) -> None:

@@ -34,6 +34,7 @@ from .types import (
     CameraInfo,
     CartEvents,
     Carts,
+    CredentialShown,
     EntryDecision,
     EntryRequest,
     GateAlarm,
@@ -630,8 +631,8 @@ class CartFusionStage(LastingStage[FusionInput]):
 class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
     """checkout_node: decisions, tracks and gate events -> carts, receipts, gate commands and alarms.
 
-    What the office says, decisions about entries and reviews and orders of the staff, holds from the instant that the
-    stage has come to: no sensor saw it.
+    What the office says, credentials, decisions about entries and reviews and orders of the staff, holds from the
+    instant that the stage has come to: no sensor saw it.
 
     A fusion that was restarted is behind for a while. Gates do not wait for it, receipts do: its decisions are used
     although they are late, and what it says again, however old, is no fall of its clock.
@@ -653,10 +654,20 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
         return self._checkout.state()
 
     def _place(
-        self, item: CartEvents | PersonTracks | GateEvent | EntryDecision | StaffOrder | ReviewDecision | Tick
+        self,
+        item: CartEvents
+        | PersonTracks
+        | GateEvent
+        | CredentialShown
+        | EntryDecision
+        | StaffOrder
+        | ReviewDecision
+        | Tick,
     ) -> list[Output]:
         match item:
-            case EntryDecision() | StaffOrder() | ReviewDecision():
+            case CredentialShown() if item.lane_id not in self._names:
+                return self._reject("a credential for a lane that the site does not know")
+            case CredentialShown() | EntryDecision() | StaffOrder() | ReviewDecision():
                 newest_ns = self._lines[_ONLY].newest_ns
                 return list(self._step(_ONLY, replace(item, stamp_ns=newest_ns or item.stamp_ns)))
             case Tick():

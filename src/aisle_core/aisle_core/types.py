@@ -503,6 +503,15 @@ class GateAlarm:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialShown:
+    """The office has a credential for a lane that no reader of the lane has read: as if one had."""
+
+    stamp_ns: int
+    lane_id: str
+    credential: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryRequest:
     """Somebody showed a credential at a lane; the office shall say whether they may come in."""
 

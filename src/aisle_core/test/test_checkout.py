@@ -19,6 +19,7 @@ from aisle_core.types import (
     CartEvents,
     CartState,
     CloseReason,
+    CredentialShown,
     EntryDecision,
     GateAlarmKind,
     GateCommandKind,
@@ -786,6 +787,14 @@ def test_an_answer_that_comes_too_late_opens_nothing():
     assert reasons(run) == [GateCommandReason.UNREACHABLE]
     run.step(answer(run, 4.2))
     assert reasons(run) == [GateCommandReason.UNREACHABLE]
+
+
+def test_a_credential_of_the_office_is_one_that_a_reader_read():
+    run = Run(GATED_STORE, ask_office=True).step(CredentialShown(S, "in_1", "device"))
+    assert [(r.lane_id, r.credential) for r in run.requests] == [("in_1", "device")]
+    run.step(credential(1.5, "in_1", "card"), answer(run, 2), goes_in(3))
+    assert reasons(run) == [GateCommandReason.BUSY, GateCommandReason.GRANTED]
+    assert [visit.credential for visit in run.checkout.state().visits.values()] == ["device"]
 
 
 def test_an_answer_about_somebody_else_opens_nothing():

@@ -27,6 +27,7 @@ from aisle_core.types import (
     CartEvent,
     CartEvents,
     CloseReason,
+    CredentialShown,
     GateCommand,
     GateEvent,
     GateEventKind,
@@ -305,6 +306,12 @@ def test_inputs_that_the_site_does_not_know_are_counted():
         },
         "checkout_node": {"events of a lane that the site does not know": 1},
     }
+
+
+def test_a_credential_of_the_office_for_a_lane_that_the_site_does_not_know_is_counted():
+    stage = CheckoutStage(STORE, CONFIG.checkout)
+    assert stage.push(CredentialShown(START_NS, "lane_9", "card")) == []
+    assert stage.statistics().rejected == {"a credential for a lane that the site does not know": 1}
 
 
 def test_readings_without_a_layout_or_of_another_shape_are_counted():

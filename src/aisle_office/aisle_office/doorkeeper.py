@@ -9,11 +9,14 @@ from typing import ClassVar
 
 from . import codes
 from .events import (
+    AuthenticationProcessed,
+    AuthenticationStarted,
     AuthorisationReleased,
     ChargebackEnded,
     ChargedBack,
     EntryDecided,
     EntryEvent,
+    EntryReason,
     EntryRequested,
     EntryUsed,
     Event,
@@ -142,6 +145,9 @@ class Doorkeeper(Worker):
             fault = codes.spend(self._journal, requested.code_id, request_id, requested_ns)
             if fault is not None:
                 return EntryDecided(request_id=request_id, admitted=False, reason=fault)
+            started = self._journal.get(f"authentication_started/{requested.code_id}")
+            if started is not None and isinstance(started.event, AuthenticationStarted):
+                return self._authenticated(requested, started.event)
         card = self._wallet.card(requested.payer)
         if card is not None and card.staff:
             return EntryDecided(request_id=request_id, admitted=True, reason="staff")
@@ -168,6 +174,20 @@ class Doorkeeper(Worker):
             authorisation_id=authorisation_id,
             authorised_minor=entry.authorise_minor,
         )
+
+    def _authenticated(self, requested: EntryRequested, started: AuthenticationStarted) -> EntryDecided | None:
+        """What a device of the retailer says of who stands at the lane; None to ask again a little later."""
+        processed = self._journal.get(f"authentication_processed/{requested.code_id}")
+        request_id = requested.request_id
+        if processed is None and self._clock() <= started.expires_ns:
+            return None
+        said = processed.event if processed is not None else None
+        if not isinstance(said, AuthenticationProcessed):
+            return EntryDecided(request_id=request_id, admitted=False, reason="provider_unreachable")
+        if not said.admitted or requested.lane_id != started.lane_id:
+            return EntryDecided(request_id=request_id, admitted=False, reason="declined")
+        reason: EntryReason = "staff" if said.staff else "authorised"
+        return EntryDecided(request_id=request_id, admitted=True, reason=reason, shopper_id=said.shopper_id)
 
     def _app_key(self, requested: EntryRequested) -> str | None:
         """The key of the retailer's app that was shown; None for a card."""

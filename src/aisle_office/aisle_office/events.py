@@ -404,6 +404,28 @@ class EntryCodeUsed(AnyEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticationStarted(AnyEvent):
+    """A device of the retailer asks who stands at a lane. ``about``: the id of a code for that lane alone."""
+
+    device_id: str
+    lane_id: str
+    code: str
+    expires_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticationProcessed(AnyEvent):
+    """It knows, or gave up; whichever is said first stands. ``about``: the same id.
+
+    shopper_id: the retailer's name of them, for whom the retailer pays. staff: they work here.
+    """
+
+    admitted: bool
+    staff: bool = False
+    shopper_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgeCheckEvent(VisitEvent):
     """Something about a visit with products that are only sold from an age on [years], the highest of them."""
 
@@ -477,7 +499,8 @@ class AuthorisationReleased(AnyEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEvent(AnyEvent):
-    """Something about one task of a subject: ``bill``, ``price``, ``charge``, ``let_go``, ``refund/<id>``, ``purchase`` ...
+    """Something about one task of a subject: ``bill``, ``price``, ``charge``, ``let_go``, ``purchase``,
+    ``refund/<id>`` or ``mail/<position>``.
 
     attempt: counts from 1.
     """
@@ -604,6 +627,8 @@ ALL: tuple[type[Event], ...] = (
     EntryUsed,
     EntryCodeIssued,
     EntryCodeUsed,
+    AuthenticationStarted,
+    AuthenticationProcessed,
     StaffOrdered,
     GateAlarmed,
     VisitOpened,

@@ -23,6 +23,7 @@ from aisle_core.types import (
     Carts,
     CartState,
     Correction,
+    CredentialShown,
     EntryDecision,
     EntryRequest,
     GateAlarm,
@@ -38,6 +39,7 @@ from aisle_core.types import (
 from . import codes
 from .events import (
     DEADLINE,
+    AuthenticationStarted,
     CartChanged,
     DisputeDecided,
     EntryDecided,
@@ -59,14 +61,14 @@ from .wallet import Wallet
 log = logging.getLogger(__name__)
 
 Said = EntryRequest | GateAlarm | ShelfEvents | Carts | Receipt
-Answer = EntryDecision | StaffOrder | ReviewDecision
+Answer = EntryDecision | CredentialShown | StaffOrder | ReviewDecision
 
 _BATCH = 200
 """Items that are written in one transaction at most."""
 _TROUBLE_S = 1.0
 _MASSES = 100_000
 """Shelf events whose mass is remembered."""
-_ANSWERS = (EntryDecided, StaffOrdered, VisitReviewed, DisputeDecided)
+_ANSWERS = (EntryDecided, AuthenticationStarted, StaffOrdered, VisitReviewed, DisputeDecided)
 _STATE, _FOLLOWED = "checkout", "front desk"
 _STATES: TypeAdapter[CheckoutState] = TypeAdapter(CheckoutState)
 _REASONS: dict[EntryReason, GateCommandReason] = {
@@ -175,6 +177,8 @@ class FrontDesk:
         for entry in self._journal.read(after=self._position, kinds=_ANSWERS):
             self._position = entry.position
             match entry.event:
+                case AuthenticationStarted() as event:
+                    self._answers.append(CredentialShown(entry.stamp_ns, event.lane_id, event.code))
                 case StaffOrdered():
                     self._answers.append(_order(entry))
                 case VisitReviewed():

@@ -150,6 +150,8 @@ class Retailer(Frozen):
     """Their system is asked about every card, too."""
     prices_carts: bool
     """Their system says what a card is charged: for every visit with goods the store waits until it has."""
+    devices: dict[Annotated[str, Field(min_length=1, max_length=255)], Id]
+    """Their devices that say who stands at a lane: device id -> lane of gates.yaml."""
     region: Text
     """For which their key is, as AWS Signature Version 4 has it."""
     timeout_s: Seconds
@@ -230,6 +232,10 @@ def load_office(folder: Path, store: Store) -> Office:
     for i, deposit in enumerate(office.deposits):
         if deposit.tax_class not in office.tax.percents:
             raise file.error(("deposits", i, "tax_class"), f"tax class '{deposit.tax_class}' has no percent; add it")
+    lanes = {lane.lane_id for lane in store.lanes}
+    for device, lane_id in office.retailer.devices.items() if office.retailer else ():
+        if lane_id not in lanes:
+            raise file.error(("retailer", "devices", device), f"lane '{lane_id}' is not in gates.yaml; name one of it")
     names = [promotion.promotion_id for promotion in office.promotions]
     for i, name in enumerate(names):
         if name in names[:i]:

@@ -7,9 +7,9 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import jsonschema_rs
@@ -17,11 +17,12 @@ import pytest
 import uvicorn
 import yaml
 from fastapi import FastAPI
-from office_world import LINKS, NOON, STORE, World, item, office
+from office_world import LINKS, NOON, SECOND, STORE, World, item, office
 from web_world import CONNECTOR_KEY, WebWorld
 
 import aisle_office.connectors
 from aisle_core.store import Product, load_store
+from aisle_core.types import Cart, Carts, CartState, CredentialShown, EntryDecision, EntryRequest
 from aisle_office.access import AccessLog
 from aisle_office.audit import audit
 from aisle_office.board import Board
@@ -29,6 +30,8 @@ from aisle_office.connectors import Connector, Credentials, Purchaser, RefusedEr
 from aisle_office.connectors.inbound import make_inbound
 from aisle_office.connectors.signing import signed
 from aisle_office.connectors.trips import made_id
+from aisle_office.events import EntryDecided
+from aisle_office.front_desk import FrontDesk
 from aisle_office.money import Money
 from aisle_office.rooms import Rooms
 from aisle_office.settings import Retry
@@ -255,9 +258,8 @@ def test_every_billed_visit_becomes_one_purchase(line: Line, world: World) -> No
 
 def settings(**changes: Any) -> dict[str, Any]:
     fixed = {"address": "http://localhost:1", "store_id": "STORE-1", "region": KEY.region, "timeout_s": 5.0}
-    return (
-        fixed | {"retry": RETRY.model_dump(), "app_entry": True, "screen_cards": True, "prices_carts": False} | changes
-    )
+    rules = {"app_entry": True, "screen_cards": True, "prices_carts": False, "devices": {"palm1": "gate1"}}
+    return fixed | rules | {"retry": RETRY.model_dump()} | changes
 
 
 @pytest.fixture
@@ -312,6 +314,9 @@ def test_a_key_of_an_app_opens_nothing_where_there_is_none(world: World) -> None
 # --- what the retailer's systems call
 
 
+CART = Cart("v1", (7,), None, CartState.OPEN, None, NOON, "USD", (), 0)
+
+
 @dataclass
 class Delegated:
     """An office whose carts the retailer prices, its two systems, and the server that answers them."""
@@ -333,8 +338,14 @@ class Delegated:
         return Visit.read(self.world.journal, "v1")
 
 
+@pytest.fixture(scope="module")
+def staff(tmp_path_factory: pytest.TempPathFactory) -> Staff:
+    """Nobody signs in here."""
+    return Staff.open(f"sqlite:///{tmp_path_factory.mktemp('staff')}/staff.db")
+
+
 @pytest.fixture
-def delegated(tmp_path: Path, line: Line) -> Iterator[Delegated]:
+def delegated(tmp_path: Path, line: Line, staff: Staff) -> Iterator[Delegated]:
     world = World(tmp_path, office(retailer=settings(prices_carts=True, screen_cards=False)))
     url = f"sqlite:///{tmp_path}/office.db"
 
@@ -349,7 +360,7 @@ def delegated(tmp_path: Path, line: Line) -> Iterator[Delegated]:
         journal=world.journal,
         wallet=world.wallet,
         links=LINKS,
-        staff=Staff.open(url),
+        staff=staff,
         access=AccessLog.open(url, clock),
         board=Board(world.journal),
         clock=clock,
@@ -369,7 +380,7 @@ def delegated(tmp_path: Path, line: Line) -> Iterator[Delegated]:
 def served(app: FastAPI) -> Iterator[str]:
     """The address of an application on a server of its own."""
     place = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
     thread.start()
     try:
@@ -390,7 +401,7 @@ def test_a_card_is_charged_what_the_retailer_says_and_nothing_before(delegated: 
         lambda: delegated.systems.capture_charge(trip_id, Money(total + 1, "USD")),
         lambda: delegated.systems.cancel_charge(trip_id),
     ):
-        with pytest.raises(RefusedError, match="400 .*and stays"):
+        with pytest.raises(RefusedError, match=r"400 .*and stays"):
             other()
     assert delegated.visit.charged is not None and delegated.visit.charged.amount_minor == total
     books = delegated.world.sandbox.books()
@@ -436,6 +447,141 @@ def test_a_price_that_cannot_be_right_is_refused(delegated: Delegated, web: WebW
     assert not delegated.visit.repriced
     assert call(web, "/v1/cancel/charge", told).json()["errorMsg"].startswith("this store takes its own prices")
     assert httpx.post(f"{web.address}/connector/v1/adjust/charge", json=told).status_code == 403
+
+
+class Lane:
+    """A lane at work: while it is free it asks about what it is told of. Use it as a context.
+
+    lane_id: at which it asks.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.desk = FrontDesk(world.journal, world.wallet, poll_s=0.005)
+        self.world = world
+        self.asked: list[CredentialShown] = []
+        self.answers: list[EntryDecision] = []
+        self.free, self.lane_id = True, "gate1"
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self) -> Self:
+        self.desk.__enter__()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join()
+        self.desk.__exit__()
+
+    def run(self) -> None:
+        while not self.stop.wait(0.005):
+            for answer in self.desk.answers():
+                if isinstance(answer, EntryDecision):
+                    self.answers.append(answer)
+                elif isinstance(answer, CredentialShown) and self.free:
+                    self.asked.append(answer)
+                    request_id = f"r{len(self.asked)}"
+                    shown = EntryRequest(self.world.now_ns, 0, self.lane_id, answer.credential, request_id)
+                    self.desk.say(shown)
+
+    def decided(self) -> EntryDecided:
+        """What the doorkeeper makes of the newest request; the lane is told the same."""
+        self.world.settle(0.0001)
+        (decided,) = self.world.events(EntryDecided, f"r{len(self.asked)}")
+        while len(self.answers) < len(self.asked):
+            self.stop.wait(0.005)
+        return decided
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "shopper"),
+    [
+        ({}, "authorised", "shopper-1"),
+        ({"personType": "NON_SHOPPER"}, "staff", ""),
+        ({"authResult": "DENIED", "personId": None}, "declined", ""),
+        ({"authResult": "PROCESSED"}, "declined", ""),
+    ],
+)
+def test_a_device_of_the_retailer_says_who_comes_in(
+    delegated: Delegated, said: dict[str, Any], reason: str, shopper: str
+) -> None:
+    with Lane(delegated.world) as lane:
+        event_id = delegated.systems.start_authentication("palm1", 5.0)
+        assert delegated.systems.start_authentication("palm1", 5.0) == event_id
+        delegated.world.settle(0.0001)
+        assert delegated.world.events(EntryDecided, "r1") == []
+        told = {
+            "authEventId": event_id,
+            "deviceId": "palm1",
+            "storeId": "STORE-1",
+            "personId": "shopper-1",
+            "personType": "SHOPPER",
+            "timestamp": 1,
+            "authResult": "ACCEPTED",
+            **said,
+        }
+        for _ in range(2):
+            delegated.systems._call("/auth/v2/processAuth", told)
+        with pytest.raises(RefusedError, match="otherwise"):
+            other = "ACCEPTED" if told["authResult"] != "ACCEPTED" else "DENIED"
+            delegated.systems._call("/auth/v2/processAuth", told | {"personId": "shopper-2", "authResult": other})
+        decided = lane.decided()
+    assert (decided.reason, decided.shopper_id) == (reason, shopper if decided.admitted else "")
+    assert decided.admitted == (reason in ("authorised", "staff"))
+    assert [(shown.lane_id, shown.credential) for shown in lane.asked] == [("gate1", event_id)]
+
+
+def test_whoever_a_device_lets_in_is_charged_by_the_retailer(delegated: Delegated) -> None:
+    with Lane(delegated.world) as lane:
+        event_id = delegated.systems.start_authentication("palm1", 5.0)
+        delegated.systems.process_authentication("palm1", event_id, "shopper-1")
+        assert lane.decided().admitted
+        lane.desk.say(Carts(NOON, 0, (replace(CART, credential=event_id),)))
+    delegated.world.leave(item("COLA-033", 2))
+    told = dict(delegated.told.calls)["/v1/order/purchases"] if delegated.visit.settled else {}
+    assert told["shopperIdentity"] == {"id": "shopper-1"}
+    assert delegated.visit.charged is None and delegated.world.sandbox.books().held_minor == 0
+    assert audit(delegated.world.journal).findings == []
+
+
+def test_a_gate_that_is_busy_or_waits_too_long_opens_for_nobody(delegated: Delegated) -> None:
+    with Lane(delegated.world) as lane:
+        lane.free = False
+        with pytest.raises(RefusedError, match="busy"):
+            delegated.systems.start_authentication("palm1", 5.0)
+        lane.free = True
+        delegated.world.now_ns += 10 * SECOND
+        event_id = delegated.systems.start_authentication("palm1", 2.0)
+        delegated.world.now_ns += 3 * SECOND
+        with pytest.raises(RefusedError, match="time at the gate is up"):
+            delegated.systems.process_authentication("palm1", event_id, "shopper-1")
+        assert lane.decided().reason == "provider_unreachable"
+
+
+def test_only_the_device_that_took_a_gate_speaks_for_it_and_only_there(delegated: Delegated) -> None:
+    call_of = delegated.systems._call
+    with Lane(delegated.world) as lane:
+        event_id = delegated.systems.start_authentication("palm1", 5.0)
+        for device, event in (("palm2", event_id), ("palm1", "code:guessed")):
+            with pytest.raises(RefusedError, match="400"):
+                delegated.systems.process_authentication(device, event, "shopper-1")
+        with pytest.raises(RefusedError, match="is at no lane"):
+            delegated.systems.start_authentication("palm2", 5.0)
+        nobody = {"deviceId": "palm1", "storeId": "STORE-1", "timestamp": 1, "authEventId": event_id}
+        for wrong in ({"authResult": "YES"}, {"personId": ""}, {"storeId": "STORE-2"}, {"personType": "SHOPPERS"}):
+            with pytest.raises(RefusedError, match="400"):
+                call_of("/auth/v2/processAuth", nobody | {"personType": "SHOPPER", "authResult": "ACCEPTED"} | wrong)
+        delegated.systems.process_authentication("palm1", event_id, "shopper-1")
+        assert lane.decided().admitted
+        lane.desk.say(EntryRequest(delegated.world.now_ns, 0, "gate1", event_id, "again"))
+        delegated.world.now_ns += SECOND
+        lane.lane_id = "gate2"
+        event_id = delegated.systems.start_authentication("palm1", 5.0)
+        delegated.systems.process_authentication("palm1", event_id, "shopper-1")
+        assert lane.decided().reason == "declined"
+    delegated.world.settle(0.0001)
+    assert [decided.reason for decided in delegated.world.events(EntryDecided, "again")] == ["used_code"]
 
 
 def upload(web: WebWorld, key: Credentials = CONNECTOR_KEY, **changes: Any) -> httpx.Response:

@@ -55,6 +55,15 @@ def test_the_projects_sites_load(site: str) -> None:
             "promotion 'a' stands above already",
         ),
         (
+            "promotions: []",
+            "promotions: []\n"
+            "retailer:\n"
+            "  {address: 'http://x', store_id: S, app_entry: false, screen_cards: false, prices_carts: false,\n"
+            "   devices: {palm: gate9}, region: r, timeout_s: 1,\n"
+            "   retry: {first_s: 1, factor: 2, most_s: 8, attempts: 2}}",
+            "lane 'gate9' is not in gates.yaml",
+        ),
+        (
             "deposits: []",
             "deposits: [{skus: [COLA-15], amount_minor: 25, tax_class: none}]",
             "tax class 'none' has no percent",

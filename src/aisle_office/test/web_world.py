@@ -41,6 +41,7 @@ retailer:
   app_entry: true
   screen_cards: false
   prices_carts: false
+  devices: {}
   region: eu-central-1
   timeout_s: 5.0
   retry: {first_s: 1.0, factor: 2.0, most_s: 8.0, attempts: 4}

@@ -20,6 +20,7 @@ from ..types import (
     Carts,
     CartState,
     CloseReason,
+    CredentialShown,
     EntryDecision,
     EntryRequest,
     GateAlarm,
@@ -44,7 +45,7 @@ from .cart import Account, account, tracks_of
 from .gate import Entered, LaneState, LaneStatus, LaneStep
 from .review import decide, review_of
 
-Item = CartEvents | PersonTracks | GateEvent | EntryDecision | StaffOrder | ReviewDecision | Tick
+Item = CartEvents | PersonTracks | GateEvent | CredentialShown | EntryDecision | StaffOrder | ReviewDecision | Tick
 
 _MS = 1_000_000
 _BEFORE_ALL = -(1 << 63)
@@ -272,6 +273,9 @@ class Checkout:
                 self._take_tracks(item)
             case GateEvent():
                 self._take_gate_event(item)
+            case CredentialShown():
+                kind = GateEventKind.CREDENTIAL
+                self._take_gate_event(GateEvent(item.stamp_ns, 0, item.lane_id, kind, item.credential))
             case EntryDecision():
                 self._take_decision(item)
             case StaffOrder():

@@ -1,4 +1,4 @@
-"""Calls that a retailer's systems make: the Catalog and the Payment Service API that they know from Just Walk Out.
+"""Calls that a retailer's systems make: Catalog, Payment Service and gate, as they know them from Just Walk Out.
 
 They change the address and the key, and nothing else. ``openapi.yaml`` describes these calls under the tag ``serves``.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -21,7 +22,8 @@ from aisle_core.store import Product, Store
 from aisle_core.store.currency import DECIMALS
 
 from ..api.site import merge_catalogue
-from ..events import CatalogueUploaded
+from ..codes import code_id
+from ..events import AuthenticationProcessed, CatalogueUploaded
 from ..pricing import Pricing
 from ..rooms import Rooms
 from ..settings import Retailer
@@ -29,10 +31,13 @@ from ..web.guard import proof_limiter
 from ..web.plain import origin_of
 from .charges import take_total
 from .client import MOST_ITEMS
+from .gate import begin, finish
 from .signing import Credentials, is_signed
 from .trips import made_id
 
 _M = TypeVar("_M", bound=BaseModel)
+_LANE_ANSWERS_S = 1.0
+"""A lane that is free says so much sooner."""
 
 
 class _Item(BaseModel):
@@ -62,6 +67,23 @@ class _Cancelled(BaseModel):
 
 class _Adjusted(_Cancelled):
     amount: _Amount
+
+
+class _Device(BaseModel):
+    deviceId: Annotated[str, Field(min_length=1, max_length=255)]  # noqa: N815 their name
+    storeId: str  # noqa: N815 their name
+
+
+class _Start(_Device):
+    timestamp: int
+    authTimeout: Annotated[int, Field(ge=1, le=600_000)]  # noqa: N815 their name
+
+
+class _Process(_Device):
+    authEventId: Annotated[str, Field(min_length=1, max_length=255)]  # noqa: N815 their name
+    personId: Annotated[str, Field(max_length=255)] | None = None  # noqa: N815 their name
+    personType: Literal["SHOPPER", "NON_SHOPPER"]  # noqa: N815 their name
+    authResult: Literal["ACCEPTED", "DENIED", "PROCESSED"]  # noqa: N815 their name
 
 
 class _Question(BaseModel):
@@ -100,10 +122,8 @@ def make_inbound(rooms: Rooms, retailer: Retailer, credentials: Credentials) -> 
             merge_catalogue(rooms.site, lambda store: _merged(store, items, retailer.store_id))
             rooms.journal.append(CatalogueUploaded(about=ingestion_id, items=len(items), actor=credentials.key_id))
 
-        try:
+        with _refusing():
             await run_in_threadpool(take)
-        except AisleError as error:
-            raise _CallRefusedError(400, str(error)) from None
         return {"ingestionId": ingestion_id}
 
     @app.post("/v1/catalog/getCatalogUploadStatus")
@@ -124,11 +144,46 @@ def make_inbound(rooms: Rooms, retailer: Retailer, credentials: Credentials) -> 
                 raise AisleError(f"the trip is of store '{trip.storeId}', this is '{retailer.store_id}'")
             take_total(rooms.journal, pricing, trip.shoppingTripId, total_minor(), credentials.key_id)
 
-        try:
+        with _refusing():
             await run_in_threadpool(take)
-        except AisleError as error:
-            raise _CallRefusedError(400, str(error)) from None
         return Response()
+
+    @app.post("/auth/v2/startAuth")
+    async def start(request: Request) -> dict[str, object]:
+        asked = _read(_Start, await signed_body(request))
+        lock_ns = min(asked.authTimeout * 1_000_000, round(rooms.office.entry.decide_s * 1e9))
+        expires_ns = rooms.clock() + lock_ns
+        with _refusing():
+            lane_id = _lane(asked, retailer)
+            code = await run_in_threadpool(
+                begin,
+                rooms.journal,
+                rooms.wallet,
+                asked.deviceId,
+                str(asked.timestamp),
+                lane_id,
+                expires_ns,
+                _LANE_ANSWERS_S,
+            )
+        if code is None:
+            return {"authStarted": False, "reason": "the gate is busy, or does not answer"}
+        return {"authStarted": True, "authEventId": code}
+
+    @app.post("/auth/v2/processAuth")
+    async def process(request: Request) -> dict[str, object]:
+        said = _read(_Process, await signed_body(request))
+        with _refusing():
+            _lane(said, retailer)
+            if said.authResult == "ACCEPTED" and said.personType == "SHOPPER" and not said.personId:
+                raise AisleError("personId: it is empty; say whom the gate shall let in")
+            result = AuthenticationProcessed(
+                about=code_id(rooms.wallet, said.authEventId),
+                admitted=said.authResult == "ACCEPTED",
+                staff=said.personType == "NON_SHOPPER",
+                shopper_id=said.personId or "" if said.personType == "SHOPPER" else "",
+            )
+            await run_in_threadpool(finish, rooms.journal, result, said.deviceId, rooms.clock())
+        return {}
 
     @app.post("/v1/adjust/charge")
     @app.post("/v1/capture/charge")
@@ -147,6 +202,23 @@ class _CallRefusedError(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status, self.text = status, text
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What is wrong with a call is its answer."""
+    try:
+        yield
+    except AisleError as error:
+        raise _CallRefusedError(400, str(error)) from None
+
+
+def _lane(device: _Device, retailer: Retailer) -> str:
+    if device.storeId != retailer.store_id:
+        raise AisleError(f"the device is of store '{device.storeId}', this is '{retailer.store_id}'")
+    if device.deviceId not in retailer.devices:
+        raise AisleError(f"device '{device.deviceId}': it is at no lane; put it under retailer.devices in office.yaml")
+    return retailer.devices[device.deviceId]
 
 
 def _read(model: type[_M], body: bytes) -> _M:
