@@ -119,6 +119,20 @@ def sandbox_chargeback(
     run_sandbox_chargeback(books, charge, amount_minor, won, address)
 
 
+@office_app.command("contest")
+def contest(
+    database: Database,
+    session: Session,
+    chargeback_id: Annotated[str, typer.Argument(help="The provider's id of the dispute.")],
+    actor: Actor,
+) -> None:
+    """Have the evidence of a visit handed in to the provider."""
+    from aisle_cli.office import journal
+    from aisle_office import chargebacks
+
+    chargebacks.contest(journal(database), session, chargeback_id, actor)
+
+
 @office_app.command("rerun")
 def rerun(
     database: Database, session: Session, task: Annotated[str, typer.Argument(help="As `show` has it.")], actor: Actor

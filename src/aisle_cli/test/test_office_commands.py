@@ -106,6 +106,11 @@ def test_reviews_are_listed_and_decided(database: str) -> None:
     assert "v1" not in run("review", "list", database)[1]
 
 
+def test_a_chargeback_that_nobody_knows_is_not_contested(database: str) -> None:
+    with pytest.raises(AisleError, match="over, or not known"):
+        run("office", "contest", database, "v1", "dp_1", "--as", "ann")
+
+
 def test_orders_to_the_checkout(database: str) -> None:
     run("office", "close-store", database, "--as", "ann")
     run("office", "close-visit", database, "v2", "--as", "ann", "--note", "stuck")

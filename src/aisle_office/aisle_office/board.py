@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import orders
 from .events import (
@@ -12,6 +12,7 @@ from .events import (
     AgeChecked,
     AgeCheckMissed,
     CartChanged,
+    ChargebackContested,
     ChargebackEnded,
     ChargedBack,
     DisputeDecided,
@@ -43,6 +44,7 @@ _KINDS: tuple[type[Event], ...] = (
     LineDisputed,
     DisputeDecided,
     ChargedBack,
+    ChargebackContested,
     ChargebackEnded,
     TaskFailed,
     TaskRerun,
@@ -96,6 +98,8 @@ class WaitingChargeback:
 
     charged_back_ns: int
     charged_back: ChargedBack
+    contested: bool = False
+    """Staff has had the evidence handed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,9 @@ class Board:
                 self._disputes.pop((event.session_id, event.sku), None)
             case ChargedBack() as event:
                 self._chargebacks[event.chargeback_id] = WaitingChargeback(entry.stamp_ns, event)
+            case ChargebackContested() as event if event.chargeback_id in self._chargebacks:
+                waiting = self._chargebacks[event.chargeback_id]
+                self._chargebacks[event.chargeback_id] = replace(waiting, contested=True)
             case ChargebackEnded() as event:
                 self._chargebacks.pop(event.chargeback_id, None)
             case TaskFailed() | TaskRerun() as event:

@@ -22,6 +22,7 @@ from .events import (
     AuthorisationReleased,
     Charged,
     ChargeIntended,
+    EvidenceSent,
     Item,
     ReceiptIssued,
     Refunded,
@@ -34,6 +35,7 @@ from .events import (
     VisitReviewed,
     VisitSettled,
 )
+from .evidence import evidence_for_bank
 from .journal import Entry, Journal
 from .money import Money
 from .payment import DeclinedError, PaymentError, PaymentProvider, RejectedError, UnreachableError
@@ -47,7 +49,7 @@ HOUR_NS = 3_600_000_000_000
 
 
 class Cashier(Worker):
-    """Does for each visit what it lacks, in this order: close, review, bill, charge, let go, refund."""
+    """Does for each visit what it lacks, in this order: close, review, bill, charge, let go, refund, contest."""
 
     NAME: ClassVar[str] = "cashier"
 
@@ -79,7 +81,8 @@ class Cashier(Worker):
                 return again_ns
         if visit.charged is None and visit.authorisation_id and not visit.released:
             return self._let_go(visit)
-        return self._refund(visit)
+        due = (self._refund(visit), self._contest(visit))
+        return min((due_ns for due_ns in due if due_ns is not None), default=None)
 
     def _settle(self, visit: Visit) -> int | None:
         """Close, review, bill and charge as far as it goes now; gives when to go on."""
@@ -321,6 +324,28 @@ class Cashier(Worker):
             ),
             ReceiptIssued(session_id=visit.session_id, refund_id=request.refund_id, bill=bill),
         )
+
+    def _contest(self, visit: Visit) -> int | None:
+        """Hand the evidence about chargebacks in."""
+        retry = self._office.settling.retry
+        due: list[int | None] = []
+        for chargeback_id, until in list(visit.contested.items()):
+            name = f"evidence/{chargeback_id}"
+            task = visit.tasks[name]
+            if task.dead:
+                continue
+            if self._clock() < task.due_ns(retry):
+                due.append(task.due_ns(retry))
+                continue
+            evidence = evidence_for_bank(self._journal, self._store, self._office, visit.session_id, until)
+            try:
+                self._provider.contest(chargeback_id, evidence, f"{name}/{visit.session_id}")
+            except PaymentError as error:
+                due.append(self._fail(visit, name, error))
+            else:
+                sent = EvidenceSent(session_id=visit.session_id, chargeback_id=chargeback_id)
+                visit.append(self._journal, sent)
+        return min((due_ns for due_ns in due if due_ns is not None), default=None)
 
     def _fail(self, visit: Visit, name: str, error: PaymentError, *, final: bool = True) -> int | None:
         """Write a failure down; gives when to try again, None when the task is dead.

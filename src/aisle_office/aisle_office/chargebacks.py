@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from aisle_core.errors import AisleError
 
-from .events import ChargebackEnded, Charged, ChargedBack, TaskFailed
+from .events import ChargebackContested, ChargebackEnded, Charged, ChargedBack, TaskFailed
 from .journal import Journal
 from .payment.notices import ChargebackNotice
 from .visit import Visit
@@ -62,6 +62,19 @@ def book(journal: Journal, session_id: str, chargeback_id: str, amount_minor: in
             reason=reason,
         )
     )
+
+
+def contest(journal: Journal, session_id: str, chargeback_id: str, actor: str) -> None:
+    """Have the store's evidence handed in; the same again does nothing.
+
+    Raises AisleError for a chargeback that is not known, or is over.
+    """
+    ended = journal.get(f"chargeback_ended/{session_id}/{chargeback_id}") is not None
+    if ended or chargeback_id not in Visit.read(journal, session_id).chargebacks:
+        raise AisleError(
+            f"chargeback '{chargeback_id}' of visit '{session_id}' is over or not known; nobody asks for it"
+        )
+    journal.append(ChargebackContested(session_id=session_id, chargeback_id=chargeback_id, actor=actor))
 
 
 def end(journal: Journal, session_id: str, chargeback_id: str, returned: bool, actor: str) -> None:

@@ -340,6 +340,18 @@ class ChargebackEnded(ChargebackEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargebackContested(ChargebackEvent):
+    """Staff wants the store's evidence handed in: all that is written of the visit up to here."""
+
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceSent(ChargebackEvent):
+    """The provider has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundEvent(VisitEvent):
     """Something about one refund of a visit."""
 
@@ -500,7 +512,7 @@ class AuthorisationReleased(AnyEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEvent(AnyEvent):
     """Something about one task of a subject: ``bill``, ``price``, ``charge``, ``let_go``, ``purchase``,
-    ``refund/<id>`` or ``mail/<position>``.
+    ``refund/<id>``, ``evidence/<id>`` or ``mail/<position>``.
 
     attempt: counts from 1.
     """
@@ -648,6 +660,8 @@ ALL: tuple[type[Event], ...] = (
     Refunded,
     ChargedBack,
     ChargebackEnded,
+    ChargebackContested,
+    EvidenceSent,
     TaskFailed,
     TaskRerun,
     MailSent,

@@ -11,6 +11,7 @@ from aisle_core.store import Store
 
 from .events import ReceiptIssued
 from .journal import Entry, Journal, RawEntry
+from .payment.provider import Evidence
 from .privacy import story
 from .receipts import Wording, receipt_number, receipt_view, render_pdf, render_text
 from .settings import Office
@@ -45,6 +46,16 @@ def evidence_file(journal: Journal, store: Store, office: Office, session_id: st
         for name, content in parts.items():
             file.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return out.getvalue()
+
+
+def evidence_for_bank(journal: Journal, store: Store, office: Office, session_id: str, until: int) -> Evidence:
+    """The summary and the first receipt, by the entries up to a position: the same each time."""
+    visit = Visit.read(journal, session_id)
+    words = Wording.of(None, office.mail.language, store.time_zone)
+    assert visit.receipt is not None
+    entries = [entry for entry in journal.read(subject=session_id) if entry.position <= until]
+    view = receipt_view(visit.receipt, visit, store, office, words, "")
+    return Evidence(_summary(visit, entries, words) + f"\n{render_text(view, words)}", render_pdf(view, words))
 
 
 def _summary(visit: Visit, entries: list[Entry], words: Wording) -> str:

@@ -13,12 +13,14 @@ from .events import (
     AuthorisationReleased,
     Bill,
     CartChanged,
+    ChargebackContested,
     ChargebackEnded,
     Charged,
     ChargedBack,
     DisputeDecided,
     EntryDecided,
     Event,
+    EvidenceSent,
     Item,
     LineDisputed,
     PurchaseCreated,
@@ -77,6 +79,8 @@ class Visit:
     chargebacks: dict[str, ChargedBack] = field(default_factory=dict)
     returned: set[str] = field(default_factory=set)
     """Ids of the chargebacks whose money came back."""
+    contested: dict[str, int] = field(default_factory=dict)
+    """Chargebacks about which the provider shall get the evidence up to a position of the journal."""
     disputes: dict[str, LineDisputed] = field(default_factory=dict)
     decisions: dict[str, DisputeDecided] = field(default_factory=dict)
     purchase_id: str = ""
@@ -146,8 +150,14 @@ class Visit:
                 self.refused[event.refund_id] = event.reason
             case ChargedBack() as event:
                 self.chargebacks[event.chargeback_id] = event
-            case ChargebackEnded(returned=True) as event:
-                self.returned.add(event.chargeback_id)
+            case ChargebackContested() as event:
+                self.contested[event.chargeback_id] = entry.position
+            case EvidenceSent() as event:
+                self.contested.pop(event.chargeback_id, None)
+            case ChargebackEnded() as event:
+                self.contested.pop(event.chargeback_id, None)
+                if event.returned:
+                    self.returned.add(event.chargeback_id)
             case PurchaseCreated() as event:
                 self.purchase_id, self.purchased_ns = event.purchase_id, entry.stamp_ns
             case LineDisputed() as event:

@@ -12,11 +12,13 @@ Answer = tuple[int, dict[str, Any]]
 
 
 class FakeStripe:
-    """``fail``: the next answers, as HTTP status, sent after the call was done."""
+    """``fail``: the next answers, as HTTP status, sent after the call was done; 0: as it should be."""
 
     def __init__(self) -> None:
         self.intents: dict[str, dict[str, Any]] = {}
         self.refunds: list[dict[str, Any]] = []
+        self.files: list[str] = []
+        self.disputes: dict[str, dict[str, Any]] = {}
         self.answers: dict[str, Answer] = {}
         self.fail: list[int] = []
         self.calls: list[tuple[str, dict[str, str], str]] = []
@@ -28,13 +30,19 @@ class FakeStripe:
         return self.answers[key]
 
     def get(self, path: str) -> Answer:
-        intent = self.intents.get(path.removeprefix("/v1/payment_intents/"))
-        return (200, intent) if intent else _refusal("resource_missing", 404)
+        kind, _, name = path.removeprefix("/v1/").rpartition("/")
+        found = {"payment_intents": self.intents, "disputes": self.disputes}[kind].get(name)
+        return (200, found) if found else _refusal("resource_missing", 404)
 
     def _act(self, path: str, form: dict[str, str]) -> Answer:
         parts = path.removeprefix("/v1/").split("/")
         if parts == ["payment_intents"]:
             return self._create(form)
+        if parts == ["files"]:
+            self.files.append(form["content"])
+            return 200, {"id": f"file_{len(self.files) - 1}", "object": "file"}
+        if parts[0] == "disputes":
+            return self._contest(parts[1], form)
         if parts == ["refunds"]:
             intent = self.intents[form["payment_intent"]]
             back = sum(refund["amount"] for refund in self.refunds) + int(form["amount"])
@@ -56,6 +64,26 @@ class FakeStripe:
             case "cancel":
                 intent["status"] = "canceled"
         return 200, dict(intent)
+
+    def _contest(self, dispute_id: str, form: dict[str, str]) -> Answer:
+        """Evidence is submitted once."""
+        dispute = self.disputes.get(dispute_id)
+        if dispute is None:
+            return _refusal("resource_missing", 404)
+        if dispute["status"] != "needs_response":
+            return _refusal("dispute_already_submitted")
+        dispute |= {"status": "under_review", "evidence": form, "evidence_details": {"submission_count": 1}}
+        return 200, {"id": dispute_id, "object": "dispute"}
+
+    def dispute(self, dispute_id: str) -> None:
+        """A card's bank takes money back."""
+        details = {"submission_count": 0}
+        self.disputes[dispute_id] = {
+            "id": dispute_id,
+            "object": "dispute",
+            "status": "needs_response",
+            "evidence_details": details,
+        }
 
     def _create(self, form: dict[str, str]) -> Answer:
         method = form["payment_method"]
@@ -85,15 +113,18 @@ def serving() -> Iterator[tuple[FakeStripe, str]]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            body = self.rfile.read(int(self.headers["Content-Length"]))
             assert self.headers["Authorization"] == "Bearer sk_test_1"
-            self._send(fake.post(self.path, dict(parse_qsl(body)), self.headers["Idempotency-Key"]))
+            is_form = self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+            form = dict(parse_qsl(body.decode())) if is_form else {"content": body.decode("latin-1")}
+            self._send(fake.post(self.path, form, self.headers["Idempotency-Key"]))
 
         def do_GET(self) -> None:
             self._send(fake.get(self.path))
 
         def _send(self, answer: Answer) -> None:
-            status, document = (fake.fail.pop(0), {"error": {}}) if fake.fail else answer
+            failed = fake.fail.pop(0) if fake.fail else 0
+            status, document = (failed, {"error": {}}) if failed else answer
             content = json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))

@@ -1,6 +1,7 @@
 """Visits that are settled, with the sandbox and a real journal, on a clock of the test."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from aisle_office.events import (
     EntryRequested,
     EntryUsed,
     Event,
+    EvidenceSent,
     ReceiptIssued,
     RefundRefused,
     RefundRequested,
@@ -350,6 +352,40 @@ def test_a_notice_that_cannot_be_right_waits_for_an_operator(world: World) -> No
         assert chargebacks.take(world.journal, notice) == "v1"
     assert world.ends() == {"v1 chargeback/d1"}
     assert world.events(ChargedBack) == []
+
+
+@pytest.mark.parametrize("card", ["tok_good", "tok_timeout", "tok_lost_answer", "tok_twice"])
+def test_the_provider_gets_the_evidence_about_a_chargeback(world: World, card: str) -> None:
+    world.enter(card)
+    world.leave(item("COLA-033", 2))
+    world.settle()
+    (charged,) = world.events(Charged)
+    world.sandbox.charge_back(charged.charge_id, 298, "fraudulent")
+    assert chargebacks.take(world.journal, replace(told("taken", charge_id=charged.charge_id), chargeback_id="dp_1"))
+    with pytest.raises(AisleError, match="not known"):
+        chargebacks.contest(world.journal, "v1", "dp_2", "staff-1")
+    for _ in range(2):
+        chargebacks.contest(world.journal, "v1", "dp_1", "staff-1")
+        world.settle()
+    assert len(world.events(EvidenceSent)) == 1 and world.ends() == set()
+    text = world.sandbox.evidence("dp_1")
+    assert text is not None and "s-COLA-033" in text and "staff-1" in text and "to contest" not in text
+    world.start()
+    world.settle()
+    assert audit(world.journal).findings == []
+    chargebacks.end(world.journal, "v1", "dp_1", True, "provider")
+    with pytest.raises(AisleError, match="is over"):
+        chargebacks.contest(world.journal, "v1", "dp_1", "staff-1")
+
+
+def test_evidence_that_the_provider_does_not_want_waits_for_an_operator(world: World) -> None:
+    world.enter("tok_anna")
+    world.leave(item("COLA-033", 2))
+    world.settle()
+    chargebacks.book(world.journal, "v1", "by phone", 149, "")
+    chargebacks.contest(world.journal, "v1", "by phone", "staff-1")
+    world.settle()
+    assert world.ends() == {"v1 evidence/by phone"} and world.events(EvidenceSent) == []
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from stripe_server import FakeStripe, serving
 
 from aisle_core.errors import AisleError
 from aisle_office.money import Money
-from aisle_office.payment import DeclinedError, PaymentProvider, RejectedError, UnreachableError
+from aisle_office.payment import DeclinedError, Evidence, PaymentProvider, RejectedError, UnreachableError
 from aisle_office.payment.notices import ChargebackNotice, read_notice, signature_of
 from aisle_office.payment.sandbox import Sandbox
 from aisle_office.payment.stripe import Stripe
@@ -178,6 +178,32 @@ def test_stripe_customer_and_currency(server: tuple[FakeStripe, Stripe]) -> None
     assert (form["customer"], form["payment_method"], form["amount"], key) == ("cus_1", "pm_anna", "50000", "k1")
     with pytest.raises(RejectedError, match="multiple of 10"):
         pay.pre_authorise("pm_anna", Money(1005, "KWD"), "k2")
+
+
+EVIDENCE = Evidence("Cola was taken.\n" * 2000, b"%PDF-1.4")
+
+
+@pytest.mark.parametrize("fail", [[], [503], [0, 503]])
+def test_stripe_gets_the_evidence_once(server: tuple[FakeStripe, Stripe], fail: list[int]) -> None:
+    """The answer to the upload is lost, or the one to the submission."""
+    fake, pay = server
+    fake.dispute("du_1")
+    fake.fail = list(fail)
+    if fail:
+        with pytest.raises(UnreachableError):
+            pay.contest("du_1", EVIDENCE, "k")
+    for _ in range(2):
+        pay.contest("du_1", EVIDENCE, "k")
+        fake.answers.clear()
+    told = fake.disputes["du_1"]["evidence"]
+    assert (told["evidence[receipt]"], told["submit"]) == ("file_0", "true")
+    assert told["evidence[uncategorized_text]"] == EVIDENCE.text[:20_000]
+    assert "%PDF-1.4" in fake.files[0] and "dispute_evidence" in fake.files[0]
+
+
+def test_stripe_refuses_evidence_about_what_nobody_disputes(server: tuple[FakeStripe, Stripe]) -> None:
+    with pytest.raises(RejectedError):
+        server[1].contest("du_2", EVIDENCE, "k")
 
 
 SECRET = "whsec_of_the_test"

@@ -1,19 +1,23 @@
 """The kiosk and the console as people use them, in a real browser."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from web_world import PASSWORD, WebWorld
+from web_world import NOTICE_SECRET, PASSWORD, WebWorld
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from aisle_office import chargebacks
 from aisle_office.events import (
     AgeCheckAsked,
     AgeChecked,
+    ChargebackContested,
+    Charged,
     DisputeDecided,
     GateAlarmed,
     RefundRequested,
@@ -21,6 +25,7 @@ from aisle_office.events import (
     VisitReviewed,
 )
 from aisle_office.orders import STORE
+from aisle_office.payment.notices import read_notice, signature_of
 from aisle_office.settings import LANGUAGES
 from aisle_office.tasks import dead_letters
 from aisle_office.web.kiosk import COOKIE as KIOSK
@@ -161,6 +166,24 @@ def test_a_failed_payment_is_seen_and_tried_again(page: Page, web: WebWorld) -> 
     assert "task_rerun" in web.kinds("console3")
     web.settle()
     assert [letter.subject for letter in dead_letters(web.journal)] == ["console3"]
+
+
+def test_the_evidence_about_a_chargeback_is_sent(page: Page, web: WebWorld) -> None:
+    web.shop("console7", web.item("COLA-15", 2), token="tok_console7")
+    (charged,) = (entry.event for entry in web.journal.read(subject="console7", kinds=(Charged,)))
+    body = web.sandbox.charge_back(charged.charge_id, charged.amount_minor, "fraudulent")
+    notice = read_notice(body, signature_of(body, NOTICE_SECRET, int(time.time())), NOTICE_SECRET)
+    assert notice is not None and chargebacks.take(web.journal, notice) == "console7"
+    sign_in(page, web, "support")
+    page.get_by_role("tab", name="Chargebacks").click()
+    card = page.locator("article", has_text="Visit console7")
+    card.get_by_role("button", name="Send the evidence").click()
+    expect(card.get_by_text("The evidence goes to the provider.")).to_be_visible()
+    (said,) = (entry.event for entry in web.journal.read(subject="console7", kinds=(ChargebackContested,)))
+    assert said.actor == "support"
+    web.settle()
+    text = web.sandbox.evidence(notice.chargeback_id)
+    assert text is not None and "s-COLA-15" in text
 
 
 def test_alarms_are_seen_and_a_visit_is_ended(page: Page, web: WebWorld) -> None:

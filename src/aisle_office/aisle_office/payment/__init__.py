@@ -1,5 +1,5 @@
 """Payment providers: who holds, takes and gives back the money."""
 
-from .provider import DeclinedError, PaymentError, PaymentProvider, RejectedError, UnreachableError
+from .provider import DeclinedError, Evidence, PaymentError, PaymentProvider, RejectedError, UnreachableError
 
-__all__ = ["DeclinedError", "PaymentError", "PaymentProvider", "RejectedError", "UnreachableError"]
+__all__ = ["DeclinedError", "Evidence", "PaymentError", "PaymentProvider", "RejectedError", "UnreachableError"]

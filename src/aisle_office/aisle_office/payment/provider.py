@@ -6,6 +6,7 @@ call whose answer was lost is simply made again. A card is a token of the provid
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..money import Money
@@ -27,6 +28,14 @@ class RejectedError(PaymentError):
     """The provider does not understand the call, or does not know its keys. Surely nothing was done; tell staff."""
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the store says to a chargeback: a text, and the receipt as PDF."""
+
+    text: str
+    receipt: bytes
+
+
 class PaymentProvider(Protocol):
     """A provider. All methods block until there is an answer, and raise only a PaymentError."""
 
@@ -41,6 +50,9 @@ class PaymentProvider(Protocol):
 
     def cancel(self, authorisation_id: str, key: str) -> None:
         """Let go of what is held. Of an authorisation that holds nothing any more: does nothing."""
+
+    def contest(self, chargeback_id: str, evidence: Evidence, key: str) -> None:
+        """Hand the store's evidence about a chargeback in, for good."""
 
     def refund(self, charge_id: str, amount: Money, key: str) -> str:
         """Give back a part of a charge; gives the id of the refund."""

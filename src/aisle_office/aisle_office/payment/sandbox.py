@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -29,23 +29,24 @@ from sqlalchemy import (
 
 from ..database import open_database, writing
 from ..money import Money
-from .provider import DeclinedError, PaymentError, RejectedError, UnreachableError
+from .provider import DeclinedError, Evidence, PaymentError, RejectedError, UnreachableError
 
-Step = Literal["pre_authorise", "adjust", "capture", "cancel", "refund"]
+Step = Literal["pre_authorise", "adjust", "capture", "cancel", "refund", "contest"]
 Fault = Literal["declined", "lost_call", "lost_answer", "late", "twice"]
 """Answers no; never gets the call; acts, but the answer is lost; acts when the next call of anybody comes; gets the
 call twice."""
+_STEPS: tuple[Step, ...] = get_args(Step)
 
 MANNERS: dict[str, tuple[tuple[Step, ...], Fault, int]] = {
     "tok_declined": (("pre_authorise",), "declined", 99),
     "tok_no_more": (("adjust",), "declined", 99),
     "tok_blocked_later": (("capture",), "declined", 1),
     "tok_stolen_later": (("capture",), "declined", 99),
-    "tok_timeout": (("pre_authorise", "adjust", "capture", "cancel", "refund"), "lost_call", 2),
-    "tok_lost_answer": (("pre_authorise", "adjust", "capture", "cancel", "refund"), "lost_answer", 2),
+    "tok_timeout": (_STEPS, "lost_call", 2),
+    "tok_lost_answer": (_STEPS, "lost_answer", 2),
     "tok_late": (("capture", "refund"), "late", 1),
-    "tok_twice": (("pre_authorise", "adjust", "capture", "cancel", "refund"), "twice", 99),
-    "tok_silent": (("pre_authorise", "adjust", "capture", "cancel", "refund"), "lost_call", 1_000_000),
+    "tok_twice": (_STEPS, "twice", 99),
+    "tok_silent": (_STEPS, "lost_call", 1_000_000),
 }
 """Beginning of a token -> at which calls, how, and at how many of the first attempts.
 
@@ -82,6 +83,7 @@ _chargebacks = Table(
     Column("minor", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("status", Text, nullable=False),
+    Column("evidence", Text),
 )
 _late = Table("late", metadata, Column("number", Integer, primary_key=True), Column("call", Text, nullable=False))
 
@@ -169,12 +171,21 @@ class Sandbox:
     def cancel(self, authorisation_id: str, key: str) -> None:
         self._call("cancel", authorisation_id, Money(0, ""), key)
 
+    def contest(self, chargeback_id: str, evidence: Evidence, key: str) -> None:
+        self._call("contest", chargeback_id, Money(0, ""), key, evidence.text)
+
+    def evidence(self, chargeback_id: str) -> str | None:
+        """The text that the store has handed in."""
+        query = select(_chargebacks.c.evidence).where(_chargebacks.c.number == _number(chargeback_id))
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
     def refund(self, charge_id: str, amount: Money, key: str) -> str:
         return self._call("refund", charge_id.replace("ch_", "auth_"), amount, key)
 
-    def _call(self, step: Step, target: str, amount: Money, key: str) -> str:
+    def _call(self, step: Step, target: str, amount: Money, key: str, text: str = "") -> str:
         self._wait()
-        call = json.dumps([step, target, amount.minor, amount.currency, key])
+        call = json.dumps([step, target, amount.minor, amount.currency, key, text])
         with writing(self._engine) as connection:
             for row in connection.execute(select(_late)).all():
                 _perform(connection, row.call)
@@ -224,8 +235,16 @@ def _fault(connection: Connection, step: Step, target: str, key: str) -> Fault |
     return fault if tried < times else None
 
 
-def _authorisation(connection: Connection, authorisation_id: str) -> Row[Any] | None:
-    number = authorisation_id.removeprefix("auth_")
+def _number(chargeback_id: str) -> int | None:
+    number = chargeback_id.removeprefix("dp_")
+    return int(number) if number.isdecimal() else None
+
+
+def _authorisation(connection: Connection, target: str) -> Row[Any] | None:
+    """The authorisation with an id, or behind a chargeback."""
+    query = select(_chargebacks.c.charge_id).where(_chargebacks.c.number == _number(target))
+    charge_id = connection.execute(query).scalar() if target.startswith("dp_") else None
+    number = (target if charge_id is None else charge_id.replace("ch_", "auth_")).removeprefix("auth_")
     if not number.isdecimal():
         return None
     return connection.execute(select(_authorisations).where(_authorisations.c.number == int(number))).one_or_none()
@@ -233,22 +252,27 @@ def _authorisation(connection: Connection, authorisation_id: str) -> Row[Any] | 
 
 def _perform(connection: Connection, call: str, *, declined: bool = False) -> str | PaymentError:
     """Do a call unless its key was answered before; gives the answer of the key."""
-    step, target, minor, currency, key = json.loads(call)
+    step, target, minor, currency, key, text = json.loads(call)
     known = connection.execute(select(_answers).where(_answers.c.key == key)).one_or_none()
     if known is not None:
         if known.call != call:
             return RejectedError("sandbox: the idempotency key was used for another call")
         return DeclinedError(known.answer) if known.declined else str(known.answer)
-    answer = (
-        DeclinedError("sandbox: the card was declined") if declined else _act(connection, step, target, minor, currency)
-    )
+    answer: str | PaymentError = DeclinedError("sandbox: the card was declined")
+    if not declined:
+        answer = _act(connection, step, target, minor, currency, text)
     if not isinstance(answer, RejectedError):
         row = {"key": key, "call": call, "answer": str(answer), "declined": isinstance(answer, DeclinedError)}
         connection.execute(_answers.insert(), row)
     return answer
 
 
-def _act(connection: Connection, step: Step, target: str, minor: int, currency: str) -> str | PaymentError:
+def _act(connection: Connection, step: Step, target: str, minor: int, currency: str, text: str) -> str | PaymentError:
+    if step == "contest":
+        told = {"evidence": text, "status": "under_review"}
+        open_ = (_chargebacks.c.number == _number(target), _chargebacks.c.status == "needs_response")
+        taken = connection.execute(_chargebacks.update().where(*open_).values(told)).rowcount
+        return "" if taken else RejectedError(f"sandbox: no chargeback '{target}' wants an answer")
     if step == "pre_authorise":
         row = {"token": target, "currency": currency, "held_minor": minor, "captured_minor": 0, "refunded_minor": 0}
         inserted = connection.execute(_authorisations.insert(), row | {"open": True}).inserted_primary_key

@@ -6,6 +6,7 @@ attached to a customer.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -13,11 +14,15 @@ import stripe
 
 from ..money import Money
 from .notices import HUNDREDFOLD
-from .provider import DeclinedError, RejectedError, UnreachableError
+from .provider import DeclinedError, Evidence, RejectedError, UnreachableError
 
 _T = TypeVar("_T")
 _TENS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 """Three decimals, of which Stripe wants the last to be 0 (the same page)."""
+
+
+_MOST_TEXT = 20_000
+"""Characters of a text of evidence (https://docs.stripe.com/api/disputes/evidence_object)."""
 
 
 class Stripe:
@@ -29,7 +34,7 @@ class Stripe:
     def __init__(self, api_key: str, *, timeout_s: float, base_address: str | None = None) -> None:
         self._client = stripe.StripeClient(
             api_key,
-            base_addresses=cast(Any, {"api": base_address} if base_address else None),
+            base_addresses=cast(Any, {"api": base_address, "files": base_address} if base_address else None),
             max_network_retries=0,
             http_client=stripe.RequestsClient(timeout=timeout_s),
         )
@@ -88,6 +93,20 @@ class Stripe:
             _answer(lambda: self._intents.cancel(authorisation_id, {}, {"idempotency_key": key}))
         except RejectedError:
             if self._intent(authorisation_id).status == "requires_capture":
+                raise
+
+    def contest(self, chargeback_id: str, evidence: Evidence, key: str) -> None:
+        receipt = io.BytesIO(evidence.receipt)
+        receipt.name = "receipt.pdf"
+        files, disputes = self._client.v1.files, self._client.v1.disputes
+        upload: dict[str, Any] = {"purpose": "dispute_evidence", "file": receipt}
+        file = _answer(lambda: files.create(cast(Any, upload), {"idempotency_key": f"{key}/file"}))
+        told = {"receipt": file.id, "uncategorized_text": evidence.text[:_MOST_TEXT]}
+        params: dict[str, Any] = {"evidence": told, "submit": True}
+        try:
+            _answer(lambda: disputes.update(chargeback_id, cast(Any, params), {"idempotency_key": f"{key}/submit"}))
+        except RejectedError:
+            if not _answer(lambda: disputes.retrieve(chargeback_id)).evidence_details.submission_count:
                 raise
 
     def refund(self, charge_id: str, amount: Money, key: str) -> str:

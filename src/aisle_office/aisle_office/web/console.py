@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from nicegui import ui
 
-from .. import orders
+from .. import chargebacks, orders
 from ..board import Alarm, OpenVisit, Overview, WaitingAge, WaitingChargeback, WaitingDispute, WaitingReview
 from ..cashier import HOUR_NS
 from ..events import Item
@@ -171,7 +171,17 @@ class _Console:
         taken = waiting.charged_back
         self._head(taken.session_id, self._words.instant(waiting.charged_back_ns))
         text(f"{self._words.money(taken.amount_minor, taken.currency)} · {taken.reason}", "p", "a-title")
-        text(self._text("charged_back"))
+
+        async def contest() -> None:
+            def do(actor: Actor) -> None:
+                chargebacks.contest(self._rooms.journal, taken.session_id, taken.chargeback_id, actor.name)
+
+            await self._operator.act(do, self._look)
+
+        with ui.element("div").classes("a-row a-wrap"):
+            text(self._text("contested" if waiting.contested else "charged_back"), "p", "a-grow a-soft")
+            if not waiting.contested:
+                ui.button(self._text("contest_action"), on_click=contest).props("unelevated")
 
     def _letter(self, letter: DeadLetter) -> None:
         with ui.element("div").classes("a-row a-wrap"):
