@@ -12,6 +12,7 @@ from .events import (
     AuthenticationProcessed,
     AuthenticationStarted,
     AuthorisationReleased,
+    CardTapped,
     ChargebackEnded,
     ChargedBack,
     EntryDecided,
@@ -27,6 +28,7 @@ from .events import (
 from .journal import Entry, Journal
 from .money import Money
 from .payment import DeclinedError, PaymentError, PaymentProvider, RejectedError
+from .privacy import visits_of
 from .retailer import APP_PREFIX, RefusedError, RetailerSystems, UnansweredError
 from .settings import Office
 from .tasks import Tasks, dead_letters
@@ -143,8 +145,13 @@ class Doorkeeper(Worker):
         request_id = requested.request_id
         if requested.code_id:
             fault = codes.spend(self._journal, requested.code_id, request_id, requested_ns)
+            tapped = self._journal.get(f"card_tapped/{requested.code_id}")
+            tap = tapped.event if tapped is not None and isinstance(tapped.event, CardTapped) else None
             if fault is not None:
-                return EntryDecided(request_id=request_id, admitted=False, reason=fault)
+                held = tap.authorisation_id if tap is not None and fault == "expired_code" else ""
+                return EntryDecided(request_id=request_id, admitted=False, reason=fault, authorisation_id=held)
+            if tap is not None:
+                return self._tapped(requested, tap)
             started = self._journal.get(f"authentication_started/{requested.code_id}")
             if started is not None and isinstance(started.event, AuthenticationStarted):
                 return self._authenticated(requested, started.event)
@@ -174,6 +181,37 @@ class Doorkeeper(Worker):
             authorisation_id=authorisation_id,
             authorised_minor=entry.authorise_minor,
         )
+
+    def _tapped(self, requested: EntryRequested, tap: CardTapped) -> EntryDecided | None:
+        """About a card on which the money is held already; whoever is kept out gets it back."""
+        card = self._wallet.card(requested.payer)
+        reason: EntryReason
+        try:
+            if requested.lane_id != tap.lane_id or card is None:
+                reason = "declined"
+            elif card.staff:
+                reason = "staff"
+            elif requested.payer in self._debts.values():
+                reason = "debt"
+            elif self._is_inside(requested.payer):
+                reason = "visit_open"
+            else:
+                reason = "authorised" if self._is_wanted(requested) else "declined"
+        except UnansweredError:
+            return None
+        return EntryDecided(
+            request_id=requested.request_id,
+            admitted=reason in ("authorised", "staff"),
+            reason=reason,
+            authorisation_id=tap.authorisation_id,
+            authorised_minor=self._office.entry.authorise_minor,
+        )
+
+    def _is_inside(self, payer: str) -> bool:
+        """Whether a visit of a payer is open."""
+        oldest_ns = self._clock() - round(self._office.settling.visit_h * 3_600_000_000_000)
+        sessions = visits_of(self._journal, payer, self._journal.position_before(oldest_ns))
+        return any(Visit.read(self._journal, session_id).closed is None for session_id in sessions)
 
     def _authenticated(self, requested: EntryRequested, started: AuthenticationStarted) -> EntryDecided | None:
         """What a device of the retailer says of who stands at the lane; None to ask again a little later."""

@@ -141,7 +141,15 @@ class EntryRequested(EntryEvent):
 
 
 EntryReason = Literal[
-    "authorised", "staff", "declined", "debt", "provider_unreachable", "unknown_code", "expired_code", "used_code"
+    "authorised",
+    "staff",
+    "declined",
+    "debt",
+    "visit_open",
+    "provider_unreachable",
+    "unknown_code",
+    "expired_code",
+    "used_code",
 ]
 
 
@@ -438,6 +446,16 @@ class AuthenticationProcessed(AnyEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardTapped(AnyEvent):
+    """A card was held to a payment reader that the office drives. ``about``: the id of a code for that lane alone."""
+
+    lane_id: str
+    code: str
+    authorisation_id: str
+    expires_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgeCheckEvent(VisitEvent):
     """Something about a visit with products that are only sold from an age on [years], the highest of them."""
 
@@ -641,6 +659,7 @@ ALL: tuple[type[Event], ...] = (
     EntryCodeUsed,
     AuthenticationStarted,
     AuthenticationProcessed,
+    CardTapped,
     StaffOrdered,
     GateAlarmed,
     VisitOpened,

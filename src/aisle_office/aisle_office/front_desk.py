@@ -40,6 +40,7 @@ from . import codes
 from .events import (
     DEADLINE,
     AuthenticationStarted,
+    CardTapped,
     CartChanged,
     DisputeDecided,
     EntryDecided,
@@ -68,7 +69,7 @@ _BATCH = 200
 _TROUBLE_S = 1.0
 _MASSES = 100_000
 """Shelf events whose mass is remembered."""
-_ANSWERS = (EntryDecided, AuthenticationStarted, StaffOrdered, VisitReviewed, DisputeDecided)
+_ANSWERS = (EntryDecided, AuthenticationStarted, CardTapped, StaffOrdered, VisitReviewed, DisputeDecided)
 _STATE, _FOLLOWED = "checkout", "front desk"
 _STATES: TypeAdapter[CheckoutState] = TypeAdapter(CheckoutState)
 _REASONS: dict[EntryReason, GateCommandReason] = {
@@ -76,6 +77,7 @@ _REASONS: dict[EntryReason, GateCommandReason] = {
     "staff": GateCommandReason.GRANTED,
     "declined": GateCommandReason.DECLINED,
     "debt": GateCommandReason.DEBT,
+    "visit_open": GateCommandReason.VISIT_OPEN,
     "provider_unreachable": GateCommandReason.UNREACHABLE,
     "unknown_code": GateCommandReason.UNKNOWN_CODE,
     "expired_code": GateCommandReason.EXPIRED_CODE,
@@ -177,7 +179,7 @@ class FrontDesk:
         for entry in self._journal.read(after=self._position, kinds=_ANSWERS):
             self._position = entry.position
             match entry.event:
-                case AuthenticationStarted() as event:
+                case (AuthenticationStarted() | CardTapped()) as event:
                     self._answers.append(CredentialShown(entry.stamp_ns, event.lane_id, event.code))
                 case StaffOrdered():
                     self._answers.append(_order(entry))

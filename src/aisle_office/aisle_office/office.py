@@ -25,8 +25,10 @@ from .doorkeeper import Doorkeeper
 from .journal import Journal
 from .links import Links
 from .mail import Mailer, Smtp
+from .money import Money
 from .payment import PaymentProvider
 from .payment.sandbox import Sandbox
+from .readers import Readers
 from .settings import Retailer, load_office
 from .wallet import Wallet
 from .worker import Worker
@@ -39,7 +41,7 @@ HELPERS = 4
 """Calls to the outside that each worker makes at a time."""
 
 
-def run(workers: Sequence[Callable[[ThreadPoolExecutor], Worker]], stop: threading.Event) -> None:
+def run(workers: Sequence[Callable[[ThreadPoolExecutor], Worker | Readers]], stop: threading.Event) -> None:
     """Run workers until told to stop; what is under way is finished."""
     with ExitStack() as stack:
         threads = []
@@ -76,11 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wallet = Wallet.open(given.database, secret)
     links = Links(secret, office.web.address)
     provider: PaymentProvider
+    terminal = None
     if given.provider == "stripe":
-        from .payment.stripe import Stripe  # a second's work that the sandbox does not need
+        from .payment.terminal import Stripe, Terminal  # a second's work that the sandbox does not need
 
         patience_s = office.entry.decide_s
         provider = Stripe(secret_named("AISLE_STRIPE_KEY"), timeout_s=patience_s, base_address=given.stripe_address)
+        terminal = Terminal(provider)
     else:
         provider = Sandbox.open(given.provider)
     host, _, port = given.smtp.rpartition(":")
@@ -89,13 +93,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     password = secret_named("AISLE_SMTP_PASSWORD") if given.smtp_user else ""
     transport = Smtp(host, int(port), given.smtp_security, 30.0, given.smtp_user, password)
     connector = _connector(office.retailer) if office.retailer is not None else None
-    workers: list[Callable[[ThreadPoolExecutor], Worker]] = [
+    workers: list[Callable[[ThreadPoolExecutor], Worker | Readers]] = [
         lambda pool: Doorkeeper(journal, provider, wallet, office, store.currency, clock, pool, connector),
         lambda pool: Cashier(journal, provider, wallet, store, office, clock, pool),
         lambda pool: Mailer(journal, transport, wallet, store, office, links, clock, pool),
     ]
     if office.retailer is not None and connector is not None:
         workers.append(_purchaser(office.retailer, connector, journal, clock))
+    if office.readers:
+        if terminal is None:
+            raise AisleError("office.yaml has readers, and the provider has none; give --provider stripe")
+        held, asks = Money(office.entry.authorise_minor, store.currency), terminal
+        workers.append(lambda _: Readers(journal, asks, provider, wallet, office.readers, held, clock))
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -202,6 +202,8 @@ class Office(Frozen):
     web: Web
     retention: Retention
     retailer: Retailer | None = None
+    readers: dict[Id, Text] = Field(default_factory=dict)
+    """Lane -> the payment provider's id of the reader there, of those that the office drives."""
 
 
 def load_office(folder: Path, store: Store) -> Office:
@@ -236,6 +238,9 @@ def load_office(folder: Path, store: Store) -> Office:
     for device, lane_id in office.retailer.devices.items() if office.retailer else ():
         if lane_id not in lanes:
             raise file.error(("retailer", "devices", device), f"lane '{lane_id}' is not in gates.yaml; name one of it")
+    for lane_id in office.readers:
+        if lane_id not in lanes:
+            raise file.error(("readers", lane_id), f"lane '{lane_id}' is not in gates.yaml; name one of it")
     names = [promotion.promotion_id for promotion in office.promotions]
     for i, name in enumerate(names):
         if name in names[:i]:

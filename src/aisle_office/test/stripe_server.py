@@ -19,6 +19,7 @@ class FakeStripe:
         self.refunds: list[dict[str, Any]] = []
         self.files: list[str] = []
         self.disputes: dict[str, dict[str, Any]] = {}
+        self.readers: dict[str, dict[str, Any]] = {}
         self.answers: dict[str, Answer] = {}
         self.fail: list[int] = []
         self.calls: list[tuple[str, dict[str, str], str]] = []
@@ -30,14 +31,18 @@ class FakeStripe:
         return self.answers[key]
 
     def get(self, path: str) -> Answer:
-        kind, _, name = path.removeprefix("/v1/").rpartition("/")
-        found = {"payment_intents": self.intents, "disputes": self.disputes}[kind].get(name)
+        kind, _, name = path.partition("?")[0].removeprefix("/v1/").rpartition("/")
+        kinds = {"payment_intents": self.intents, "disputes": self.disputes, "terminal/readers": self.readers}
+        found = kinds[kind].get(name)
         return (200, found) if found else _refusal("resource_missing", 404)
 
     def _act(self, path: str, form: dict[str, str]) -> Answer:
         parts = path.removeprefix("/v1/").split("/")
         if parts == ["payment_intents"]:
             return self._create(form)
+        if parts[:2] == ["terminal", "readers"]:
+            self.readers[parts[2]]["action"] = _action("in_progress", form["payment_intent"])
+            return 200, dict(self.readers[parts[2]])
         if parts == ["files"]:
             self.files.append(form["content"])
             return 200, {"id": f"file_{len(self.files) - 1}", "object": "file"}
@@ -52,7 +57,8 @@ class FakeStripe:
             self.refunds.append(refund | {"amount": int(form["amount"])})
             return 200, self.refunds[-1]
         intent, action = self.intents[parts[1]], parts[2]
-        if intent["status"] != "requires_capture":
+        waits = action == "cancel" and intent["status"] == "requires_payment_method"
+        if intent["status"] != "requires_capture" and not waits:
             return _refusal("payment_intent_unexpected_state")
         match action:
             case "increment_authorization":
@@ -85,8 +91,27 @@ class FakeStripe:
             "evidence_details": details,
         }
 
+    def reader(self, reader_id: str) -> None:
+        """A reader that does nothing yet."""
+        self.readers[reader_id] = {"id": reader_id, "object": "terminal.reader", "action": None}
+
+    def tap(self, reader_id: str, card: str, created_s: int) -> str:
+        """Somebody holds a card to a reader that asks for one; gives the authorisation."""
+        action = self.readers[reader_id]["action"]
+        assert action is not None and action["status"] == "in_progress"
+        intent = self.intents[action["process_payment_intent"]["payment_intent"]]
+        if card == "declined":
+            self.readers[reader_id]["action"] = _action("failed", intent["id"])
+            return str(intent["id"])
+        details = {"type": "card_present", "card_present": {"fingerprint": card}}
+        charge = {"id": "ch_1", "object": "charge", "created": created_s, "payment_method_details": details}
+        intent |= {"status": "requires_capture", "latest_charge": charge}
+        self.readers[reader_id]["action"] = _action("succeeded", intent["id"])
+        return str(intent["id"])
+
     def _create(self, form: dict[str, str]) -> Answer:
-        method = form["payment_method"]
+        method = form.get("payment_method", "")
+        status = "requires_action" if method == "pm_3ds" else "requires_capture"
         if method == "pm_declined":
             return 402, {"error": {"type": "card_error", "code": "card_declined", "message": "no"}}
         intent = {
@@ -96,10 +121,15 @@ class FakeStripe:
             "amount_received": 0,
             "currency": form["currency"],
             "payment_method": method,
-            "status": "requires_action" if method == "pm_3ds" else "requires_capture",
+            "status": status if method else "requires_payment_method",
         }
         self.intents[intent["id"]] = intent
         return 200, dict(intent)
+
+
+def _action(status: str, intent_id: str) -> dict[str, Any]:
+    asked = {"payment_intent": intent_id}
+    return {"type": "process_payment_intent", "status": status, "process_payment_intent": asked}
 
 
 def _refusal(code: str, status: int = 400) -> Answer:
@@ -117,7 +147,8 @@ def serving() -> Iterator[tuple[FakeStripe, str]]:
             assert self.headers["Authorization"] == "Bearer sk_test_1"
             is_form = self.headers["Content-Type"] == "application/x-www-form-urlencoded"
             form = dict(parse_qsl(body.decode())) if is_form else {"content": body.decode("latin-1")}
-            self._send(fake.post(self.path, form, self.headers["Idempotency-Key"]))
+            key = self.headers["Idempotency-Key"]
+            self._send(fake.post(self.path, form, key))
 
         def do_GET(self) -> None:
             self._send(fake.get(self.path))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import jsonschema_rs
@@ -17,12 +17,13 @@ import pytest
 import uvicorn
 import yaml
 from fastapi import FastAPI
+from lane import Lane
 from office_world import LINKS, NOON, SECOND, STORE, World, item, office
 from web_world import CONNECTOR_KEY, WebWorld
 
 import aisle_office.connectors
 from aisle_core.store import Product, load_store
-from aisle_core.types import Cart, Carts, CartState, CredentialShown, EntryDecision, EntryRequest
+from aisle_core.types import Cart, Carts, CartState, EntryRequest
 from aisle_office.access import AccessLog
 from aisle_office.audit import audit
 from aisle_office.board import Board
@@ -31,7 +32,6 @@ from aisle_office.connectors.inbound import make_inbound
 from aisle_office.connectors.signing import signed
 from aisle_office.connectors.trips import made_id
 from aisle_office.events import EntryDecided
-from aisle_office.front_desk import FrontDesk
 from aisle_office.money import Money
 from aisle_office.rooms import Rooms
 from aisle_office.settings import Retry
@@ -447,51 +447,6 @@ def test_a_price_that_cannot_be_right_is_refused(delegated: Delegated, web: WebW
     assert not delegated.visit.repriced
     assert call(web, "/v1/cancel/charge", told).json()["errorMsg"].startswith("this store takes its own prices")
     assert httpx.post(f"{web.address}/connector/v1/adjust/charge", json=told).status_code == 403
-
-
-class Lane:
-    """A lane at work: while it is free it asks about what it is told of. Use it as a context.
-
-    lane_id: at which it asks.
-    """
-
-    def __init__(self, world: World) -> None:
-        self.desk = FrontDesk(world.journal, world.wallet, poll_s=0.005)
-        self.world = world
-        self.asked: list[CredentialShown] = []
-        self.answers: list[EntryDecision] = []
-        self.free, self.lane_id = True, "gate1"
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.run)
-
-    def __enter__(self) -> Self:
-        self.desk.__enter__()
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        self.thread.join()
-        self.desk.__exit__()
-
-    def run(self) -> None:
-        while not self.stop.wait(0.005):
-            for answer in self.desk.answers():
-                if isinstance(answer, EntryDecision):
-                    self.answers.append(answer)
-                elif isinstance(answer, CredentialShown) and self.free:
-                    self.asked.append(answer)
-                    request_id = f"r{len(self.asked)}"
-                    shown = EntryRequest(self.world.now_ns, 0, self.lane_id, answer.credential, request_id)
-                    self.desk.say(shown)
-
-    def decided(self) -> EntryDecided:
-        """What the doorkeeper makes of the newest request; the lane is told the same."""
-        self.world.settle(0.0001)
-        (decided,) = self.world.events(EntryDecided, f"r{len(self.asked)}")
-        while len(self.answers) < len(self.asked):
-            self.stop.wait(0.005)
-        return decided
 
 
 @pytest.mark.parametrize(

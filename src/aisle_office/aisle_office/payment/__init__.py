@@ -1,5 +1,23 @@
 """Payment providers: who holds, takes and gives back the money."""
 
-from .provider import DeclinedError, Evidence, PaymentError, PaymentProvider, RejectedError, UnreachableError
+from .provider import (
+    CardReaders,
+    DeclinedError,
+    Evidence,
+    PaymentError,
+    PaymentProvider,
+    RejectedError,
+    Tap,
+    UnreachableError,
+)
 
-__all__ = ["DeclinedError", "Evidence", "PaymentError", "PaymentProvider", "RejectedError", "UnreachableError"]
+__all__ = [
+    "CardReaders",
+    "DeclinedError",
+    "Evidence",
+    "PaymentError",
+    "PaymentProvider",
+    "RejectedError",
+    "Tap",
+    "UnreachableError",
+]

@@ -36,6 +36,28 @@ class Evidence:
     receipt: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A card was held to a reader: what is held on it, the provider's name of the card, and when [ns since 1970]."""
+
+    authorisation_id: str
+    card: str
+    stamp_ns: int
+
+
+class CardReaders(Protocol):
+    """Readers of the provider that the office drives. All methods block, and raise only a PaymentError."""
+
+    def ask(self, amount: Money, key: str) -> str:
+        """What the next tap shall hold; the same key gives the same authorisation."""
+
+    def tapped(self, reader_id: str, authorisation_id: str) -> Tap | None:
+        """The tap that an authorisation waits for; while there is none, the reader asks for a card.
+
+        DeclinedError: it waits no more.
+        """
+
+
 class PaymentProvider(Protocol):
     """A provider. All methods block until there is an answer, and raise only a PaymentError."""
 

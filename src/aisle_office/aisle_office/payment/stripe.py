@@ -32,18 +32,18 @@ class Stripe:
     """
 
     def __init__(self, api_key: str, *, timeout_s: float, base_address: str | None = None) -> None:
-        self._client = stripe.StripeClient(
+        self.client = stripe.StripeClient(
             api_key,
             base_addresses=cast(Any, {"api": base_address, "files": base_address} if base_address else None),
             max_network_retries=0,
             http_client=stripe.RequestsClient(timeout=timeout_s),
         )
-        self._intents = self._client.v1.payment_intents
+        self._intents = self.client.v1.payment_intents
 
     def pre_authorise(self, token: str, amount: Money, key: str) -> str:
         customer, _, method = token.rpartition("/")
         params: dict[str, Any] = {
-            "amount": _units(amount),
+            "amount": units_of(amount),
             "currency": amount.currency.lower(),
             "payment_method": method,
             "payment_method_types": ["card"],
@@ -54,15 +54,15 @@ class Stripe:
         }
         if customer:
             params["customer"] = customer
-        intent = _answer(lambda: self._intents.create(cast(Any, params), {"idempotency_key": key}))
+        intent = answer_of(lambda: self._intents.create(cast(Any, params), {"idempotency_key": key}))
         if intent.status != "requires_capture":
             raise DeclinedError(f"stripe: {intent.id} is {intent.status}")
         return intent.id
 
     def adjust(self, authorisation_id: str, amount: Money, key: str) -> None:
-        units = _units(amount)
+        units = units_of(amount)
         try:
-            _answer(
+            answer_of(
                 lambda: self._intents.increment_authorization(
                     authorisation_id, {"amount": units}, {"idempotency_key": key}
                 )
@@ -73,9 +73,9 @@ class Stripe:
                 raise DeclinedError(f"stripe: {authorisation_id} cannot be raised: {error}") from None
 
     def capture(self, authorisation_id: str, amount: Money, key: str) -> str:
-        units = _units(amount)
+        units = units_of(amount)
         try:
-            intent = _answer(
+            intent = answer_of(
                 lambda: self._intents.capture(authorisation_id, {"amount_to_capture": units}, {"idempotency_key": key})
             )
         except RejectedError as error:
@@ -90,7 +90,7 @@ class Stripe:
 
     def cancel(self, authorisation_id: str, key: str) -> None:
         try:
-            _answer(lambda: self._intents.cancel(authorisation_id, {}, {"idempotency_key": key}))
+            answer_of(lambda: self._intents.cancel(authorisation_id, {}, {"idempotency_key": key}))
         except RejectedError:
             if self._intent(authorisation_id).status == "requires_capture":
                 raise
@@ -98,36 +98,36 @@ class Stripe:
     def contest(self, chargeback_id: str, evidence: Evidence, key: str) -> None:
         receipt = io.BytesIO(evidence.receipt)
         receipt.name = "receipt.pdf"
-        files, disputes = self._client.v1.files, self._client.v1.disputes
+        files, disputes = self.client.v1.files, self.client.v1.disputes
         upload: dict[str, Any] = {"purpose": "dispute_evidence", "file": receipt}
-        file = _answer(lambda: files.create(cast(Any, upload), {"idempotency_key": f"{key}/file"}))
+        file = answer_of(lambda: files.create(cast(Any, upload), {"idempotency_key": f"{key}/file"}))
         told = {"receipt": file.id, "uncategorized_text": evidence.text[:_MOST_TEXT]}
         params: dict[str, Any] = {"evidence": told, "submit": True}
         try:
-            _answer(lambda: disputes.update(chargeback_id, cast(Any, params), {"idempotency_key": f"{key}/submit"}))
+            answer_of(lambda: disputes.update(chargeback_id, cast(Any, params), {"idempotency_key": f"{key}/submit"}))
         except RejectedError:
-            if not _answer(lambda: disputes.retrieve(chargeback_id)).evidence_details.submission_count:
+            if not answer_of(lambda: disputes.retrieve(chargeback_id)).evidence_details.submission_count:
                 raise
 
     def refund(self, charge_id: str, amount: Money, key: str) -> str:
-        params = {"payment_intent": charge_id, "amount": _units(amount)}
-        refund = _answer(lambda: self._client.v1.refunds.create(cast(Any, params), {"idempotency_key": key}))
+        params = {"payment_intent": charge_id, "amount": units_of(amount)}
+        refund = answer_of(lambda: self.client.v1.refunds.create(cast(Any, params), {"idempotency_key": key}))
         if refund.status in ("failed", "canceled"):
             raise DeclinedError(f"stripe: {refund.id} is {refund.status}")
         return refund.id
 
     def _intent(self, authorisation_id: str) -> stripe.PaymentIntent:
-        return _answer(lambda: self._intents.retrieve(authorisation_id))
+        return answer_of(lambda: self._intents.retrieve(authorisation_id))
 
 
-def _units(amount: Money) -> int:
+def units_of(amount: Money) -> int:
     """The amount as Stripe counts it."""
     if amount.currency in _TENS and amount.minor % 10:
         raise RejectedError(f"stripe: {amount.minor} {amount.currency} is no multiple of 10; round the prices")
     return amount.minor * 100 if amount.currency in HUNDREDFOLD else amount.minor
 
 
-def _answer(call: Callable[[], _T]) -> _T:
+def answer_of(call: Callable[[], _T]) -> _T:
     """Make a call; its errors as ours (https://docs.stripe.com/api/errors)."""
     try:
         return call()
