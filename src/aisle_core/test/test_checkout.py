@@ -836,6 +836,15 @@ def test_one_card_has_one_visit():
     assert reasons(run)[-1] is GateCommandReason.GRANTED
 
 
+def test_who_goes_out_and_in_again_has_a_new_visit():
+    run = inside("card")
+    (first,) = run.checkout.state().visits
+    run.step(tracks(12, track(1, x=9, y=0, first=2)), goes_out(12), decided(15), credential(20, "in_1", "card"))
+    run.step(goes_in(21), tick(22))
+    (second,) = [v.session_id for v in run.checkout.state().visits.values() if v.close_ns is None]
+    assert second != first and [receipt.session_id for receipt in run.receipts] == [first]
+
+
 def test_a_full_store_counts_those_who_are_about_to_come_in():
     run = inside("anna", max_people=2).step(credential(11, "in_1", "ben"), credential(11.5, "in_2", "cleo"))
     assert reasons(run)[-2:] == [GateCommandReason.GRANTED, GateCommandReason.STORE_FULL]

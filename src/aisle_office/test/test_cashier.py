@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from office_world import NOON, SECOND, World, item, office, opened
+from sqlalchemy.exc import OperationalError
 
 from aisle_core.errors import AisleError
 from aisle_office import chargebacks, support
 from aisle_office.audit import audit
+from aisle_office.cashier import Cashier
+from aisle_office.doorkeeper import Doorkeeper
 from aisle_office.events import (
     AgeCheckAsked,
     CartChanged,
@@ -22,6 +25,7 @@ from aisle_office.events import (
     EntryUsed,
     Event,
     EvidenceSent,
+    GateAlarmed,
     ReceiptIssued,
     RefundRefused,
     RefundRequested,
@@ -89,6 +93,60 @@ def test_an_empty_visit_lets_go_although_the_provider_is_slow(world: World) -> N
     world.settle()
     assert world.sandbox.books().held_minor == 0
     assert world.ends() == set()
+
+
+@pytest.mark.parametrize("when", ["entry", "exit"])
+def test_a_disk_that_is_full_loses_and_doubles_nothing(world: World, when: str) -> None:
+    """What the provider did while nothing could be written is asked again, with the same keys."""
+    if when == "exit":
+        world.enter("tok_anna")
+        world.leave(item("COLA-033", 2))
+    else:
+        payer = world.wallet.payer_of("tok_anna")
+        world.journal.append(EntryRequested(request_id="r-v1", lane_id="gate1", payer=payer, stamp_ns=world.now_ns))
+    engine, number = world.journal._engine, 0
+    with engine.connect() as connection:
+        (pages,) = connection.exec_driver_sql("PRAGMA page_count").one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(OperationalError, match="full"):
+        for number in range(1000):
+            alarm = {"alarm": "jammed", "session_id": "", "track_id": number, "stamp_ns": NOON}
+            world.journal.append(GateAlarmed(about="gate1", **alarm))
+    world.settle(0.0005)
+    assert world.events(Charged) == world.events(EntryDecided, "r-v1")[when == "exit" :] == []
+    assert world.sandbox.books().held_minor + world.sandbox.books().captured_minor > 0
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    world.settle(0.0005)
+    if when == "entry":
+        (decided,) = world.events(EntryDecided, "r-v1")
+        assert decided.admitted and world.sandbox.books().held_minor == decided.authorised_minor
+    else:
+        world.settle()
+        books = world.sandbox.books()
+        assert (books.captured_minor, books.captures, books.held_minor) == (298, 1, 0)
+    assert audit(world.journal).findings == []
+
+
+@pytest.mark.parametrize(("currency", "total"), [("JPY", 298), ("KWD", 298), ("ISK", 298)])
+def test_money_is_that_of_the_site(tmp_path: Path, currency: str, total: int) -> None:
+    """Currencies with none and three decimals, through the provider and on the receipt."""
+    world = World(tmp_path, office())
+    world.store = world.store.model_copy(update={"currency": currency})
+    args = (world.journal, world.sandbox, world.wallet)
+    world.workers = [
+        Doorkeeper(*args, world.office, currency, lambda: world.now_ns),
+        Cashier(*args, world.store, world.office, lambda: world.now_ns),
+    ]
+    world.enter("tok_anna")
+    world.leave(item("COLA-033", 2), currency=currency)
+    world.settle()
+    (charged,) = world.events(Charged)
+    (issued,) = world.events(ReceiptIssued)
+    assert (charged.amount_minor, charged.currency, issued.bill.currency) == (total, currency, currency)
+    report = audit(world.journal)
+    assert report.findings == [] and report.balances[currency].receipts_minor == total
+    world.close()
 
 
 def test_a_declined_card_stays_outside(world: World) -> None:

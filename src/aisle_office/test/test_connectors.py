@@ -5,6 +5,7 @@ import http.server
 import json
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import jsonschema_rs
 import pytest
+import schemathesis
 import uvicorn
 import yaml
 from fastapi import FastAPI
+from hypothesis import HealthCheck
 from lane import Lane
 from office_world import LINKS, NOON, SECOND, STORE, World, item, office
+from schemathesis.generation import GenerationMode
 from web_world import CONNECTOR_KEY, WebWorld
 
 import aisle_office.connectors
@@ -324,6 +329,7 @@ class Delegated:
     world: World
     told: Retailer
     systems: Connector
+    address: str
 
     def trip(self) -> str:
         """A visit with 3 cola and a bag of apples, of which the retailer has been told; gives its trip."""
@@ -372,7 +378,7 @@ def delegated(tmp_path: Path, line: Line, staff: Staff) -> Iterator[Delegated]:
         Connector(address, "STORE-1", CONNECTOR_KEY, once, 10.0, clock) as systems,
     ):
         world.workers.append(Purchaser(world.journal, store, RETRY, clock))
-        yield Delegated(world, line.retailer, systems)
+        yield Delegated(world, line.retailer, systems, address)
     world.close()
 
 
@@ -537,6 +543,29 @@ def test_only_the_device_that_took_a_gate_speaks_for_it_and_only_there(delegated
         assert lane.decided().reason == "declined"
     delegated.world.settle(0.0001)
     assert [decided.reason for decided in delegated.world.events(EntryDecided, "again")] == ["used_code"]
+
+
+def test_no_input_breaks_a_call_of_the_retailers_systems(delegated: Delegated, tmp_path: Path) -> None:
+    """Right bodies and wrong ones, signed; a site that cannot be changed makes no difference."""
+    schema = schemathesis.openapi.from_dict(API)
+    tried: Counter[str] = Counter()
+    for operation in (found.ok() for found in schema.get_all_operations()):
+        if "serves" not in operation.definition.raw["tags"]:
+            continue
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+
+            @hypothesis.settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+            @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
+            def made(case: schemathesis.Case) -> None:
+                url, body = f"{delegated.address}{case.path}", json.dumps(case.body, default=str).encode()
+                now = datetime.datetime.fromtimestamp(delegated.world.now_ns // SECOND, datetime.UTC)
+                headers = signed("POST", url, {"Content-Type": "application/json"}, body, CONNECTOR_KEY, now)
+                answer = httpx.post(url, content=body, headers=headers)
+                assert answer.status_code in (200, 400), answer.text
+                tried[case.path] += 1
+
+            made()
+    assert len(tried) == 7
 
 
 def upload(web: WebWorld, key: Credentials = CONNECTOR_KEY, **changes: Any) -> httpx.Response:

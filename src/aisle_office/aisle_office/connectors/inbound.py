@@ -36,6 +36,7 @@ from .signing import Credentials, is_signed
 from .trips import made_id
 
 _M = TypeVar("_M", bound=BaseModel)
+_Id = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[0-9A-Za-z_:-]+$")]
 _LANE_ANSWERS_S = 1.0
 """A lane that is free says so much sooner."""
 
@@ -62,7 +63,7 @@ class _Amount(BaseModel):
 
 class _Cancelled(BaseModel):
     storeId: str  # noqa: N815 their name
-    shoppingTripId: Annotated[str, Field(min_length=1, max_length=255)]  # noqa: N815 their name
+    shoppingTripId: _Id  # noqa: N815 their name
 
 
 class _Adjusted(_Cancelled):
@@ -80,14 +81,14 @@ class _Start(_Device):
 
 
 class _Process(_Device):
-    authEventId: Annotated[str, Field(min_length=1, max_length=255)]  # noqa: N815 their name
+    authEventId: _Id  # noqa: N815 their name
     personId: Annotated[str, Field(max_length=255)] | None = None  # noqa: N815 their name
     personType: Literal["SHOPPER", "NON_SHOPPER"]  # noqa: N815 their name
     authResult: Literal["ACCEPTED", "DENIED", "PROCESSED"]  # noqa: N815 their name
 
 
 class _Question(BaseModel):
-    ingestionId: Annotated[str, Field(min_length=1, max_length=255)]  # noqa: N815 their name
+    ingestionId: _Id  # noqa: N815 their name
 
 
 def make_inbound(rooms: Rooms, retailer: Retailer, credentials: Credentials) -> FastAPI:
