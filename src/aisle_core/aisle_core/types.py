@@ -678,7 +678,8 @@ class ReviewedLine:
 class Correction:
     """What one decision of the fusion is after a review, and what it was told as.
 
-    ``cart_event_id`` "" and ``plate_id`` "": of a product that no decision named.
+    ``cart_event_id`` "" and ``plate_id`` "": of a product that no decision named, or of one whose decision and plate
+    nobody remembers.
     """
 
     cart_event_id: str

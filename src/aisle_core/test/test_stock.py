@@ -231,6 +231,14 @@ def test_a_review_undoes_what_was_sure():
     assert shelves.expected(WATER) == pytest.approx(START - 1)
 
 
+@pytest.mark.parametrize("plate_id", ["p0", ""])
+def test_what_was_not_taken_after_all_stands_there_again(plate_id):
+    shelves = Shelves()
+    shelves.decide("p0", "water", 2)
+    shelves.review("v1", Correction("", plate_id, "water", 2, 0, "water", 0))
+    assert shelves.expected(WATER) == pytest.approx(START)
+
+
 def test_a_doubt_that_nobody_decides_stays_one():
     shelves = Shelves(config=dataclasses.replace(CONFIG, review_ms=15_000))
     shelves.decide("p0", "water", 1, 0.6, True, [("soda", 1, 0.4)])

@@ -25,7 +25,7 @@ DEADLINE = "deadline"
 class Item:
     """One product that a visit holds, as the checkout decided it.
 
-    mass: [kg] of all pieces together, None when it is not known.
+    mass: [kg] of all pieces together, None when it is not known. plate_ids: where they were taken, as far as known.
     """
 
     sku: str
@@ -38,6 +38,7 @@ class Item:
     reason: str
     cart_event_ids: tuple[str, ...]
     shelf_event_ids: tuple[str, ...]
+    plate_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

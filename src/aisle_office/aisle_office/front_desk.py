@@ -31,6 +31,7 @@ from aisle_core.types import (
     Receipt,
     ReviewDecision,
     ReviewedLine,
+    ShelfEvent,
     ShelfEvents,
     StaffOrder,
     StaffOrderKind,
@@ -67,8 +68,8 @@ Answer = EntryDecision | CredentialShown | StaffOrder | ReviewDecision
 _BATCH = 200
 """Items that are written in one transaction at most."""
 _TROUBLE_S = 1.0
-_MASSES = 100_000
-"""Shelf events whose mass is remembered."""
+_SHELF_EVENTS = 100_000
+"""So many are remembered."""
 _ANSWERS = (EntryDecided, AuthenticationStarted, CardTapped, StaffOrdered, VisitReviewed, DisputeDecided)
 _STATE, _FOLLOWED = "checkout", "front desk"
 _STATES: TypeAdapter[CheckoutState] = TypeAdapter(CheckoutState)
@@ -104,7 +105,7 @@ class FrontDesk:
         self._requests: dict[str, str] = {}
         self._lines: dict[str, tuple[CartLine, ...]] = {}
         self._revisions: dict[str, int] = {}
-        self._masses: dict[str, float] = {}
+        self._shelf_events: dict[str, ShelfEvent] = {}
         self._claims: dict[str, set[tuple[str, str]]] = {}
         if followed is None:
             self._answers.extend(map(_order, journal.read(subject=STORE, kinds=(StaffOrdered,))[-1:]))
@@ -186,7 +187,7 @@ class FrontDesk:
                 case VisitReviewed():
                     self._answers.append(_reviewed(entry.event, entry.stamp_ns))
                 case DisputeDecided(accepted=True):
-                    self._answers.append(_given_back(entry.event, entry.stamp_ns))
+                    self._answers.append(self._given_back(entry.event, entry.stamp_ns))
                 case EntryDecided():
                     self._answers.append(self._decision(entry))
 
@@ -201,6 +202,23 @@ class FrontDesk:
             request_id=decided.request_id,
             reason=GateCommandReason.GRANTED if decided.admitted else _REASONS[decided.reason],
             staff=decided.reason == "staff",
+        )
+
+    def _given_back(self, decided: DisputeDecided, stamp_ns: int) -> ReviewDecision:
+        """The shopper did not take it: it stands where the shelf felt it go, or where it belongs."""
+        closed = self._journal.get(f"visit_closed/{decided.session_id}")
+        items = closed.event.items if closed is not None and isinstance(closed.event, VisitClosed) else ()
+        plates = {plate_id for item in items if item.sku == decided.sku for plate_id in item.plate_ids}
+        plate_id = plates.pop() if len(plates) == 1 else ""
+        return ReviewDecision(
+            stamp_ns=stamp_ns,
+            sequence=0,
+            decision_id=decided.key,
+            session_id=decided.session_id,
+            actor=decided.actor,
+            known=True,
+            lines=(),
+            corrections=(Correction("", plate_id, decided.sku, decided.quantity, 0, decided.sku, 0),),
         )
 
     def _events(self, item: Said) -> Iterator[Event]:
@@ -227,10 +245,10 @@ class FrontDesk:
                 )
             case ShelfEvents():
                 for event in item.events:
-                    self._masses[event.shelf_event_id] = -event.mass_change
-                while len(self._masses) > _MASSES:
-                    self._claims.pop(oldest := next(iter(self._masses)), None)
-                    del self._masses[oldest]
+                    self._shelf_events[event.shelf_event_id] = event
+                while len(self._shelf_events) > _SHELF_EVENTS:
+                    self._claims.pop(oldest := next(iter(self._shelf_events)), None)
+                    del self._shelf_events[oldest]
             case Carts():
                 for cart in item.carts:
                     if cart.state is not CartState.OPEN:
@@ -264,14 +282,19 @@ class FrontDesk:
         for line in lines:
             for shelf_event_id in line.shelf_event_ids:
                 self._claims.setdefault(shelf_event_id, set()).add((session_id, line.sku))
-        return tuple(item_of(line, self._mass(line)) for line in lines)
+        return tuple(item_of(line, self._mass(line), self._plates(line)) for line in lines)
+
+    def _plates(self, line: CartLine) -> tuple[str, ...]:
+        """Where the shelves felt a line."""
+        known = (self._shelf_events[key].plate_id for key in line.shelf_event_ids if key in self._shelf_events)
+        return tuple(sorted(set(known)))
 
     def _mass(self, line: CartLine) -> float | None:
         """What the shelves lost to a line [kg]; None where that is not known, or another line has a part of it."""
         ids = line.shelf_event_ids
-        if not ids or any(key not in self._masses or len(self._claims[key]) > 1 for key in ids):
+        if not ids or any(key not in self._shelf_events or len(self._claims[key]) > 1 for key in ids):
             return None
-        return sum(self._masses[key] for key in ids)
+        return -sum(self._shelf_events[key].mass_change for key in ids)
 
     def _payer(self, credential: str | None) -> str:
         if not credential:
@@ -307,20 +330,6 @@ def _reviewed(reviewed: VisitReviewed, stamp_ns: int) -> ReviewDecision:
     )
 
 
-def _given_back(decided: DisputeDecided, stamp_ns: int) -> ReviewDecision:
-    """The shopper did not take it: it stands where it belongs."""
-    return ReviewDecision(
-        stamp_ns=stamp_ns,
-        sequence=0,
-        decision_id=decided.key,
-        session_id=decided.session_id,
-        actor=decided.actor,
-        known=True,
-        lines=(),
-        corrections=(Correction("", "", "", 0, 0, decided.sku, -decided.quantity),),
-    )
-
-
 def visit_closed(receipt: Receipt, payer: str, items: tuple[Item, ...]) -> VisitClosed:
     """The end of a visit as the checkout says it."""
     return VisitClosed(
@@ -336,7 +345,7 @@ def visit_closed(receipt: Receipt, payer: str, items: tuple[Item, ...]) -> Visit
     )
 
 
-def item_of(line: CartLine, mass: float | None) -> Item:
+def item_of(line: CartLine, mass: float | None, plate_ids: tuple[str, ...]) -> Item:
     """A line of a cart or a receipt of the checkout."""
     return Item(
         sku=line.sku,
@@ -349,4 +358,5 @@ def item_of(line: CartLine, mass: float | None) -> Item:
         reason=line.reason.name.lower(),
         cart_event_ids=line.cart_event_ids,
         shelf_event_ids=line.shelf_event_ids,
+        plate_ids=plate_ids,
     )

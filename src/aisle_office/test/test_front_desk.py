@@ -17,6 +17,7 @@ from aisle_core.types import (
     Carts,
     CartState,
     CloseReason,
+    Correction,
     EntryDecision,
     EntryRequest,
     GateAlarm,
@@ -28,6 +29,8 @@ from aisle_core.types import (
     Review,
     ReviewDecision,
     ReviewedLine,
+    ShelfEvent,
+    ShelfEvents,
     StaffOrder,
     StaffOrderKind,
     TrackState,
@@ -204,8 +207,18 @@ def test_what_was_not_taken_stands_on_its_shelf(world: World) -> None:
         )
 
     (decision,) = answer_to(world, dispute("v1", 2), dispute("v2", 0))
-    (correction,) = decision.corrections
-    assert (decision.session_id, correction.sku, correction.quantity) == ("v1", "SOAP", -2)
+    assert (decision.session_id, decision.corrections) == ("v1", (Correction("", "", "SOAP", 2, 0, "SOAP", 0),))
+
+
+@pytest.mark.parametrize(("second", "plate_id"), [("p1", "p1"), ("p2", "")])
+def test_what_was_not_taken_stands_on_the_plate_that_felt_it(world: World, second: str, plate_id: str) -> None:
+    """Two of one plate, or one each of two: then nobody knows which."""
+    events = tuple(ShelfEvent(f"s{n}", plate, NOON, NOON, -0.3, 0.001, 0.0) for n, plate in enumerate(["p1", second]))
+    soap = replace(line("SOAP", 2), shelf_event_ids=("s0", "s1"))
+    said(world, ShelfEvents(NOON, 0, "g1", events), carts(2, soap), receipt(soap))
+    dispute = DisputeDecided(session_id="v1", sku="SOAP", quantity=1, accepted=True, actor="ann", note="")
+    (decision,) = answer_to(world, dispute)
+    assert decision.corrections == (Correction("", plate_id, "SOAP", 1, 0, "SOAP", 0),)
 
 
 def test_what_was_decided_while_the_checkout_was_away_is_told(world: World) -> None:
