@@ -71,9 +71,7 @@ def contest(journal: Journal, session_id: str, chargeback_id: str, actor: str) -
     """
     ended = journal.get(f"chargeback_ended/{session_id}/{chargeback_id}") is not None
     if ended or chargeback_id not in Visit.read(journal, session_id).chargebacks:
-        raise AisleError(
-            f"chargeback '{chargeback_id}' of visit '{session_id}' is over or not known; nobody asks for it"
-        )
+        raise AisleError(f"chargeback '{chargeback_id}' of visit '{session_id}' is over, or not known")
     journal.append(ChargebackContested(session_id=session_id, chargeback_id=chargeback_id, actor=actor))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 from office_world import HOUR, LINKS, NOON, SECOND, closed, item, office, opened, store
 
+from aisle_office import chargebacks
 from aisle_office.audit import audit
 from aisle_office.cashier import Cashier
 from aisle_office.doorkeeper import Doorkeeper
@@ -33,6 +35,8 @@ from aisle_office.events import (
 from aisle_office.journal import Entry, Journal
 from aisle_office.mail import Mailer, MailUnreachableError
 from aisle_office.money import Money
+from aisle_office.payment import Evidence
+from aisle_office.payment.notices import read_notice, signature_of
 from aisle_office.payment.sandbox import MANNERS, Sandbox
 from aisle_office.tasks import dead_letters, rerun
 from aisle_office.visit import Visit
@@ -99,6 +103,9 @@ class FusedProvider:
     def cancel(self, authorisation_id: str, key: str) -> None:
         self.fuse(lambda: self.sandbox.cancel(authorisation_id, key))
 
+    def contest(self, chargeback_id: str, evidence: Evidence, key: str) -> None:
+        self.fuse(lambda: self.sandbox.contest(chargeback_id, evidence, key))
+
     def refund(self, charge_id: str, amount: Money, key: str) -> str:
         return self.fuse(lambda: self.sandbox.refund(charge_id, amount, key))
 
@@ -127,6 +134,7 @@ class _Plan:
     review: dict[str, int] | None
     refunds: tuple[dict[str, int], ...]
     closes: bool
+    charged_back: bool
     stage: int = 0
 
 
@@ -163,6 +171,7 @@ class Story:
         self.sandbox = Sandbox.open(f"sqlite:///{folder}/sandbox-{seed}.db")
         self.post = FusedPost(self.fuse, self.rng)
         self.said: list[Event] = []
+        self.contested: list[str] = []
         self.plans = [self.plan(n) for n in range(self.rng.randint(2, 5))]
         self.begin()
 
@@ -177,7 +186,8 @@ class Story:
         review = {i.sku: rng.randint(0, i.quantity) for i in items if i.review} if rng.random() < 0.7 else None
         refunds = tuple({rng.choice(PRICED): rng.randint(1, 3)} for _ in range(rng.choice((0, 0, 1, 2))))
         token = f"{rng.choice(self.cards)}_{number}"
-        return _Plan(f"v{number}", token, items, review, refunds, closes=rng.random() < 0.9)
+        closes, charged_back = rng.random() < 0.9, rng.random() < 0.3
+        return _Plan(f"v{number}", token, items, review, refunds, closes, charged_back)
 
     def begin(self) -> None:
         """As after a crash: nothing is left but the databases."""
@@ -217,7 +227,7 @@ class Story:
                 continue
             self.now_ns = max(self.now_ns, next_ns)
             if next_ns >= end_ns:
-                if not self.operate():
+                if not (self.operate() or self.contest()):
                     break
                 end_ns = self.now_ns + 72 * HOUR
         outcome = Outcome(self.crashes, len(self.plans), self.wrong(), self.double_mails(), self.outside.end())
@@ -279,6 +289,21 @@ class Story:
             rerun(self.outside, letter.subject, letter.task, "staff-1")
         return bool(letters)
 
+    def contest(self) -> bool:
+        """Banks take back what the store has of some visits, and staff hands the evidence in; False when all did."""
+        plans = [plan for plan in self.plans if plan.charged_back]
+        for plan in plans:
+            plan.charged_back = False
+            visit = Visit.read(self.outside, plan.session_id)
+            if visit.charged is None or visit.kept_minor == 0:
+                continue
+            body = self.sandbox.charge_back(visit.charged.charge_id, visit.kept_minor, "fraudulent")
+            notice = read_notice(body, signature_of(body, "a secret", int(time.time())), "a secret")
+            assert notice is not None and chargebacks.take(self.outside, notice) == plan.session_id
+            chargebacks.contest(self.outside, plan.session_id, notice.chargeback_id, "staff-1")
+            self.contested.append(notice.chargeback_id)
+        return bool(plans)
+
     def expected(self, plan: _Plan) -> int:
         """What the visit costs, worked out from the plan alone."""
         doubtful = plan.review if plan.closes else None
@@ -307,6 +332,7 @@ class Story:
             wrong.append(f"{books.captures} captures, {count[Charged]} charges")
         if books.held_minor:
             wrong.append(f"{books.held_minor} is still held")
+        wrong += [f"no evidence about {name}" for name in self.contested if not self.sandbox.evidence(name)]
         dead = {letter.subject for letter in dead_letters(self.outside)}
         sessions = {entry.event.subject for entry in entries if isinstance(entry.event, VisitOpened)}
         for kind in (VisitClosed, VisitSettled):

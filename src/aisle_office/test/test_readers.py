@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from lane import Lane
-from office_world import NOON, SECOND, World, item, office
+from office_world import NOON, ROOT, SECOND, World, item, office
 from stripe_server import FakeStripe, serving
 
+from aisle_core.errors import AisleError
 from aisle_core.types import Cart, Carts, CartState
 from aisle_office.audit import audit
 from aisle_office.cashier import Cashier
 from aisle_office.doorkeeper import Doorkeeper
 from aisle_office.events import CardTapped, EntryDecided
 from aisle_office.money import Money
+from aisle_office.office import main
 from aisle_office.payment import DeclinedError, PaymentError, UnreachableError
 from aisle_office.payment.terminal import Stripe, Terminal
 from aisle_office.readers import CARD_PREFIX, Readers
@@ -172,3 +180,34 @@ def test_a_tap_is_good_at_its_lane_alone(gate: Gate) -> None:
         lane.wait()
         assert lane.decided().reason == "declined" and not gate.world.events(EntryDecided, "r1")[0].admitted
     assert gate.status(held) == "canceled"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """The corner with a reader."""
+    shutil.copytree(ROOT / "config" / "stores" / "corner", tmp_path / "site")
+    with (tmp_path / "site" / "office.yaml").open("a") as file:
+        file.write("\nreaders: {gate1: tmr_1}\n")
+    return tmp_path / "site"
+
+
+def command(site: Path, *rest: str) -> list[str]:
+    return [str(site), "--database", f"sqlite:///{site.parent}/office.db", "--smtp", "127.0.0.1:9", *rest]
+
+
+def test_the_offices_process_drives_the_readers_of_its_site(site: Path) -> None:
+    with serving() as (fake, address):
+        fake.reader("tmr_1")
+        words = command(site, "--provider", "stripe", "--stripe-address", address)
+        secrets = {"AISLE_OFFICE_SECRET": "a secret of the test", "AISLE_STRIPE_KEY": "sk_test_1"}
+        process = subprocess.Popen([sys.executable, "-m", "aisle_office.office", *words], env=os.environ | secrets)
+        while fake.readers["tmr_1"]["action"] is None and process.poll() is None:
+            threading.Event().wait(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_a_provider_without_readers_is_named(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AISLE_OFFICE_SECRET", "a secret of the test")
+    with pytest.raises(AisleError, match="has readers"):
+        main(command(site, "--provider", f"sqlite:///{site.parent}/sandbox.db"))
