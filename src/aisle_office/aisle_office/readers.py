@@ -22,6 +22,8 @@ _GOOD_NS = 8_000_000_000
 """Whoever tapped stands at the lane for so long."""
 _LANE_NS = 2_000_000_000
 """A lane that asks has done so by then."""
+_KEYS_NS = 86_400_000_000_000
+"""The provider remembers keys for no longer (https://docs.stripe.com/api/idempotent_requests)."""
 _CODE_LENGTH = 32
 _POLL_S = 0.5
 
@@ -55,7 +57,8 @@ class Readers:
         self._asked: dict[str, str] = {}
         self._before: dict[str, str] = {}
         self._pending: dict[str, Entry] = {}
-        for entry in journal.read(kinds=(CardTapped,)):
+        lately = journal.position_before(clock() - _KEYS_NS)
+        for entry in journal.read(after=lately, kinds=(CardTapped,)):
             if isinstance(entry.event, CardTapped):
                 self._before[entry.event.lane_id] = entry.event.authorisation_id
                 self._pending[entry.event.lane_id] = entry

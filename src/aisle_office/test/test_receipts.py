@@ -3,6 +3,8 @@
 import html.parser
 import io
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from string import Formatter
 
 import pypdf
@@ -113,6 +115,22 @@ def test_names_cannot_bring_html_in() -> None:
     page = render_html(*view("en"))
     assert "Corner &lt;shop&gt; &amp; sons" in page
     assert "<shop>" not in page and "<script" not in page
+
+
+@pytest.mark.parametrize(("total", "sign"), [(500, "-"), (800, "")])
+def test_what_a_retailer_wants_otherwise_stands_below_each_line(total: int, sign: str) -> None:
+    bill = PRICING.repriced(BILL, total)
+    receipt, _ = view("de", replace(SALE, event=ReceiptIssued(session_id="v1", refund_id="", bill=bill)))
+    changes = [line.amount for line in receipt.lines if line.name == "Preisanpassung"]
+    assert len(changes) == len(bill.lines) and all(change.startswith("-") == (sign == "-") for change in changes)
+    assert receipt.total == f"{total / 100:.2f} €".replace(".", ",").replace(" ", "\xa0")
+
+
+@pytest.mark.parametrize("render", [render_html, render_text])
+def test_how_sure_the_store_is_is_for_staff(render: Callable[..., str]) -> None:
+    """Neither confidence nor reason nor what is behind a line."""
+    page = render(*view("en"))
+    assert not any(word in page for word in ("confidence", "weight_and_place", "c-COLA", "s-COLA", "0.97", "97%"))
 
 
 def test_an_unknown_language_falls_back() -> None:
