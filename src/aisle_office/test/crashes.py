@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections import Counter
@@ -9,13 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from office_world import HOUR, LINKS, NOON, SECOND, closed, item, office, opened, store
 
+from aisle_core.errors import AisleError
 from aisle_office import chargebacks
 from aisle_office.audit import audit
 from aisle_office.cashier import Cashier
+from aisle_office.connectors import Connector, Purchaser, Trip
+from aisle_office.connectors.charges import take_total
 from aisle_office.doorkeeper import Doorkeeper
 from aisle_office.events import (
     CartChanged,
@@ -38,12 +42,24 @@ from aisle_office.money import Money
 from aisle_office.payment import Evidence
 from aisle_office.payment.notices import read_notice, signature_of
 from aisle_office.payment.sandbox import MANNERS, Sandbox
+from aisle_office.pricing import Pricing
 from aisle_office.tasks import dead_letters, rerun
 from aisle_office.visit import Visit
 from aisle_office.wallet import Wallet
 from aisle_office.worker import Worker
 
 GOOD = ("tok_good", "tok_good")
+RETAILER = {
+    "address": "http://localhost:1",
+    "store_id": "STORE-1",
+    "app_entry": False,
+    "screen_cards": False,
+    "prices_carts": True,
+    "devices": {},
+    "region": "eu-central-1",
+    "timeout_s": 5.0,
+    "retry": {"first_s": 1.0, "factor": 2.0, "most_s": 8.0, "attempts": 4},
+}
 CARDS = (*GOOD, *(name for name in MANNERS if name not in ("tok_declined", "tok_silent")))
 PRICED = ("COLA-033", "MILK-1", "CHOC-100", "COFFEE-250")
 
@@ -125,6 +141,18 @@ class FusedPost:
 
 
 @dataclass
+class FusedRetailer:
+    """Systems of a retailer that prices the carts; each call is a durable step. totals: what it has said, by trip."""
+
+    fuse: Fuse
+    trips: dict[str, str] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+
+    def create_purchase(self, trip: Trip) -> str:
+        return self.fuse(lambda: self.trips.setdefault(trip.trip_id, trip.session_id))
+
+
+@dataclass
 class _Plan:
     """One visit of the story: what its shopper and the staff will do."""
 
@@ -161,8 +189,11 @@ class Story:
         self.crash_every = crash_every
         self.crashes = 0
         self.now_ns = NOON
-        self.office = office(settling={"retry": {"first_s": 1.0, "factor": 2.0, "most_s": 600.0, "attempts": 4}})
+        settling = {"retry": {"first_s": 1.0, "factor": 2.0, "most_s": 600.0, "attempts": 4}}
+        self.delegated = self.rng.random() < 0.3
+        self.office = office(settling=settling, **({"retailer": RETAILER} if self.delegated else {}))
         self.fuse = Fuse()
+        self.retailer = FusedRetailer(self.fuse)
         url = f"sqlite:///{folder}/office-{seed}.db"
         self.journal = FusedJournal.open(url, self.clock)
         self.journal.fuse = self.fuse
@@ -199,6 +230,9 @@ class Story:
             Cashier(*args, store(), self.office, self.clock),
             Mailer(self.journal, self.post, self.wallet, store(), self.office, LINKS, self.clock),
         ]
+        if self.delegated:
+            connector = cast(Connector, self.retailer)
+            self.workers.append(Purchaser(self.journal, connector, self.office.settling.retry, self.clock))
         if self.crash_every:
             self.fuse.left = int(self.rng.expovariate(1 / self.crash_every))
 
@@ -211,6 +245,7 @@ class Story:
                     self.act(plan)
                 if self.said and self.rng.random() < 0.1:
                     self.outside.append(self.rng.choice(self.said))
+            self.price()
             written = self.outside.end()
             try:
                 due = [worker.step() for worker in self.rng.sample(self.workers, len(self.workers))]
@@ -221,7 +256,8 @@ class Story:
             if self.outside.end() > written:
                 continue
             next_ns = min((d for d in due if d is not None), default=end_ns)
-            acting = any(plan.stage < 4 for plan in self.plans)
+            unpriced = self.retailer.trips.keys() - self.retailer.totals.keys()
+            acting = bool(unpriced) or any(plan.stage < 4 for plan in self.plans)
             if acting:
                 self.now_ns = max(self.now_ns, min(next_ns, self.now_ns + SECOND))
                 continue
@@ -277,6 +313,18 @@ class Story:
                 return
         plan.stage += 1
 
+    def price(self) -> None:
+        """The retailer says what a trip costs, says it again, or says something else later."""
+        pricing = Pricing(store(), self.office)
+        for trip_id in self.retailer.trips:
+            if self.rng.random() < 0.3:
+                said = self.rng.choice((0, self.rng.randint(1, 3000), self.rng.randint(3000, 20_000)))
+                total = self.retailer.totals.setdefault(trip_id, said)
+                take_total(self.outside, pricing, trip_id, total, "key")
+                if total != said:
+                    with contextlib.suppress(AisleError):
+                        take_total(self.outside, pricing, trip_id, said, "key")
+
     def say(self, *news: Event) -> None:
         """What comes from the gate, the checkout and the staff; some of it comes again later."""
         self.said += news
@@ -305,7 +353,10 @@ class Story:
         return bool(plans)
 
     def expected(self, plan: _Plan) -> int:
-        """What the visit costs, worked out from the plan alone."""
+        """What the visit costs, worked out from the plan alone, or what the retailer has said."""
+        said = {session: self.retailer.totals[trip] for trip, session in self.retailer.trips.items()}
+        if plan.session_id in said:
+            return said[plan.session_id]
         doubtful = plan.review if plan.closes else None
         total = 0
         for i in plan.items:
