@@ -63,7 +63,7 @@ def run_scene(name: str, seed: int, shoppers: int, config: PipelineConfig, count
     def take(variant: str, outputs: list[Any]) -> None:
         for output in outputs:
             results[variant].add(output)
-            if isinstance(output, ItemEvidence):
+            if isinstance(output, ItemEvidence) and output.shelf_event_id:
                 reports.append(output)
 
     for arrivals, happened in simulation.run():

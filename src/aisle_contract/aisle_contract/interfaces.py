@@ -226,8 +226,8 @@ ITEM_EVIDENCE = Topic(
     "aisle_msgs/msg/ItemEvidence",
     Qos.EVENT,
     ("item_evidence_node", "device"),
-    ("cart_fusion_node",),
-    "Scores of products from a recogniser, about one shelf event.",
+    ("cart_fusion_node", "bag_player_node", "sim_node"),
+    "Scores of products from a recogniser, about one shelf event; about none: nothing more up to its stamp.",
 )
 CART_EVENTS = Topic(
     "cart_events",

@@ -83,7 +83,7 @@ _PLATE_STATES_NS = 1_000_000_000
 """Period of the plate states."""
 _UNTOLD = 100
 _RECOGNISERS = "cameras"
-"""Source of the evidence that all cameras together give."""
+"""Source of the evidence that all cameras together give; it also says how far they have looked."""
 _ONLY = ""
 """Name of the line of a stage that has one line only."""
 
@@ -545,7 +545,10 @@ class ItemEvidenceStage(Stage[Image | PersonTracks | ShelfEvents | Tick]):
             except AisleError as error:
                 return self._reject(str(error))
             return ()
-        return self._looker.step(item)
+        reports = self._looker.step(item)
+        if isinstance(item, Tick) and not reports:
+            return (ItemEvidence(item.stamp_ns, 0, _RECOGNISERS, "", ()),)
+        return reports
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
         self._tick_ns, self._ahead = None, []
@@ -563,7 +566,8 @@ class CartFusionStage(LastingStage[FusionInput]):
     """cart_fusion_node: tracks, shelf events and item evidence -> who took or returned what, and the live planogram.
 
     What the checkout says of staff and of reviews is used as it comes: no sensor saw it, and it holds from later on.
-    The stock outlives the end of a stream.
+    With ``fusion.evidence`` the cameras of the store are waited for as the tracks are; other recognisers speak when
+    they like. The stock outlives the end of a stream.
     """
 
     inputs = (PersonTracks, ShelfEvents, PlateStates, ItemEvidence, StaffTrack, ReviewDecision, Tick)
@@ -572,8 +576,8 @@ class CartFusionStage(LastingStage[FusionInput]):
         self._names = {gateway.device_id: f"shelf:{gateway.device_id}" for gateway in store.gateways}
         tracks, *others = _inner(["tracks", *self._names.values(), "tick"], store, hops=2)
         plates = [_sporadic(f"plates:{gateway}", store) for gateway in self._names]
-        evidence = _sporadic("evidence", store)
-        super().__init__(store, {_ONLY: [tracks, *others[:-1], evidence, *plates, others[-1]]})
+        evidence = [_sporadic("evidence", store), *_inner([_RECOGNISERS] if config.evidence else [], store, hops=3)]
+        super().__init__(store, {_ONLY: [tracks, *others[:-1], *evidence, *plates, others[-1]]})
         self._store, self._config, self._stock, self._witness = store, config, stock, witness
         self._fusion = Fusion(config, store, witness)
         self._planogram = LivePlanogram(stock, store, self._fusion.shelf_map)
@@ -590,7 +594,7 @@ class CartFusionStage(LastingStage[FusionInput]):
             case PersonTracks():
                 source = "tracks"
             case ItemEvidence():
-                source = "evidence"
+                source = _RECOGNISERS if self._config.evidence and item.source_id == _RECOGNISERS else "evidence"
             case ShelfEvents():
                 if item.gateway_id not in self._names:
                     return self._reject("shelf events of a gateway that the site does not know")

@@ -280,7 +280,7 @@ class ItemScore:
 
 @dataclass(frozen=True, slots=True)
 class ItemEvidence:
-    """What a recogniser saw around one shelf event."""
+    """What a recogniser saw around one shelf event; about none: it says nothing more up to its stamp."""
 
     stamp_ns: int
     sequence: int

@@ -16,6 +16,7 @@ from aisle_core.evidence import (
     read_references,
     write_references,
 )
+from aisle_core.evidence.looker import differ
 from aisle_core.store.model import Camera, CameraModel
 from aisle_core.types import Image, PersonTracks, ShelfEvents, Tick
 
@@ -74,6 +75,14 @@ def best(report):
 def margin(report):
     one, other, *_ = sorted((score.log_likelihood for score in report.scores), reverse=True)
     return one - other
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 3), (0, 5, 3), (0, 0, 3)])
+def test_pixels_differ_where_any_channel_does(shape):
+    rng = np.random.default_rng(1)
+    one, other = rng.integers(0, 256, (2, *shape), dtype=np.uint8)
+    expected = (np.abs(one.astype(int) - other) > 100).any(axis=2)
+    assert np.array_equal(differ(one, other, 100), expected)
 
 
 def test_a_plate_is_seen_where_it_is():

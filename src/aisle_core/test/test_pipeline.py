@@ -31,6 +31,7 @@ from aisle_core.types import (
     GateCommand,
     GateEvent,
     GateEventKind,
+    ItemEvidence,
     PersonTracks,
     Reason,
     Receipt,
@@ -383,3 +384,19 @@ def test_a_lasting_stage_goes_on_in_another_process():
     assert any(batch.events for batch in whole if isinstance(batch, CartEvents))
     for cut in (len(inputs) // 3, len(inputs) // 2):
         assert run(cut) == whole
+
+
+def test_the_fusion_waits_for_cameras_that_lag():
+    others = [item for item in [*RECORDING, *OUTPUTS] if isinstance(item, CartFusionStage.inputs)]
+    ticks = [item for item in RECORDING if isinstance(item, Tick)]
+    looked = [ItemEvidence(tick.stamp_ns, i, "cameras", "", ()) for i, tick in enumerate(ticks)]
+
+    def run(lag_ns):
+        stage = CartFusionStage(STORE, replace(CONFIG.fusion, evidence=True), CONFIG.stock)
+        arrivals = [(item.stamp_ns, item) for item in others] + [(item.stamp_ns + lag_ns, item) for item in looked]
+        outputs = [out for _, item in sorted(arrivals, key=lambda one: one[0]) for out in stage.push(item)]
+        return outputs + stage.finish(), stage.statistics().sources["cameras"].late
+
+    (prompt, _), (lagging, late) = run(0), run(2 * S)
+    assert lagging == prompt
+    assert late == 0

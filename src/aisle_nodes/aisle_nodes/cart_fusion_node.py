@@ -45,7 +45,7 @@ class CartFusionNode(LastingNode[CartFusionParams]):
             Input(PERSON_TRACKS, PersonTracks, PERSON_TRACKS.name),
             Input(SHELF_EVENTS, ShelfEvents, SHELF_EVENTS.name),
             Input(PLATE_STATES, PlateStates, PLATE_STATES.name, required=False),
-            Input(ITEM_EVIDENCE, ItemEvidence, ITEM_EVIDENCE.name, required=False),
+            Input(ITEM_EVIDENCE, ItemEvidence, ITEM_EVIDENCE.name, required=self.params.fusion.evidence),
             Input(STAFF_TRACKS, StaffTrack, STAFF_TRACKS.name, feedback=True),
             Input(REVIEW_DECISIONS, ReviewDecision, REVIEW_DECISIONS.name, feedback=True),
             Input(TICK, Tick, TICK.name),

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from aisle_contract.convert import nanoseconds
-from aisle_contract.interfaces import CART_EVENTS, PERSON_TRACKS, SHELF_EVENTS, Topic, source_of
+from aisle_contract.interfaces import CART_EVENTS, ITEM_EVIDENCE, PERSON_TRACKS, SHELF_EVENTS, Topic, source_of
 from aisle_core.store import LatencyProfile
 
-STREAMS = (PERSON_TRACKS, SHELF_EVENTS, CART_EVENTS)
+STREAMS = (PERSON_TRACKS, SHELF_EVENTS, ITEM_EVIDENCE, CART_EVENTS)
 """What tells how far the graph has come."""
 LAG_SHARE = 0.7
 """Of a stage's patience with a silent source: the player is never farther ahead of the stage."""
@@ -25,7 +25,7 @@ class Flow:
 
     def __init__(self, latency: LatencyProfile) -> None:
         patience_ns = latency.sensor_timeout_ns + latency.sensor_lateness_ns
-        hops = {PERSON_TRACKS: 1, SHELF_EVENTS: 1, CART_EVENTS: 2}
+        hops = {PERSON_TRACKS: 1, SHELF_EVENTS: 1, ITEM_EVIDENCE: 1, CART_EVENTS: 2}
         self._allowed_lag_ns = {topic: round(LAG_SHARE * hops[topic] * patience_ns) for topic in STREAMS}
         self._progress: dict[tuple[Topic, str], tuple[int, int]] = {}
 

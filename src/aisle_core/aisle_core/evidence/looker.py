@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -228,14 +229,12 @@ class Looker:
                 frame = frames.popleft()
                 seen = self._agree(frame, frames[0])
                 known = self._state.known.get(device, Frame(0, frame.pixels, np.zeros_like(frame.free)))
-                pixels = np.where(seen[..., None], frame.pixels, known.pixels)
+                pixels = cv2.copyTo(frame.pixels, seen.view(np.uint8), known.pixels.copy())
                 self._state.known[device] = Frame(frame.stamp_ns, pixels, seen | known.free)
 
     def _agree(self, one: Frame, other: Frame) -> Bools:
         """(h, w) what is the same in two frames, and free in both: no hand that passes by, and nobody unseen."""
-        difference = np.abs(one.pixels.astype(np.int16) - other.pixels).max(axis=2)
-        agree: Bools = (difference <= self._config.changed) & one.free & other.free
-        return agree
+        return ~differ(one.pixels, other.pixels, self._config.changed) & one.free & other.free
 
     @staticmethod
     def _pixels(things: Sequence[tuple[Pixels, Bools]]) -> int:
@@ -280,8 +279,7 @@ class Looker:
             after = self._last_seen(None, [f for f in frames if event.end_ns + margin_ns <= f.stamp_ns <= until_ns])
             if before is None or after is None:
                 continue
-            difference = np.abs(before.pixels.astype(np.int16) - after.pixels).max(axis=2)
-            mask = (difference > self._config.changed) & before.free & after.free
+            mask = differ(before.pixels, after.pixels, self._config.changed) & before.free & after.free
             mask &= view.only(event.plate_id, also_changed)
             if mask.sum() >= self._config.least_pixels:
                 found.append(((before if event.mass_change < 0 else after).pixels, mask))
@@ -339,8 +337,16 @@ class Looker:
         """Pixels around a hand, and which of them differ from what is known to be behind."""
         rows, columns, near = view.around(frame.hands[hand], _AROUND_HAND)
         pixels = frame.pixels[rows, columns]
-        differs = np.abs(pixels.astype(np.int16) - known.pixels[rows, columns]).max(axis=2) > self._config.changed
+        differs = differ(pixels, known.pixels[rows, columns], self._config.changed)
         return pixels, near & differs & known.free[rows, columns]
+
+
+def differ(one: Pixels, other: Pixels, most: int) -> Bools:
+    """(h, w) where any channel of two views (h, w, 3) differs by more than ``most`` [grey levels]."""
+    if not one.size:
+        return np.zeros(one.shape[:2], np.bool_)
+    differs: Bools = cv2.inRange(cv2.absdiff(one, other), (0, 0, 0), (most,) * 3) == 0
+    return differs
 
 
 def _colours(pixels: Pixels, mask: Bools) -> NDArray[np.float64]:

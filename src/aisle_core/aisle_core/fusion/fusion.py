@@ -110,7 +110,7 @@ class Fusion:
                         memory.ended_ns[track.track_id] = item.stamp_ns
             case ShelfEvents():
                 self._take(item)
-            case ItemEvidence():
+            case ItemEvidence() if item.shelf_event_id:
                 reports = memory.evidence.get(item.shelf_event_id, ())
                 memory.evidence[item.shelf_event_id] = (*reports, item)
                 memory.thoughts = self._resolver.weigh(memory.thoughts, memory.opened, item)
