@@ -264,7 +264,7 @@ def _run(scene: Scene, config: PipelineConfig, fusion: Any) -> tuple[Run, list[C
     def check(now_ns: int, item: Any) -> None:
         recorder.add(now_ns, item)
         if isinstance(item, CartEvents):
-            told.extend(item.events)
+            told.extend(item.decisions)
         if isinstance(item, checkout.inputs):
             for output in checkout.push(item):
                 recorder.add(now_ns, output)

@@ -6,8 +6,8 @@
 
 A bag, the given one or a simulated one, is replayed several times: times real time, and the part of each stage.
 ``--live``: a generated store is simulated, and what its devices send goes through the pipeline in the order of
-arrival: the load of one core, and how long after the watermark has passed a change it is in the cart, as if the
-messages came on time and waited for the core. ``--hour``: visits of an hour in one store; what the stages know and
+arrival: the load of one core, and how long after the watermark has passed a pick it is in the cart and decided, as if
+the messages came on time and waited for the core. ``--hour``: visits of an hour in one store; what the stages know and
 what a minute costs after 5 minutes, after 30, and at the end.
 """
 
@@ -31,7 +31,7 @@ from rich.table import Table
 from aisle_contract.sites import config_folder, find_site
 from aisle_core.pipeline import Pipeline
 from aisle_core.store import Store, load_store, save_site
-from aisle_core.types import CartEvents
+from aisle_core.types import CartEvents, Carts
 from aisle_replay.bag import BagReader
 from aisle_replay.replay import load_config, replay
 from aisle_sim.bag import write_bag
@@ -146,7 +146,7 @@ def live(folder: Path, plates: int, shoppers: int, minutes: float, seed: int) ->
     site, store = _generated(folder, plates)
     scenario = random_scenario(store, seed, shoppers, minutes * 60.0)
     simulation, pipeline = Simulation(site, scenario, seed), Pipeline(load_config(config_folder()), store)
-    late_ns, free_ns, spent_ns, after, waited = store.latency.sensor_lateness_ns, 0, 0, [], []
+    free_ns, spent_ns, picks = 0, 0, Picks(store.latency.sensor_lateness_ns)
     for one in arrivals(simulation, pipeline):
         lasted_s = (one.arrival_ns - simulation.start_ns) / 1e9
         if lasted_s > minutes * 60.0:
@@ -156,22 +156,56 @@ def live(folder: Path, plates: int, shoppers: int, minutes: float, seed: int) ->
         took_ns = time.process_time_ns() - start
         spent_ns += took_ns
         free_ns = max(free_ns, one.arrival_ns) + took_ns
-        for output in made:
-            if isinstance(output, CartEvents):
-                passed = [event.end_ns + late_ns for event in output.events]
-                after += [(free_ns - passed_ns) / 1e9 for passed_ns in passed]
-                waited += [(one.arrival_ns - passed_ns) / 1e9 for passed_ns in passed]
+        picks.take(made, free_ns, one.arrival_ns)
     title = f"{len(store.plates)} plates at 60 Hz, {shoppers} shoppers, {lasted_s:.0f} s"
     table = Table("", "median", "p99", "most", title=title)
     for name, values in (
-        ("in the cart after the watermark [s]", after),
-        ("of that, waited for other data [s]", waited),
+        ("in the cart after the watermark [s]", [picks.shown[key][0] for key in picks.decided]),
+        ("of that, waited for other data [s]", [picks.shown[key][1] for key in picks.decided]),
+        ("decided after the watermark [s]", list(picks.decided.values())),
     ):
         if values:
             table.add_row(name, *(f"{value:.2f}" for value in np.percentile(values, [50, 99, 100])))
     table.add_row("load of one core [%]", f"{100 * spent_ns / 1e9 / lasted_s:.0f}", "", "")
-    table.add_row("decisions", str(len(after)), "", "")
+    table.add_row("picks", str(len(picks.decided)), "", "")
+    table.add_row("that looked otherwise at first", str(picks.corrected()), "", "")
     return table
+
+
+Pick = tuple[str, int, str, int]
+"""Shelf event, track, product, units."""
+
+
+class Picks:
+    """When a cart held a pick as it was decided in the end, and when it was decided, after the watermark [s]."""
+
+    def __init__(self, lateness_ns: int) -> None:
+        self._lateness_ns = lateness_ns
+        self._first: dict[str, Pick] = {}
+        self._passed_ns: dict[Pick, int] = {}
+        self.shown: dict[Pick, tuple[float, float]] = {}
+        """Seconds, and those of them that were waited for other data."""
+        self.decided: dict[Pick, float] = {}
+
+    def take(self, made: list[Any], done_ns: int, arrival_ns: int) -> None:
+        """Look at what was made of an item that arrived and was worked on until ``done_ns``."""
+        for output in made:
+            if isinstance(output, CartEvents):
+                for event in output.events:
+                    pick = event.shelf_event_id, event.track_id, event.sku, event.quantity
+                    self._first.setdefault(event.shelf_event_id, pick)
+                    self._passed_ns[pick] = event.end_ns + self._lateness_ns
+                    if event.cart_event_id and event.track_id and event.sku and event.quantity > 0:
+                        self.decided[pick] = (done_ns - self._passed_ns[pick]) / 1e9
+            elif isinstance(output, Carts):
+                held = {(t, line.sku) for cart in output.carts for t in cart.track_ids for line in cart.lines}
+                for pick, passed_ns in self._passed_ns.items():
+                    if pick[1:3] in held and pick not in self.shown:
+                        self.shown[pick] = (done_ns - passed_ns) / 1e9, (arrival_ns - passed_ns) / 1e9
+
+    def corrected(self) -> int:
+        """Picks that looked otherwise at first."""
+        return sum(self._first[pick[0]] != pick for pick in self.decided)
 
 
 def _generated(folder: Path, plates: int) -> tuple[Path, Store]:

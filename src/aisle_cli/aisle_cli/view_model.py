@@ -219,7 +219,7 @@ class ViewModel:
             case ShelfEvents():
                 entries = tuple(self._shelf(event) for event in item.events)
             case CartEvents():
-                entries = tuple(self._cart(event) for event in item.events)
+                entries = tuple(self._cart(event) for event in item.decisions)
             case StockEvents():
                 entries = tuple(self._stock(event, item.stamp_ns) for event in item.events)
             case GateEvent():

@@ -235,7 +235,7 @@ CART_EVENTS = Topic(
     Qos.EVENT,
     ("cart_fusion_node",),
     ("checkout_node", "bag_player_node", "sim_node", "markers_node", "results_node", "view"),
-    "Who took or returned what, with confidence and reason.",
+    "Who took or returned what, with confidence and reason; without an id: how it looks, till the next message.",
 )
 STOCK = Topic(
     "stock",

@@ -566,6 +566,7 @@ class CartFusionStage(LastingStage[FusionInput]):
     """cart_fusion_node: tracks, shelf events and item evidence -> who took or returned what, and the live planogram.
 
     What the checkout says of staff and of reviews is used as it comes: no sensor saw it, and it holds from later on.
+    How what is not decided looks is told with every shelf event and on every tick, for the carts that people see.
     With ``fusion.evidence`` the cameras of the store are waited for as the tracks are; other recognisers speak when
     they like. The stock outlives the end of a stream.
     """
@@ -609,7 +610,10 @@ class CartFusionStage(LastingStage[FusionInput]):
         if isinstance(item, PlateStates | ShelfEvents):
             self._planogram.weigh(item)
         told = None if isinstance(item, PlateStates) else self._fusion.step(item)
-        return () if told is None else (told, *self._planogram.step(told))
+        if told is not None:
+            tentative = self._fusion.tentative(told.stamp_ns)
+            return replace(told, events=told.events + tentative.events), *self._planogram.step(told)
+        return (self._fusion.tentative(item.stamp_ns),) if isinstance(item, ShelfEvents) and item.events else ()
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
         last = self._fusion.finish(stamp_ns)

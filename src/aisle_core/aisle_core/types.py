@@ -333,12 +333,25 @@ class CartEvent:
 
 @dataclass(frozen=True, slots=True)
 class CartEvents:
-    """Decisions since the last batch; every shelf event settled up to ``decided_ns`` has been decided."""
+    """Decisions since the last batch; every shelf event settled up to ``decided_ns`` has been decided.
+
+    Events without an id are no decisions: they say how what is not decided yet looks now, until the next batch.
+    """
 
     stamp_ns: int
     sequence: int
     decided_ns: int
     events: tuple[CartEvent, ...]
+
+    @property
+    def decisions(self) -> tuple[CartEvent, ...]:
+        """What holds."""
+        return tuple(event for event in self.events if event.cart_event_id)
+
+    @property
+    def tentative(self) -> tuple[CartEvent, ...]:
+        """What may still be decided otherwise: for the carts that people see, never for a receipt."""
+        return tuple(event for event in self.events if not event.cart_event_id)
 
 
 # --- stock

@@ -179,6 +179,20 @@ def shopping(*events, people=(1,)):
 # --- a store without lanes
 
 
+def test_the_cart_shows_what_is_not_decided_yet_and_the_receipt_does_not():
+    run = Run().step(tracks(0, track(1)), decided(2, take("", 1, "cola"), take("c1", 1, "soap")))
+    cola, soap = sorted(run.carts[-1].carts[0].lines, key=lambda line: line.sku)
+    assert (cola.sku, cola.cart_event_ids, cola.shelf_event_ids) == ("cola", (), ())
+    assert (soap.sku, soap.cart_event_ids) == ("soap", ("c1",))
+    shown = len(run.carts)
+    assert len(run.step(decided(2.1, take("", 1, "cola"))).carts) == shown
+    run.step(decided(2.2, take("", 2, "cola")))
+    assert [line.sku for line in run.carts[-1].carts[0].lines] == ["soap"]
+    run.step(decided(2.3, take("", 1, "cola"))).finish()
+    assert [line.sku for line in run.receipt.lines] == ["soap"]
+    assert run.carts[-1].carts[0].lines == run.receipt.lines
+
+
 def test_a_visit_is_as_long_as_its_track():
     run = Run().step(
         tracks(1, track(7, first=0.9, label="alice")),

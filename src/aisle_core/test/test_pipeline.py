@@ -26,6 +26,7 @@ from aisle_core.types import (
     BodyPart,
     CartEvent,
     CartEvents,
+    Carts,
     CloseReason,
     CredentialShown,
     GateCommand,
@@ -235,6 +236,15 @@ def test_a_line_leads_back_to_the_readings():
     assert abs(event.end_ns - stamp(10.5)) < 0.2 * S
 
 
+def test_a_pick_is_in_the_cart_before_it_is_decided():
+    def first(wanted):
+        return next(i for i, carts in enumerate(of(Carts, OUTPUTS)) for c in carts.carts for x in c.lines if wanted(x))
+
+    for sku in ("RICE-1000", "MILK-1", "SALAD-220"):
+        decided = first(lambda line, sku=sku: line.sku == sku and line.cart_event_ids)
+        assert first(lambda line, sku=sku: line.sku == sku) < decided
+
+
 def test_nothing_is_lost_and_sequences_have_no_gaps():
     for name, statistics in PIPELINE.statistics().items():
         assert (statistics.rejected, statistics.clock_jumps) == ({}, 0), name
@@ -339,7 +349,7 @@ def test_a_clock_that_falls_back_begins_anew_and_uses_no_id_twice():
     assert [baskets([r]) for r in receipts[:2]] == [{"ben": {"RICE-1000": 1}}, {"ann": {"SALAD-220": 1}}]
     assert len({r.session_id for r in receipts}) == len(receipts)
     shelf_events = [e.shelf_event_id for batch in of(ShelfEvents, outputs) for e in batch.events]
-    cart_events = [e.cart_event_id for batch in of(CartEvents, outputs) for e in batch.events]
+    cart_events = [e.cart_event_id for batch in of(CartEvents, outputs) for e in batch.decisions]
     assert len(set(shelf_events)) == len(shelf_events) == 8
     assert len(set(cart_events)) == len(cart_events)
     tracks = {(t.track_id, t.label) for batch in of(PersonTracks, outputs) for t in batch.tracks}

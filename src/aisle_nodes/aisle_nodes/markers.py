@@ -114,7 +114,7 @@ class Scene:
                 while self._events and self._events[0].end_ns < item.stamp_ns - _EVENT_NS:
                     self._events.popleft()
             case CartEvents():
-                self._events.extend(item.events)
+                self._events.extend(item.decisions)
             case PlateStates():
                 self._plates |= {plate.plate_id: plate for plate in item.plates}
             case Carts():

@@ -39,7 +39,7 @@ class Results:
         if isinstance(item, ShelfEvents):
             self.shelf_events += item.events
         elif isinstance(item, CartEvents):
-            self.cart_events += [event for event in item.events if self._is_new(event.cart_event_id)]
+            self.cart_events += [event for event in item.decisions if self._is_new(event.cart_event_id)]
         elif isinstance(item, GateCommand):
             self.gate_commands.append(item)
         elif isinstance(item, Receipt):

@@ -116,7 +116,7 @@ class RunRecorder:
         if isinstance(item, PersonTracks):
             self._batches.append(item)
         elif isinstance(item, CartEvents):
-            for event in item.events:
+            for event in item.decisions:
                 self._decisions.setdefault(event.cart_event_id, event)
                 self._released_ns.setdefault(event.cart_event_id, log_ns)
         elif isinstance(item, Carts):

@@ -130,6 +130,7 @@ def _line(sku: str, tally: _Tally, products: Mapping[str, Product]) -> CartLine:
     price = product.price_minor if product else None
     doubts: list[Alternative] = [a for event in tally.events if event.review for a in event.alternatives]
     doubts.sort(key=lambda a: (-a.probability, a.track_id, a.sku, a.quantity))
+    decided = [event for event in tally.events if event.cart_event_id]
     least_certain = min(tally.events, key=lambda event: event.confidence)
     return CartLine(
         sku=sku,
@@ -140,8 +141,8 @@ def _line(sku: str, tally: _Tally, products: Mapping[str, Product]) -> CartLine:
         confidence=least_certain.confidence,
         reason=least_certain.reason,
         review=tally.doubtful or price is None,
-        cart_event_ids=tuple(event.cart_event_id for event in tally.events),
-        shelf_event_ids=tuple(dict.fromkeys(event.shelf_event_id for event in tally.events)),
+        cart_event_ids=tuple(event.cart_event_id for event in decided),
+        shelf_event_ids=tuple(dict.fromkeys(event.shelf_event_id for event in decided)),
         track_ids=tuple(dict.fromkeys(event.track_id for event in tally.events)),
         alternatives=tuple(doubts[:_MAX_ALTERNATIVES]),
     )

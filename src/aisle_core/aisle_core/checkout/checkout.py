@@ -10,6 +10,7 @@ from typing import Self
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial import KDTree
 
 from ..checks import require
 from ..store import Store
@@ -163,7 +164,8 @@ class CheckoutState:
     session_of: visit of every track that is or was on one, until the track ends; "" of who has left without one.
     tracks: the tracks in the store; first_seen: each as it was when it was first seen.
     entries: passages whose person has no track yet. passages: those of late, for people who came in together.
-    waiting: decisions of late about tracks without a visit. decided_ns: the fusion's progress. heard_ns: its clock.
+    waiting: decisions of late about tracks without a visit. tentative: how what is not decided looked last.
+    decided_ns: the fusion's progress. heard_ns: its clock.
     tracked_ns: when tracks last came. touched_ns: when each track was last within reach of a shelf, or out of sight.
     sessions_of_lanes: the visit that somebody last went in to at a lane. strangers: tracks that came in with somebody
         else. closed: the store lets nobody in. reviews: by session id, those that nobody has decided. settled: by id,
@@ -179,6 +181,7 @@ class CheckoutState:
     passages: list[_Entry] = field(default_factory=list)
     lanes: dict[str, LaneStatus] = field(default_factory=dict)
     waiting: dict[int, list[CartEvent]] = field(default_factory=dict)
+    tentative: tuple[CartEvent, ...] = ()
     decided_ns: int = _BEFORE_ALL
     heard_ns: int = _BEFORE_ALL
     tracked_ns: int = _BEFORE_ALL
@@ -209,7 +212,7 @@ class Checkout:
         self._config = config
         self._store = store
         self._lanes = {lane.lane_id: lane for lane in store.lanes}
-        self._plates = np.array([plate.centre[:2] for plate in store.plates.values()]).reshape(-1, 2)
+        self._plates = KDTree(np.array([plate.centre[:2] for plate in store.plates.values()]).reshape(-1, 2))
         self._times = config.gate_times
         self._state = CheckoutState()
         self._changed = False
@@ -265,8 +268,10 @@ class Checkout:
             self._take_step(lane_id, item.stamp_ns, gate.wait(status, item.stamp_ns))
         match item:
             case CartEvents():
-                for event in item.events:
+                for event in item.decisions:
                     self._take_event(event)
+                self._changed |= item.tentative != self._state.tentative
+                self._state.tentative = item.tentative
                 self._state.decided_ns = max(self._state.decided_ns, item.decided_ns)
                 self._state.heard_ns = max(self._state.heard_ns, item.stamp_ns)
             case PersonTracks():
@@ -326,8 +331,8 @@ class Checkout:
         state, people = self._state, [track for track in tracks.tracks if track.state is not TrackState.ENDED]
         missed = not self._is_tracked(tracks.stamp_ns)
         state.tracked_ns = tracks.stamp_ns
-        positions = np.array([track.position[:2] for track in people]).reshape(-1, 1, 2)
-        near = (np.linalg.norm(positions - self._plates, axis=2) <= self._config.reach).any(axis=1)
+        positions = np.array([track.position[:2] for track in people]).reshape(-1, 2)
+        near = self._plates.query(positions)[0] <= self._config.reach
         for track, is_near in zip(people, near, strict=True):
             if is_near or missed or track.state is not TrackState.SEEN:
                 state.touched_ns[track.track_id] = tracks.stamp_ns
@@ -591,7 +596,7 @@ class Checkout:
         self._commands, self._alarms, self._requests, self._staff, self._decisions = [], [], [], [], []
         if not self._changed and not closed:
             return said
-        accounts = {visit.session_id: self._account(visit) for visit in self._told()}
+        accounts = {visit.session_id: self._account(visit, visit in closed) for visit in self._told()}
         carts = tuple(self._cart(visit, accounts[visit.session_id], visit in closed) for visit in self._told())
         receipts = tuple(self._receipt(visit, accounts[visit.session_id]) for visit in closed if not visit.staff)
         reviews = tuple(self._review(receipt) for receipt in receipts if receipt.review)
@@ -610,8 +615,11 @@ class Checkout:
         self._state.reviews[receipt.session_id] = review
         return review
 
-    def _account(self, visit: _Visit) -> Account:
-        return account(visit.events, visit.track_ids, self._store.products, self._config.doubt_probability)
+    def _account(self, visit: _Visit, closed: bool) -> Account:
+        """What the visit holds; as long as it is open, with what is not decided yet."""
+        tentative = () if closed else self._state.tentative
+        events = [*visit.events, *(event for event in tentative if event.track_id in visit.track_ids)]
+        return account(events, visit.track_ids, self._store.products, self._config.doubt_probability)
 
     def _cart(self, visit: _Visit, account: Account, closed: bool) -> Cart:
         return Cart(

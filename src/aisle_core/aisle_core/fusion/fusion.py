@@ -42,7 +42,8 @@ class _Memory:
     waiting: shelf events not explained yet, with the stamp of the batch that brought them. open_since_ns: by gateway.
     evidence: by shelf event. ended_ns: when the tracks ended that ended lately. staff_ns: since when people are known
     to work here. thoughts, opened: joint explanations, best first, of what is where and of the clusters of events that
-    are explained but not told.
+    are explained but not told. tentative: how everything that is not told looked when tentative_of came, the ids of its
+    events and the number of reports.
     """
 
     sequence: int = 0
@@ -57,6 +58,8 @@ class _Memory:
     staff_ns: dict[int, int] = field(default_factory=dict)
     thoughts: tuple[Thought, ...] = (Thought(0.0, Ledger()),)
     opened: tuple[Cluster, ...] = ()
+    tentative: tuple[CartEvent, ...] = ()
+    tentative_of: tuple[tuple[str, ...], int] = ((), 0)
 
     def copy(self) -> _Memory:
         return replace(
@@ -121,6 +124,25 @@ class Fusion:
                 return self._tell(item.stamp_ns, item.stamp_ns - self._config.time.doubt_ms * 1_000_000)
         return None
 
+    def tentative(self, stamp_ns: int) -> CartEvents:
+        """How what has come and is not told looks now: who seems to have moved what, in a batch without decisions.
+
+        It is looked at anew only when something comes or is told.
+        """
+        memory = self._memory
+        events = *memory.waiting, *(event for cluster in memory.opened for event in cluster.events)
+        of = tuple(event.shelf_event_id for event in events), sum(map(len, memory.evidence.values()))
+        if of != memory.tentative_of:
+            thoughts, opened = memory.thoughts, memory.opened
+            for waiting in clusters(list(memory.waiting), self._map, self._config):
+                thoughts, cluster = self._extended(thoughts, waiting)
+                opened = (*opened, cluster)
+            seeming = self._resolver.looks(thoughts, opened)
+            named = [decision for decision in seeming if decision.booking[0] and decision.booking[1]]
+            memory.tentative = tuple(_cart_event("", decision) for decision in named)
+            memory.tentative_of = of
+        return CartEvents(stamp_ns, 0, self._progress(stamp_ns), memory.tentative)
+
     @property
     def shelf_map(self) -> ShelfMap:
         """The store as the fusion looks at it."""
@@ -129,7 +151,7 @@ class Fusion:
     def finish(self, stamp_ns: int) -> CartEvents:
         """The end of all streams: everything that waits is decided."""
         for events in clusters(list(self._memory.waiting), self._map, self._config):
-            self._open(*self._extended(events))
+            self._open(*self._extended(self._memory.thoughts, events))
         return self._tell(stamp_ns, stamp_ns)
 
     def statistics(self) -> FusionStatistics:
@@ -189,7 +211,7 @@ class Fusion:
             return False
         if waited_ns < time.evidence_ms * 1_000_000 and any(map(self._awaits_evidence, events)):
             return False
-        thoughts, cluster = self._extended(events)
+        thoughts, cluster = self._extended(memory.thoughts, events)
         opened = (*memory.opened, cluster)
         late = waited_ns >= time.doubt_ms * 1_000_000
         if not alone and not late and not self._resolver.is_sure(thoughts, opened, len(opened) - 1):
@@ -203,10 +225,11 @@ class Fusion:
             return False
         return self._map.is_open(event.mass_change, event.mass_change_stddev, self._config.weight.most_units)
 
-    def _extended(self, events: tuple[ShelfEvent, ...]) -> tuple[tuple[Thought, ...], Cluster]:
-        memory = self._memory
-        cluster = Cluster(events, min(memory.waiting[event] for event in events))
-        return self._resolver.extend(memory.thoughts, events), cluster
+    def _extended(
+        self, thoughts: tuple[Thought, ...], events: tuple[ShelfEvent, ...]
+    ) -> tuple[tuple[Thought, ...], Cluster]:
+        cluster = Cluster(events, min(self._memory.waiting[event] for event in events))
+        return self._resolver.extend(thoughts, events), cluster
 
     def _open(self, thoughts: tuple[Thought, ...], cluster: Cluster) -> None:
         memory = self._memory
@@ -219,30 +242,14 @@ class Fusion:
         events = [event for cluster in memory.opened for event in cluster.events]
         unseen = {event.shelf_event_id for event in events if self._awaits_evidence(event)} if due_ns < now_ns else ()
         decisions, memory.thoughts, memory.opened = self._resolver.tell(memory.thoughts, memory.opened, due_ns, unseen)
-        told = tuple(self._cart_event(decision) for decision in decisions)
+        told = tuple(
+            _cart_event(f"c{number}", decision) for number, decision in enumerate(decisions, memory.decided + 1)
+        )
+        memory.decided += len(decisions)
         self._forget(now_ns - self._config.time.history_ms * 1_000_000)
         memory.told_ns = self._progress(now_ns)
         memory.sequence += 1
         return CartEvents(now_ns, memory.sequence - 1, memory.told_ns, told)
-
-    def _cart_event(self, decision: Decision) -> CartEvent:
-        self._memory.decided += 1
-        track_id, sku, quantity = decision.booking
-        principal = decision.principal
-        return CartEvent(
-            cart_event_id=f"c{self._memory.decided}",
-            shelf_event_id=principal.shelf_event_id,
-            plate_id=principal.plate_id,
-            start_ns=decision.start_ns,
-            end_ns=decision.end_ns,
-            track_id=track_id,
-            sku=sku,
-            quantity=quantity,
-            confidence=decision.confidence,
-            reason=decision.reason,
-            review=decision.review,
-            alternatives=decision.alternatives,
-        )
 
     def _progress(self, now_ns: int) -> int:
         """Everything that came in a batch up to this instant is decided."""
@@ -263,3 +270,21 @@ class Fusion:
             )
         for key in [key for key, reports in memory.evidence.items() if reports[-1].stamp_ns < before_ns]:
             del memory.evidence[key]
+
+
+def _cart_event(cart_event_id: str, decision: Decision) -> CartEvent:
+    track_id, sku, quantity = decision.booking
+    return CartEvent(
+        cart_event_id=cart_event_id,
+        shelf_event_id=decision.principal.shelf_event_id,
+        plate_id=decision.principal.plate_id,
+        start_ns=decision.start_ns,
+        end_ns=decision.end_ns,
+        track_id=track_id,
+        sku=sku,
+        quantity=quantity,
+        confidence=decision.confidence,
+        reason=decision.reason,
+        review=decision.review,
+        alternatives=decision.alternatives,
+    )

@@ -259,6 +259,14 @@ class Resolver:
             thoughts, opened = self._close(thoughts, opened, group, _net(chosen))
         return decisions, thoughts, opened
 
+    def looks(self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...]) -> list[Decision]:
+        """What would be told of the open clusters now: the best joint explanation."""
+        return [
+            decision
+            for number, (cluster, telling) in enumerate(zip(opened, thoughts[0].open, strict=True))
+            for decision in self._decisions(cluster, telling, _posterior(thoughts, (number,)))
+        ]
+
     # --- lines of thought
 
     def _follow(self, steps: list[_Step]) -> list[_Line]:

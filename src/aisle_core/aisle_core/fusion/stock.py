@@ -186,7 +186,7 @@ class LivePlanogram:
         match item:
             case CartEvents():
                 causes = {}
-                for event in item.events:
+                for event in item.decisions:
                     self._take(event, item.stamp_ns)
                     causes[event.plate_id] = event.cart_event_id
                 self._forget(item.stamp_ns - self._config.review_ms * _MS)
