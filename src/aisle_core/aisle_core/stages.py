@@ -685,7 +685,7 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
             case CartEvents():
                 watermark_ns = self._lines[_ONLY].aligner.watermark_ns
                 if watermark_ns is not None and item.stamp_ns < watermark_ns:
-                    said_again = item.stamp_ns <= self._checkout.heard_ns
+                    said_again = item.stamp_ns < self._checkout.heard_ns
                     return [] if said_again else list(self._step(_ONLY, item))
                 source = "cart_events"
             case GateEvent():
