@@ -216,7 +216,7 @@ SHELF_EVENTS = Topic(
 PLATE_STATES = Topic(
     "plate_states",
     "aisle_msgs/msg/PlateStateArray",
-    Qos.STREAM,
+    Qos.EVENT,
     ("shelf_event_node",),
     ("cart_fusion_node", "markers_node", "view"),
     "Health and load of every plate, once a second.",
