@@ -127,17 +127,17 @@ class Fusion:
     def tentative(self, stamp_ns: int) -> CartEvents:
         """How what has come and is not told looks now: who seems to have moved what, in a batch without decisions.
 
-        It is looked at anew only when something comes or is told.
+        It is looked at anew only when something comes or is told; what waits, only by the best line of thought.
         """
         memory = self._memory
         events = *memory.waiting, *(event for cluster in memory.opened for event in cluster.events)
         of = tuple(event.shelf_event_id for event in events), sum(map(len, memory.evidence.values()))
         if of != memory.tentative_of:
-            thoughts, opened = memory.thoughts, memory.opened
+            thoughts = memory.thoughts
+            seeming = [d for n, cluster in enumerate(memory.opened) for d in self._resolver.looks(thoughts, cluster, n)]
             for waiting in clusters(list(memory.waiting), self._map, self._config):
-                thoughts, cluster = self._extended(thoughts, waiting)
-                opened = (*opened, cluster)
-            seeming = self._resolver.looks(thoughts, opened)
+                thoughts, cluster = self._extended(thoughts[:1], waiting)
+                seeming += self._resolver.looks(thoughts, cluster, -1)
             named = [decision for decision in seeming if decision.booking[0] and decision.booking[1]]
             memory.tentative = tuple(_cart_event("", decision) for decision in named)
             memory.tentative_of = of

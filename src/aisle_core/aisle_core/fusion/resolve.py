@@ -259,13 +259,9 @@ class Resolver:
             thoughts, opened = self._close(thoughts, opened, group, _net(chosen))
         return decisions, thoughts, opened
 
-    def looks(self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...]) -> list[Decision]:
-        """What would be told of the open clusters now: the best joint explanation."""
-        return [
-            decision
-            for number, (cluster, telling) in enumerate(zip(opened, thoughts[0].open, strict=True))
-            for decision in self._decisions(cluster, telling, _posterior(thoughts, (number,)))
-        ]
+    def looks(self, thoughts: tuple[Thought, ...], cluster: Cluster, number: int) -> list[Decision]:
+        """What would be told of an open cluster now: what the best joint explanation says."""
+        return self._decisions(cluster, thoughts[0].open[number], _posterior(thoughts, (number,)))
 
     # --- lines of thought
 
