@@ -378,6 +378,13 @@ def test_two_things_put_back_in_one_step():
     assert sorted(told(made.run()))[:2] == [(1, "tea", -1), (1, "tea", 1)]
 
 
+def test_one_thing_put_back_and_another_taken_in_one_step():
+    store = make_store({"soda": ("p1",), "tea": ("p1",)}, {"soda": 0.355, "tea": 0.2})
+    events = scene((1, 0.1), store=store).moves(1, "p1", 3.0, -0.355).moves(1, "p1", 8.0, 0.155).run()
+    assert sorted(told(events)) == [(1, "soda", -1), (1, "soda", 1), (1, "tea", 1)]
+    assert not any(e.review for e in events)
+
+
 def test_a_foreign_thing_across_two_plates_is_sold_from_there():
     made = scene((1, 0.3), (2, 0.9)).moves(1, "p0", 3.0, -0.62).reaches_for(1, "p6", 7.0).reaches_for(2, "p6", 12.0)
     made.feels("p6", 7.0, 0.4).feels("p7", 7.02, 0.22).feels("p6", 12.0, -0.4).feels("p7", 12.02, -0.22)
@@ -401,6 +408,13 @@ def test_a_plate_feels_a_heavy_thing_beside_it():
 def test_a_weight_of_the_catalogue_that_is_stale(off):
     events = scene((1, 0.1)).moves(1, "p0", 5.0, -0.62 * off).moves(1, "p0", 9.0, 0.62 * off).run()
     assert told(events) == [(1, "water", 1), (1, "water", -1)]
+
+
+def test_what_belongs_nowhere_is_taken_less_often_than_what_belongs_elsewhere():
+    store = make_store({"soda": ("p1",), "juice": ("p7",)}, {"soda": 0.61, "juice": 1.04, "wine": 1.04})
+    (e,) = scene((1, 0.1), store=store).moves(1, "p1", 5.0, -1.04).run()
+    assert (e.sku, e.quantity) == ("juice", 1)
+    assert e.confidence > 0.6
 
 
 def test_an_item_beside_its_facing():
