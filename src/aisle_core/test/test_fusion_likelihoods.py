@@ -47,7 +47,7 @@ def test_a_part_of_a_piece_may_be_hidden_on_the_plate_beside():
 
 
 def test_a_plate_feels_a_change_beside_it():
-    assert likelihoods.felt(-0.02, 1e-6, 1.0, WEIGHT, PLACE) > likelihoods.nothing(-0.02, 1e-6, 1, 0.0, WEIGHT, PLACE)
+    assert likelihoods.felt(-0.02, 1e-6, 1.0, WEIGHT, PLACE) > likelihoods.nothing(-0.02, 1e-6, 1, False, WEIGHT, PLACE)
     assert likelihoods.felt(-0.1, 1e-6, 1.0, WEIGHT, PLACE) < likelihoods.felt(-0.02, 1e-6, 1.0, WEIGHT, PLACE)
 
 
@@ -70,13 +70,13 @@ def test_units_are_a_distribution():
 
 def test_nothing_is_small_and_grows_with_the_plates():
     total, _ = integrate.quad(
-        lambda m: math.exp(likelihoods.nothing(m, 1e-6, 1, 0.0, WEIGHT, PLACE)), -0.3, 0.3, points=[0]
+        lambda m: math.exp(likelihoods.nothing(m, 1e-6, 1, False, WEIGHT, PLACE)), -0.3, 0.3, points=[0]
     )
     assert total == pytest.approx(PLACE.nothing, rel=1e-6)
-    attended = likelihoods.nothing(0.04, 1e-6, 1, 1.0, WEIGHT, PLACE)
-    assert likelihoods.nothing(0.04, 1e-6, 1, 0.0, WEIGHT, PLACE) + math.log(PLACE.idle) == pytest.approx(attended)
-    assert likelihoods.nothing(0.04, 1e-6, 2, 0.0, WEIGHT, PLACE) > likelihoods.nothing(
-        0.04, 1e-6, 1, 0.0, WEIGHT, PLACE
+    attended = likelihoods.nothing(0.04, 1e-6, 1, True, WEIGHT, PLACE)
+    assert likelihoods.nothing(0.04, 1e-6, 1, False, WEIGHT, PLACE) + math.log(PLACE.idle) == pytest.approx(attended)
+    assert likelihoods.nothing(0.04, 1e-6, 2, False, WEIGHT, PLACE) > likelihoods.nothing(
+        0.04, 1e-6, 1, False, WEIGHT, PLACE
     )
 
 
@@ -363,7 +363,7 @@ def test_hands_that_come_together_are_remembered_until_one_is_forgotten():
 
 def visit_terms(*frames):
     samples, _, begins = seen(*sorted(frames, key=lambda f: f[0])).by_person()
-    odds, left_ns = likelihoods.visit(samples, begins, START, END, MAP.distance(samples.hands, ("p0",)), PERSON)
+    odds, left_ns, _ = likelihoods.visit(samples, begins, START, END, MAP.distance(samples.hands, ("p0",)), PERSON)
     return odds[0, 1], left_ns[0, 1]
 
 

@@ -102,7 +102,8 @@ class PlaceConfig:
     not_owned: something is put on a shelf that is in nobody's cart; restock: the same by staff.
     other_hand: an item is put back by another person than the one who took it; unmet: odds of one whose hands have not
     met the taker's since.
-    shared_facing, shared_neighbour: one item weighs on two plates of one facing, or on two adjacent plates else;
+    shared_facing, shared_neighbour: one item that is taken weighs on two plates of one facing, or on two adjacent
+    plates else; shared_return: one that is put weighs on two adjacent plates;
     split: a plate felt one move as two changes in a row.
     most_shared: a move is at most so many changes.
     """
@@ -131,6 +132,7 @@ class PlaceConfig:
     unmet: float
     shared_facing: float
     shared_neighbour: float
+    shared_return: float
     split: float
     most_shared: int
 
@@ -160,7 +162,7 @@ class PersonConfig:
     meanwhile: in a long event the mass moved at any instant, not with the hand that was there all the time.
     leaves: a hand has left when it is so much farther from the plate than at the change [m].
     grasp_ms, hasty: odds of a hand that came less than this before the change.
-    wait_ms, waits: odds of a hand that was there this long before the change.
+    wait_ms, waits: odds of a hand that was there this long before the change; one that lingers too counts once.
     withdraw_ms, lingers: odds of a hand that has not left this long after the change.
     press_leaves: odds of a hand that leaves so soon, and that the plate still feels.
     missed: probability that a hand which was seen elsewhere was at the plate nevertheless.

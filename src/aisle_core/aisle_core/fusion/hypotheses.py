@@ -71,7 +71,7 @@ class Change:
     mass: signed sum [kg]. plate_ids: heaviest change first. shares: (P,) prior of each product by the planogram.
     movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's. first_scores,
     last_scores: (C,) of the begin alone and of the end alone. press_scores: (C,) that they press there or on the plates
-    beside. attended: probability that a hand was there. felt: greatest change on a plate beside at the same time [kg].
+    beside. attended: whether any hand was there. felt: greatest change on a plate beside at the same time [kg].
     score: prior of the union.
     """
 
@@ -88,7 +88,7 @@ class Change:
     first_scores: Floats
     last_scores: Floats
     press_scores: Floats
-    attended: float
+    attended: bool
     felt: float
     score: float
 
@@ -159,13 +159,17 @@ class _Hands:
         found[self.gone] = likelihoods.NOWHERE
         return np.append(found.ravel(), math.log(self.config.nobody))
 
-    def visits(self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int) -> tuple[Floats, NDArray[np.int64]]:
-        """(C,) log odds that the hand's stay at the plates fits the change, and when it left them [ns]."""
+    def visits(self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int) -> tuple[Floats, NDArray[np.int64], bool]:
+        """(C,) log odds that the hand's stay at the plates fits the change, and when it left them [ns].
+
+        Besides, whether any hand was there.
+        """
         if not self.tracks.size:
-            return np.zeros(1), np.array([end_ns])
+            return np.zeros(1), np.array([end_ns]), False
         at_plate = self.shelf_map.distance(self.samples.hands, plate_ids)
-        odds, left_ns = likelihoods.visit(self.samples, self.begins, start_ns, end_ns, at_plate, self.config)
-        return np.append(odds.ravel(), 0.0), np.append(left_ns.ravel(), end_ns)
+        odds, left_ns, closest = likelihoods.visit(self.samples, self.begins, start_ns, end_ns, at_plate, self.config)
+        attended = bool((closest <= self.config.hand_reach).any())
+        return np.append(odds.ravel(), 0.0), np.append(left_ns.ravel(), end_ns), attended
 
 
 class Explainer:
@@ -203,7 +207,7 @@ class Explainer:
         start_ns, end_ns = min(event.start_ns for event in events), max(event.end_ns for event in events)
         hands = self._hands(start_ns, end_ns)
         scores = hands.scores(plate_ids, start_ns, end_ns)
-        odds, left_ns = hands.visits(plate_ids, start_ns, end_ns)
+        odds, left_ns, attended = hands.visits(plate_ids, start_ns, end_ns)
         leaves = (left_ns - end_ns <= self._config.person.withdraw_ms * 1_000_000) & (hands.hands >= 0)
         pressing = math.log(self._config.person.press_leaves) if sum(masses) > 0 else 0.0
         by_two = start_ns + _BY_TWO_NS <= end_ns
@@ -222,7 +226,7 @@ class Explainer:
             last_scores=hands.scores(plate_ids, end_ns, end_ns) if by_two else scores,
             press_scores=hands.scores(self._map.with_beside(plate_ids), start_ns, end_ns)
             + np.where(leaves, pressing, 0.0),
-            attended=math.exp(min(float(scores.max()) + math.log(HANDS), 0.0)),
+            attended=attended,
             felt=max(
                 (
                     abs(other.mass_change)

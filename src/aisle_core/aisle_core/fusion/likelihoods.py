@@ -26,6 +26,8 @@ RELEASED = 4.0
 """A hand has let go when what is left is less than this many standard deviations."""
 _EVER_NS = 1 << 62
 _MOST_INSTANTS = 20
+_ANY_STAY = math.log(0.02)
+"""Who takes comes and goes otherwise than all others this rarely: something is held above the plate."""
 _LEAST_REACH = 1e-4
 """A head is anywhere else than it seems this rarely."""
 
@@ -69,13 +71,15 @@ def units(quantity: Floats, config: WeightConfig) -> Floats:
     return (quantity - 1) * math.log(config.repeat) + math.log1p(-config.repeat)
 
 
-def nothing(mass: float, variance: float, events: int, hand: float, weight: WeightConfig, place: PlaceConfig) -> float:
+def nothing(
+    mass: float, variance: float, events: int, attended: bool, weight: WeightConfig, place: PlaceConfig
+) -> float:
     """That the change (signed) is no product: drift and bumps of so many plates, or an item moved between them.
 
-    Plates drift at any time, so hardly when a hand is there, which it is with the probability ``hand``.
+    Plates drift at any time, so hardly just when a hand is there (``attended``).
     """
     stddev = math.sqrt(variance + events * weight.nothing_stddev**2)
-    prior = math.log(place.nothing) + math.log1p(-hand * (1 - place.idle))
+    prior = math.log(place.nothing) + (math.log(place.idle) if attended else 0.0)
     return prior + float(normal(np.array(mass), np.array(stddev)))
 
 
@@ -106,7 +110,8 @@ def shared(masses: Sequence[float], plate_ids: Sequence[str], shelf_map: ShelfMa
         return 0.0
     beside = list(dict.fromkeys(plate_ids))[1:]
     one_facing = all(shelf_map.share_facing(plate_ids[0], other) for other in beside)
-    prior = len(beside) * math.log(place.shared_facing if one_facing else place.shared_neighbour)
+    taken = place.shared_facing if one_facing else place.shared_neighbour
+    prior = len(beside) * math.log(place.shared_return if sum(masses) > 0 else taken)
     prior += (further - len(beside)) * math.log(place.split)
     span = sum(abs(mass) for mass in masses)
     return prior - further * math.log(span) + math.lgamma(further + 1)
@@ -163,8 +168,10 @@ def visit(
     end_ns: int,
     distance: Floats,
     config: PersonConfig,
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Whether the hand's stay at the plate fits the change: (people, 2) log odds, and when it left [ns].
+) -> tuple[Floats, NDArray[np.int64], Floats]:
+    """Whether the hand's stay at the plate fits the change.
+
+    (people, 2) each: log odds, when it left [ns], and the least distance at the change [m], infinite if not seen then.
 
     A hand is at the plate while it is at most ``leaves`` farther than at the change. Who takes or puts has come some
     time before the change (``grasp_ms``), though not long before (``wait_ms``), and is gone soon after it
@@ -184,9 +191,9 @@ def visit(
     long_ago = start_ns - config.wait_ms * 1_000_000
     was_here = np.logical_or.reduceat(~away & ~np.isnan(distance) & (stamps <= long_ago), begins, axis=0)
     waits = was_here & (came <= long_ago)
-    score = np.where(hasty, math.log(config.hasty), 0.0) + np.where(lingers, math.log(config.lingers), 0.0)
-    score += np.where(waits, math.log(config.waits), 0.0)
-    return np.where(np.isfinite(closest), score, 0.0), left
+    score = np.where(hasty, math.log(config.hasty), 0.0)
+    score += np.minimum(np.where(lingers, math.log(config.lingers), 0.0), np.where(waits, math.log(config.waits), 0.0))
+    return np.where(np.isfinite(closest), np.maximum(score, _ANY_STAY), 0.0), left, closest
 
 
 def reach(
