@@ -192,7 +192,7 @@ def test_own_items_of_same_weight_put_back_at_each_others_place_are_reviewed():
     assert events[2].quantity == -1
     assert events[2].review
     assert (events[2].sku, events[2].alternatives[0].sku) == ("salt", "soda")
-    own, other = 1 - FUSION.place.elsewhere, FUSION.place.mistaken
+    own, other = 1 - FUSION.place.elsewhere, FUSION.place.mistaken * FUSION.place.earlier
     assert events[2].confidence == pytest.approx(own / (own + other), abs=0.03)
 
 
@@ -425,7 +425,7 @@ def test_an_item_beside_its_facing():
 def test_like_things_put_back_crosswise_are_both_back():
     """Which was put where cannot be told, but the cart is empty for sure: nobody has to look."""
     made = scene((1, 0.3)).moves(1, "p1", 5.0, -0.355).moves(1, "p12", 7.0, -0.355)
-    events = made.moves(1, "p12", 10.0, 0.355).moves(1, "p1", 12.0, 0.355).run()
+    events = made.moves(1, "p1", 10.0, 0.355).moves(1, "p12", 12.0, 0.355).run()
     assert sorted(told(events)[2:]) == [(1, "salt", -1), (1, "soda", -1)]
     assert not any(e.review for e in events)
     assert events[2].confidence < 0.95

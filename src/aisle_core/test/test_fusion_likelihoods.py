@@ -87,8 +87,10 @@ def test_one_event_needs_no_union():
 def test_a_union_is_a_prior_times_a_uniform_split():
     facing = likelihoods.shared([-0.3, -0.2], ["p4", "p5"], MAP, PLACE)
     assert facing == pytest.approx(math.log(PLACE.shared_facing / 0.5))
-    neighbours = likelihoods.shared([-0.3, 0.2], ["p0", "p1"], MAP, PLACE)
+    neighbours = likelihoods.shared([-0.3, -0.2], ["p0", "p1"], MAP, PLACE)
     assert neighbours == pytest.approx(math.log(PLACE.shared_neighbour / 0.5))
+    put = likelihoods.shared([0.3, 0.2], ["p0", "p1"], MAP, PLACE)
+    assert put == pytest.approx(math.log(PLACE.shared_return / 0.5))
     three = likelihoods.shared([-0.2, -0.2, -0.1], ["p0", "p1", "p2"], MAP, PLACE)
     assert three == pytest.approx(math.log(PLACE.shared_neighbour**2 * 2 / 0.5**2))
 

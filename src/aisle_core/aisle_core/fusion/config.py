@@ -98,7 +98,7 @@ class PlaceConfig:
     elsewhere: a person puts an item of the own cart where it does not belong, but near the place it came from;
     mistaken: the same where something as heavy belongs that the person has in the hands too;
     far: odds of a place farther away than what one person can reach. in_bag: odds of a thing that is not in the hand
-    any more.
+    any more; earlier: of one in the hand that was not taken last.
     not_owned: something is put on a shelf that is in nobody's cart; restock: the same by staff.
     other_hand: an item is put back by another person than the one who took it; unmet: odds of one whose hands have not
     met the taker's since.
@@ -126,6 +126,7 @@ class PlaceConfig:
     mistaken: float
     far: float
     in_bag: float
+    earlier: float
     not_owned: float
     restock: float
     other_hand: float

@@ -377,13 +377,14 @@ class Explainer:
         """What may be put back: owner, sku, lot and the log of its share among the owner's things.
 
         A thing goes to its own place, or to that of a like thing in the hands, else rather near the plate it came from;
-        and who has just taken it has it in the hand.
+        and who has just taken it has it in the hand, the last one most of all.
         """
         place, time = self._config.place, self._config.time
         for track_id, stock in ledger.carts.items():
             shares: dict[str, float] = {}
             total = 0.0
             from_here = [lot.unit_mass for sku, lot in stock.items() if self.belongs(sku, change)]
+            latest_ns = max((lot.since_ns for lot in stock.values() if lot.since_ns <= change.end_ns), default=0)
             for sku, lot in stock.items():
                 if lot.since_ns > change.end_ns:
                     continue
@@ -395,7 +396,8 @@ class Explainer:
                     mistaken = place.mistaken if alike and near and in_hand else place.elsewhere
                     share = mistaken * (1.0 if near else place.far)
                 total += share
-                shares[sku] = share * (1.0 if in_hand else place.in_bag)
+                kept = place.earlier if in_hand else place.in_bag
+                shares[sku] = share * (1.0 if in_hand and lot.since_ns == latest_ns else kept)
             for sku, share in shares.items():
                 yield track_id, sku, stock[sku], math.log(share / max(total, 1 - place.elsewhere))
 

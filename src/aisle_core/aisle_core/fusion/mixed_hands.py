@@ -32,14 +32,12 @@ _COMES = math.log(0.1)
 
 def sorted_out(samples: Samples, begins: NDArray[np.intp], config: PersonConfig) -> Samples:
     """The samples, ordered by person and beginning at ``begins``, with every hand given to the one whose it is."""
-    rows = np.split(np.arange(len(samples.stamp_ns)), begins[1:]) if len(begins) else []
-    leaps = [_leaps(samples, mine, config) for mine in rows]
+    ends = np.append(begins[1:], len(samples.stamp_ns))
     hands, variance = samples.hands, samples.hand_variance
-    for one, other in combinations(range(len(rows)), 2):
-        if not np.intersect1d(leaps[one], leaps[other]).size:
-            continue
-        _, a, b = np.intersect1d(samples.stamp_ns[rows[one]], samples.stamp_ns[rows[other]], return_indices=True)
-        both = np.stack([rows[one][a], rows[other][b]], axis=1)
+    for one, other in _leapt_together(samples, begins, config):
+        mine, theirs = (np.arange(begins[person], ends[person]) for person in (one, other))
+        _, a, b = np.intersect1d(samples.stamp_ns[mine], samples.stamp_ns[theirs], return_indices=True)
+        both = np.stack([mine[a], theirs[b]], axis=1)
         orders = _orders(samples.stamp_ns[both[:, 0]], samples.body[both], hands[both], config)
         if not orders.any():
             continue
@@ -52,12 +50,18 @@ def sorted_out(samples: Samples, begins: NDArray[np.intp], config: PersonConfig)
     return samples if hands is samples.hands else replace(samples, hands=hands, hand_variance=variance)
 
 
-def _leaps(samples: Samples, rows: NDArray[np.intp], config: PersonConfig) -> Ints:
-    """Stamps at which a hand of the person was elsewhere than before."""
-    stamps, hands = samples.stamp_ns[rows], samples.hands[rows]
-    moved = np.linalg.norm(np.diff(hands, axis=0), axis=2) > _LEAP * _stddev(stamps, config)[:, np.newaxis]
-    found: Ints = stamps[1:][moved.any(axis=1)]
-    return found
+def _leapt_together(samples: Samples, begins: NDArray[np.intp], config: PersonConfig) -> list[tuple[int, int]]:
+    """Pairs of people of whom hands were elsewhere than before at one instant."""
+    if len(begins) < 2:
+        return []
+    moved = np.linalg.norm(np.diff(samples.hands, axis=0), axis=2)
+    leapt = (moved > _LEAP * _stddev(samples.stamp_ns, config)[:, np.newaxis]).any(axis=1)
+    leapt[begins[1:] - 1] = False
+    rows = np.flatnonzero(leapt) + 1
+    people: dict[int, list[int]] = {}
+    for row, person in zip(rows, np.searchsorted(begins, rows, side="right") - 1, strict=True):
+        people.setdefault(int(samples.stamp_ns[row]), []).append(int(person))
+    return sorted({pair for together in people.values() for pair in combinations(together, 2)})
 
 
 def _stddev(stamps: Ints, config: PersonConfig) -> Floats:
