@@ -51,17 +51,29 @@ def sorted_out(samples: Samples, begins: NDArray[np.intp], config: PersonConfig)
 
 
 def _leapt_together(samples: Samples, begins: NDArray[np.intp], config: PersonConfig) -> list[tuple[int, int]]:
-    """Pairs of people of whom hands were elsewhere than before at one instant."""
+    """Pairs of people of whom hands leapt at one instant, one of them to where a hand of the other had been."""
     if len(begins) < 2:
         return []
     moved = np.linalg.norm(np.diff(samples.hands, axis=0), axis=2)
     leapt = (moved > _LEAP * _stddev(samples.stamp_ns, config)[:, np.newaxis]).any(axis=1)
     leapt[begins[1:] - 1] = False
     rows = np.flatnonzero(leapt) + 1
-    people: dict[int, list[int]] = {}
-    for row, person in zip(rows, np.searchsorted(begins, rows, side="right") - 1, strict=True):
-        people.setdefault(int(samples.stamp_ns[row]), []).append(int(person))
-    return sorted({pair for together in people.values() for pair in combinations(together, 2)})
+    at_once: dict[int, list[int]] = {}
+    for row in rows.tolist():
+        at_once.setdefault(int(samples.stamp_ns[row]), []).append(row)
+    pairs = [pair for together in at_once.values() for pair in combinations(together, 2)]
+    found = np.array([pair for pair in pairs if _changes_places(samples.hands, *pair, config)], np.int64).reshape(-1, 2)
+    people = np.searchsorted(begins, found, side="right") - 1
+    return sorted({(int(one), int(other)) for one, other in people.tolist()})
+
+
+def _changes_places(hands: Floats, one: int, other: int, config: PersonConfig) -> bool:
+    """Whether in those samples of two people a hand of the one is where a hand of the other was before."""
+    for now, before in ((one, other - 1), (other, one - 1)):
+        apart = np.linalg.norm(hands[now][:, np.newaxis] - hands[before], axis=2)
+        if (apart <= config.hand_reach).any():
+            return True
+    return False
 
 
 def _stddev(stamps: Ints, config: PersonConfig) -> Floats:
