@@ -192,7 +192,7 @@ def test_own_items_of_same_weight_put_back_at_each_others_place_are_reviewed():
     assert events[2].quantity == -1
     assert events[2].review
     assert (events[2].sku, events[2].alternatives[0].sku) == ("salt", "soda")
-    own, other = 1 - FUSION.place.elsewhere, FUSION.place.mistaken
+    own, other = 1 - FUSION.place.elsewhere, FUSION.place.mistaken * FUSION.place.earlier
     assert events[2].confidence == pytest.approx(own / (own + other), abs=0.03)
 
 
@@ -378,6 +378,13 @@ def test_two_things_put_back_in_one_step():
     assert sorted(told(made.run()))[:2] == [(1, "tea", -1), (1, "tea", 1)]
 
 
+def test_one_thing_put_back_and_another_taken_in_one_step():
+    store = make_store({"soda": ("p1",), "tea": ("p1",)}, {"soda": 0.355, "tea": 0.2})
+    events = scene((1, 0.1), store=store).moves(1, "p1", 3.0, -0.355).moves(1, "p1", 8.0, 0.155).run()
+    assert sorted(told(events)) == [(1, "soda", -1), (1, "soda", 1), (1, "tea", 1)]
+    assert not any(e.review for e in events)
+
+
 def test_a_foreign_thing_across_two_plates_is_sold_from_there():
     made = scene((1, 0.3), (2, 0.9)).moves(1, "p0", 3.0, -0.62).reaches_for(1, "p6", 7.0).reaches_for(2, "p6", 12.0)
     made.feels("p6", 7.0, 0.4).feels("p7", 7.02, 0.22).feels("p6", 12.0, -0.4).feels("p7", 12.02, -0.22)
@@ -403,6 +410,13 @@ def test_a_weight_of_the_catalogue_that_is_stale(off):
     assert told(events) == [(1, "water", 1), (1, "water", -1)]
 
 
+def test_what_belongs_nowhere_is_taken_less_often_than_what_belongs_elsewhere():
+    store = make_store({"soda": ("p1",), "juice": ("p7",)}, {"soda": 0.61, "juice": 1.04, "wine": 1.04})
+    (e,) = scene((1, 0.1), store=store).moves(1, "p1", 5.0, -1.04).run()
+    assert (e.sku, e.quantity) == ("juice", 1)
+    assert e.confidence > 0.6
+
+
 def test_an_item_beside_its_facing():
     (e,) = scene((1, 0.1)).moves(1, "p1", 5.0, -0.62).run()
     assert (e.track_id, e.sku, e.quantity) == (1, "water", 1)
@@ -411,7 +425,7 @@ def test_an_item_beside_its_facing():
 def test_like_things_put_back_crosswise_are_both_back():
     """Which was put where cannot be told, but the cart is empty for sure: nobody has to look."""
     made = scene((1, 0.3)).moves(1, "p1", 5.0, -0.355).moves(1, "p12", 7.0, -0.355)
-    events = made.moves(1, "p12", 10.0, 0.355).moves(1, "p1", 12.0, 0.355).run()
+    events = made.moves(1, "p1", 10.0, 0.355).moves(1, "p12", 12.0, 0.355).run()
     assert sorted(told(events)[2:]) == [(1, "salt", -1), (1, "soda", -1)]
     assert not any(e.review for e in events)
     assert events[2].confidence < 0.95

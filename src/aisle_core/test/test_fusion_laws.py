@@ -271,7 +271,7 @@ def test_a_wrong_setting_names_key_value_and_remedy(group, key, value):
 
 
 def test_shares_of_a_plate_leave_room_for_its_own_product():
-    with pytest.raises(ValueError, match=r"neighbour \+ misplaced is 1\.2; give less than 1 together"):
+    with pytest.raises(ValueError, match=r"neighbour \+ misplaced \+ unlisted is 1\.2005; give less than 1 together"):
         PlaceConfig(**(values(FUSION.place) | {"neighbour": 0.6, "misplaced": 0.6}))
 
 

@@ -12,11 +12,12 @@ from scipy import integrate, stats
 from aisle_core.fusion import likelihoods
 from aisle_core.fusion.history import History
 from aisle_core.fusion.ledger import Ledger, Lot
+from aisle_core.fusion.mixed_hands import sorted_out
 from aisle_core.fusion.shelf_map import ShelfMap
 from aisle_core.store import Fixture, Plate, Shelf
 from aisle_core.types import HandSide, PersonTracks, TrackState
 
-from .fusion_world import FUSION, MS, STORE, WEIGHTS, S, at, hand, make_store, person, report
+from .fusion_world import FACINGS, FUSION, MS, STORE, WEIGHTS, S, at, hand, make_store, person, report
 
 MAP = ShelfMap(STORE, FUSION.weight, FUSION.place)
 PERSON, WEIGHT, PLACE = FUSION.person, FUSION.weight, FUSION.place
@@ -46,7 +47,7 @@ def test_a_part_of_a_piece_may_be_hidden_on_the_plate_beside():
 
 
 def test_a_plate_feels_a_change_beside_it():
-    assert likelihoods.felt(-0.02, 1e-6, 1.0, WEIGHT, PLACE) > likelihoods.nothing(-0.02, 1e-6, 1, WEIGHT, PLACE)
+    assert likelihoods.felt(-0.02, 1e-6, 1.0, WEIGHT, PLACE) > likelihoods.nothing(-0.02, 1e-6, 1, False, WEIGHT, PLACE)
     assert likelihoods.felt(-0.1, 1e-6, 1.0, WEIGHT, PLACE) < likelihoods.felt(-0.02, 1e-6, 1.0, WEIGHT, PLACE)
 
 
@@ -68,9 +69,15 @@ def test_units_are_a_distribution():
 
 
 def test_nothing_is_small_and_grows_with_the_plates():
-    total, _ = integrate.quad(lambda m: math.exp(likelihoods.nothing(m, 1e-6, 1, WEIGHT, PLACE)), -0.3, 0.3, points=[0])
+    total, _ = integrate.quad(
+        lambda m: math.exp(likelihoods.nothing(m, 1e-6, 1, False, WEIGHT, PLACE)), -0.3, 0.3, points=[0]
+    )
     assert total == pytest.approx(PLACE.nothing, rel=1e-6)
-    assert likelihoods.nothing(0.04, 1e-6, 2, WEIGHT, PLACE) > likelihoods.nothing(0.04, 1e-6, 1, WEIGHT, PLACE)
+    attended = likelihoods.nothing(0.04, 1e-6, 1, True, WEIGHT, PLACE)
+    assert likelihoods.nothing(0.04, 1e-6, 1, False, WEIGHT, PLACE) + math.log(PLACE.idle) == pytest.approx(attended)
+    assert likelihoods.nothing(0.04, 1e-6, 2, False, WEIGHT, PLACE) > likelihoods.nothing(
+        0.04, 1e-6, 1, False, WEIGHT, PLACE
+    )
 
 
 def test_one_event_needs_no_union():
@@ -80,8 +87,10 @@ def test_one_event_needs_no_union():
 def test_a_union_is_a_prior_times_a_uniform_split():
     facing = likelihoods.shared([-0.3, -0.2], ["p4", "p5"], MAP, PLACE)
     assert facing == pytest.approx(math.log(PLACE.shared_facing / 0.5))
-    neighbours = likelihoods.shared([-0.3, 0.2], ["p0", "p1"], MAP, PLACE)
+    neighbours = likelihoods.shared([-0.3, -0.2], ["p0", "p1"], MAP, PLACE)
     assert neighbours == pytest.approx(math.log(PLACE.shared_neighbour / 0.5))
+    put = likelihoods.shared([0.3, 0.2], ["p0", "p1"], MAP, PLACE)
+    assert put == pytest.approx(math.log(PLACE.shared_return / 0.5))
     three = likelihoods.shared([-0.2, -0.2, -0.1], ["p0", "p1", "p2"], MAP, PLACE)
     assert three == pytest.approx(math.log(PLACE.shared_neighbour**2 * 2 / 0.5**2))
 
@@ -92,8 +101,8 @@ def test_a_union_is_a_prior_times_a_uniform_split():
 def test_product_shares_are_a_distribution_led_by_the_planogram():
     shares = dict(zip(MAP.skus, MAP.product_shares("p4"), strict=True))
     assert sum(shares.values()) == pytest.approx(1)
-    least = PLACE.misplaced / len(WEIGHTS)
-    assert shares["cereal"] == pytest.approx(1 - PLACE.misplaced - PLACE.neighbour / 2 + least)
+    least = PLACE.misplaced / len(FACINGS) + PLACE.unlisted / len(WEIGHTS)
+    assert shares["cereal"] == pytest.approx(1 - PLACE.misplaced - PLACE.unlisted - PLACE.neighbour / 2 + least)
     assert shares["gum"] == pytest.approx(PLACE.neighbour / 2 + least)
     assert shares["oil"] == pytest.approx(least)
 
@@ -172,7 +181,7 @@ def steady(track_id, place, around_ms=range(4000, 6000, 66), side=HandSide.RIGHT
 
 def hand_terms(*frames, config=PERSON, plates=("p0",)):
     samples, _, begins = seen(*sorted(frames, key=lambda f: f[0])).by_person()
-    return likelihoods.hands(samples, begins, START, END, MAP.distance(samples.hands, plates), config)
+    return likelihoods.hands(samples, begins, START, END, MAP.offset(samples.hands, plates), config)
 
 
 def test_a_hand_inside_speaks_for_its_person_and_only_that_hand():
@@ -219,9 +228,9 @@ def test_the_hand_must_be_there_at_the_start_and_at_the_end():
 
     def term(first, last, meanwhile=1e-9):
         samples = seen(*steady(1, first, range(2000, 5100, 66)), *steady(1, last, range(5100, 9000, 66)))
-        distance = MAP.distance(samples.hands, ("p0",))
+        offset = MAP.offset(samples.hands, ("p0",))
         config = replace(PERSON, stay=0.0, missed=1e-9, meanwhile=meanwhile)
-        return likelihoods.hands(samples, np.array([0]), 3 * S, 7 * S, distance, config)[0, 1]
+        return likelihoods.hands(samples, np.array([0]), 3 * S, 7 * S, offset, config)[0, 1]
 
     both = term(at("p0"), at("p0"))
     assert both > term(at("p0"), away) + 5
@@ -356,7 +365,7 @@ def test_hands_that_come_together_are_remembered_until_one_is_forgotten():
 
 def visit_terms(*frames):
     samples, _, begins = seen(*sorted(frames, key=lambda f: f[0])).by_person()
-    odds, left_ns = likelihoods.visit(samples, begins, START, END, MAP.distance(samples.hands, ("p0",)), PERSON)
+    odds, left_ns, _ = likelihoods.visit(samples, begins, START, END, MAP.distance(samples.hands, ("p0",)), PERSON)
     return odds[0, 1], left_ns[0, 1]
 
 
@@ -370,3 +379,59 @@ def test_who_takes_comes_before_the_change_and_leaves_after_it():
     assert took == 0.0 and 5.25 * S < left_ns < 5.4 * S
     assert stays(4950, 5300)[0] == pytest.approx(math.log(PERSON.hasty))
     assert stays(4600, 5950)[0] == pytest.approx(math.log(PERSON.lingers))
+    assert stays(4000, 5300)[0] == 0.0, "nobody knows since when it is there"
+
+
+def test_a_hand_that_rests_there_for_long_takes_less_often():
+    rests = steady(1, at("p0"), range(2900, 5300, 33)), steady(1, (0.05, -0.6, 1.0), range(5300, 6000, 33))
+    assert visit_terms(*rests[0], *rests[1])[0] == pytest.approx(math.log(PERSON.waits))
+
+
+def test_who_was_not_seen_at_the_change_is_mostly_not_there():
+    def term(frames):
+        samples, _, begins = seen(*frames).by_person()
+        distance = MAP.floor_distance(samples.body, ("p0",))
+        return likelihoods.reach(samples, begins, START, END, distance, PERSON)[0]
+
+    there = term(steady(1, at("p0")))
+    lost = [term(steady(1, at("p0"), range(at_ms - 1000, at_ms, 66))) for at_ms in (4800, 4000, 2000)]
+    assert there == pytest.approx(0.0, abs=1e-3)
+    assert there > lost[0] > lost[1] + 1 > lost[2] + 1
+    assert lost[1] < math.log(PERSON.missing)
+
+
+def test_a_hand_stands_before_the_thing_it_takes():
+    terms = [hand_terms(*steady(1, (x, 0.05, 1.0)))[0, 1] for x in (0.05, 0.1, 0.15, 0.2)]
+    assert terms == sorted(terms, reverse=True)
+    assert terms[0] > terms[2] + 1
+
+
+# --- hands that are mixed up
+
+
+def crossing(mixed_ms, rate_ms=66):
+    """Two people before two plates whose right hands reach there at 5.0 s; their hands are mixed up for a while."""
+    frames, whose = [], {}
+    for i, t in enumerate(range(2000, 6000, rate_ms)):
+        there = max(0.0, 1.0 - abs(t - 5000) / 1000)
+        right = [(x, -0.6 + 0.65 * there, 1.0 + 1e-3 * (i % 2)) for x in (0.05, 0.45)]
+        left = [(x, -0.5 + 1e-3 * (i % 2), 1.0) for x in (-0.2, 0.7)]
+        whose[t] = right
+        for who in (0, 1):
+            by = 1 - who if t in mixed_ms else who
+            hands = hand(left[by], HandSide.LEFT), hand(right[by])
+            frames.append((t, who + 1, (0.05 + 0.4 * who, -0.5), hands))
+    return frames, whose
+
+
+@pytest.mark.parametrize("mixed_ms", [range(0), range(4500, 5200), range(4900, 9000)])
+def test_hands_that_were_mixed_up_are_given_back(mixed_ms):
+    frames, whose = crossing(mixed_ms)
+    samples, tracks, begins = seen(*frames).by_person()
+    found = sorted_out(samples, begins, PERSON)
+    for who, track_id in enumerate(tracks.tolist()):
+        rows = samples.track_id == track_id
+        expected = [whose[stamp // MS][who] for stamp in samples.stamp_ns[rows].tolist()]
+        assert found.hands[rows][:, 1] == pytest.approx(np.array(expected))
+    if not mixed_ms:
+        assert found is samples

@@ -142,6 +142,15 @@ def test_leaning_touching_and_bumps_are_nothing(seed: int) -> None:
     assert events(made.mass_kg()) == []
 
 
+def test_a_light_part_is_told_where_a_plate_beside_feels_the_rest() -> None:
+    made = scene()
+    for plate, item_g in ((4, 19.0), (5, 11.0), (9, 11.0)):
+        made.pick(plate, 5.0, item_g, press=False)
+    found = events(made.mass_kg())
+    assert [event.plate_id for event in found] == ["p4", "p5"]
+    assert sum(event.mass_change for event in found) == pytest.approx(-0.03, abs=0.004)
+
+
 def test_a_lean_that_plates_beside_it_feel_is_nothing() -> None:
     """Where the tremor is hidden by noise, that of the plate beside tells of the hand."""
     made = scene(seconds=16.0)

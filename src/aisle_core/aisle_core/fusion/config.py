@@ -85,30 +85,35 @@ class WeightConfig:
 class PlaceConfig:
     """Prior probabilities of what a mass change on a plate is.
 
-    neighbour, misplaced: share of takes of a product that belongs on the plate beside it, or anywhere else.
+    neighbour, misplaced: share of takes of a product that belongs on the plate beside it, or on any other.
+    unlisted: the same of a product of the catalogue that belongs nowhere in the store.
     foreign: share of takes of an item that was seen being put on a plate where it does not belong.
     nothing, unknown: the change is no product at all, or a thing that is not in the catalogue.
+    idle: a plate changes for nothing just when a hand is there.
     felt: a change beside a greater one is only felt.
     press: a gain is a hand that presses; press_changes: a change on such a plate is that hand pressing otherwise.
     release: odds that the next change on such a plate is the hand that lets go, against anything else.
     held: a thing is taken while the hand goes on resting on the plate, so that the plate lost less than its mass.
-    two_products: one change is two things taken or put at once.
+    two_products: one change is two things taken or put at once; exchanged: one put and another taken.
     elsewhere: a person puts an item of the own cart where it does not belong, but near the place it came from;
     mistaken: the same where something as heavy belongs that the person has in the hands too;
     far: odds of a place farther away than what one person can reach. in_bag: odds of a thing that is not in the hand
-    any more.
+    any more; earlier: of one in the hand that was not taken last.
     not_owned: something is put on a shelf that is in nobody's cart; restock: the same by staff.
     other_hand: an item is put back by another person than the one who took it; unmet: odds of one whose hands have not
     met the taker's since.
-    shared_facing, shared_neighbour: one item weighs on two plates of one facing, or on two adjacent plates else;
+    shared_facing, shared_neighbour: one item that is taken weighs on two plates of one facing, or on two adjacent
+    plates else; shared_return: one that is put weighs on two adjacent plates;
     split: a plate felt one move as two changes in a row.
     most_shared: a move is at most so many changes.
     """
 
     neighbour: float
     misplaced: float
+    unlisted: float
     foreign: float
     nothing: float
+    idle: float
     unknown: float
     felt: float
     press: float
@@ -116,16 +121,19 @@ class PlaceConfig:
     release: float
     held: float
     two_products: float
+    exchanged: float
     elsewhere: float
     mistaken: float
     far: float
     in_bag: float
+    earlier: float
     not_owned: float
     restock: float
     other_hand: float
     unmet: float
     shared_facing: float
     shared_neighbour: float
+    shared_return: float
     split: float
     most_shared: int
 
@@ -134,8 +142,9 @@ class PlaceConfig:
         require(self, tuple(names), 0, 0.99, above=True)
         require(self, ("release",), 0, above=True)
         require(self, ("most_shared",), 1)
-        if self.neighbour + self.misplaced >= 1:
-            raise ValueError(f"neighbour + misplaced is {self.neighbour + self.misplaced}; give less than 1 together")
+        moved = self.neighbour + self.misplaced + self.unlisted
+        if moved >= 1:
+            raise ValueError(f"neighbour + misplaced + unlisted is {moved}; give less than 1 together")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,20 +152,25 @@ class PersonConfig:
     """How hands and heads speak for a person.
 
     hand_reach: standard deviation of the distance between a hand's key point and the space above the plate [m].
+    hand_aside: the same along the shelf, from the thing's place on the plate [m].
     aside_ms: hand samples at most this far from an instant tell of it alike: the spread of the cameras' stamps.
     meeting: hands as near as this may hand something over [m].
+    mixed, mixed_ms: share of the time in which hands of two people close to each other are taken for each other's, and
+    how long that lasts.
     hand_speed: how fast a hand's place becomes uncertain beyond that [m/s].
     span_ms: time around the event in which the hand's stay at the plate counts.
     stay: log likelihood ratio of a hand that stayed all that time against one that only passed.
     meanwhile: in a long event the mass moved at any instant, not with the hand that was there all the time.
     leaves: a hand has left when it is so much farther from the plate than at the change [m].
     grasp_ms, hasty: odds of a hand that came less than this before the change.
+    wait_ms, waits: odds of a hand that was there this long before the change; one that lingers too counts once.
     withdraw_ms, lingers: odds of a hand that has not left this long after the change.
     press_leaves: odds of a hand that leaves so soon, and that the plate still feels.
     missed: probability that a hand which was seen elsewhere was at the plate nevertheless.
     unseen: the same for a hand that was not seen at all.
     arm, arm_stddev: horizontal reach from the head to the plate, and its standard deviation [m].
     walk_speed: how fast a person's place becomes uncertain [m/s].
+    missing: probability that a person at the plate is not seen at all within span_ms of the change.
     memory_ms: a person who was not seen for longer is not considered.
     nobody: probability of a hand that no sensor saw.
     together: odds that of two hands at one plate both take in one step, against one that takes alone.
@@ -165,8 +179,11 @@ class PersonConfig:
     """
 
     hand_reach: float
+    hand_aside: float
     aside_ms: int
     meeting: float
+    mixed: float
+    mixed_ms: int
     hand_speed: float
     span_ms: int
     stay: float
@@ -174,6 +191,8 @@ class PersonConfig:
     leaves: float
     grasp_ms: int
     hasty: float
+    wait_ms: int
+    waits: float
     withdraw_ms: int
     lingers: float
     press_leaves: float
@@ -182,6 +201,7 @@ class PersonConfig:
     arm: float
     arm_stddev: float
     walk_speed: float
+    missing: float
     memory_ms: int
     nobody: float
     together: float
@@ -191,7 +211,7 @@ class PersonConfig:
     again: float
 
     def __post_init__(self) -> None:
-        require(self, ("hand_reach", "arm", "arm_stddev", "together"), 0, above=True)
+        require(self, ("hand_reach", "hand_aside", "arm", "arm_stddev", "together", "mixed_ms"), 0, above=True)
         require(
             self,
             (
@@ -207,9 +227,9 @@ class PersonConfig:
             ),
             0,
         )
-        require(self, ("leaves", "grasp_ms", "withdraw_ms"), 0)
-        require(self, ("meanwhile", "missed", "unseen", "nobody"), 0, 0.99, above=True)
-        require(self, ("hasty", "lingers", "press_leaves", "same_hand", "again"), 0, 1, above=True)
+        require(self, ("leaves", "grasp_ms", "wait_ms", "withdraw_ms"), 0)
+        require(self, ("mixed", "meanwhile", "missed", "unseen", "nobody"), 0, 0.99, above=True)
+        require(self, ("hasty", "waits", "lingers", "missing", "press_leaves", "same_hand", "again"), 0, 1, above=True)
 
 
 @dataclass(frozen=True, slots=True)

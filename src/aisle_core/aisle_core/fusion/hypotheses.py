@@ -8,7 +8,7 @@ that presses on the plate or lets go of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -20,6 +20,7 @@ from . import likelihoods
 from .config import FusionConfig, PersonConfig
 from .history import HANDS, History, Samples
 from .ledger import Ledger, Lot, Press
+from .mixed_hands import sorted_out
 from .shelf_map import ShelfMap
 
 Floats = NDArray[np.float64]
@@ -70,7 +71,8 @@ class Change:
     mass: signed sum [kg]. plate_ids: heaviest change first. shares: (P,) prior of each product by the planogram.
     movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's. first_scores,
     last_scores: (C,) of the begin alone and of the end alone. press_scores: (C,) that they press there or on the plates
-    beside. felt: greatest change on a plate beside at the same time [kg]. score: prior of the union.
+    beside. attended: whether any hand was there. felt: greatest change on a plate beside at the same time [kg].
+    score: prior of the union.
     """
 
     events: tuple[ShelfEvent, ...]
@@ -86,6 +88,7 @@ class Change:
     first_scores: Floats
     last_scores: Floats
     press_scores: Floats
+    attended: bool
     felt: float
     score: float
 
@@ -146,7 +149,7 @@ class _Hands:
 
     def scores(self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int) -> Floats:
         """(C,) log likelihood that the hand was at any of the plates from the one instant to the other."""
-        at_plate = self.shelf_map.distance(self.samples.hands, plate_ids)
+        at_plate = self.shelf_map.offset(self.samples.hands, plate_ids)
         at_arm = self.shelf_map.floor_distance(self.samples.body, plate_ids)
         if not self.tracks.size:
             return np.array([math.log(self.config.nobody)])
@@ -156,13 +159,17 @@ class _Hands:
         found[self.gone] = likelihoods.NOWHERE
         return np.append(found.ravel(), math.log(self.config.nobody))
 
-    def visits(self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int) -> tuple[Floats, NDArray[np.int64]]:
-        """(C,) log odds that the hand's stay at the plates fits the change, and when it left them [ns]."""
+    def visits(self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int) -> tuple[Floats, NDArray[np.int64], bool]:
+        """(C,) log odds that the hand's stay at the plates fits the change, and when it left them [ns].
+
+        Besides, whether any hand was there.
+        """
         if not self.tracks.size:
-            return np.zeros(1), np.array([end_ns])
+            return np.zeros(1), np.array([end_ns]), False
         at_plate = self.shelf_map.distance(self.samples.hands, plate_ids)
-        odds, left_ns = likelihoods.visit(self.samples, self.begins, start_ns, end_ns, at_plate, self.config)
-        return np.append(odds.ravel(), 0.0), np.append(left_ns.ravel(), end_ns)
+        odds, left_ns, closest = likelihoods.visit(self.samples, self.begins, start_ns, end_ns, at_plate, self.config)
+        attended = bool((closest <= self.config.hand_reach).any())
+        return np.append(odds.ravel(), 0.0), np.append(left_ns.ravel(), end_ns), attended
 
 
 class Explainer:
@@ -200,7 +207,7 @@ class Explainer:
         start_ns, end_ns = min(event.start_ns for event in events), max(event.end_ns for event in events)
         hands = self._hands(start_ns, end_ns)
         scores = hands.scores(plate_ids, start_ns, end_ns)
-        odds, left_ns = hands.visits(plate_ids, start_ns, end_ns)
+        odds, left_ns, attended = hands.visits(plate_ids, start_ns, end_ns)
         leaves = (left_ns - end_ns <= self._config.person.withdraw_ms * 1_000_000) & (hands.hands >= 0)
         pressing = math.log(self._config.person.press_leaves) if sum(masses) > 0 else 0.0
         by_two = start_ns + _BY_TWO_NS <= end_ns
@@ -219,6 +226,7 @@ class Explainer:
             last_scores=hands.scores(plate_ids, end_ns, end_ns) if by_two else scores,
             press_scores=hands.scores(self._map.with_beside(plate_ids), start_ns, end_ns)
             + np.where(leaves, pressing, 0.0),
+            attended=attended,
             felt=max(
                 (
                     abs(other.mass_change)
@@ -232,8 +240,8 @@ class Explainer:
 
     def basis(self, change: Change, ledger: Ledger) -> tuple[object, ...]:
         """What the explanations of the change depend on: ledgers that live with the same basis have the same."""
-        held = [ledger.carts] if change.mass >= 0 else [ledger.foreign.get(plate_id) for plate_id in change.plate_ids]
-        return tuple(map(id, held)), ledger.presses.get(change.plate_ids[0])
+        lies = [ledger.foreign.get(plate_id) for plate_id in change.plate_ids] if change.mass < 0 else []
+        return tuple(map(id, (ledger.carts, *lies))), ledger.presses.get(change.plate_ids[0])
 
     def explain(self, change: Change, ledger: Ledger) -> list[Hypothesis]:
         """Explanations within ``prune`` of the best one, at most ``beam`` of them."""
@@ -310,6 +318,7 @@ class Explainer:
             start_ns - self._config.person.memory_ms * 1_000_000, end_ns + self._config.time.after_ms * 1_000_000
         )
         samples, tracks, begins = samples.by_person()
+        samples = sorted_out(samples, begins, self._config.person)
         gone = [self._ended_ns.get(track_id, start_ns) < start_ns for track_id in tracks.tolist()]
         return _Hands(self._config.person, self._map, samples, tracks, begins, np.array(gone, dtype=np.bool_))
 
@@ -318,7 +327,7 @@ class Explainer:
     def _without_parts(self, change: Change, ledger: Ledger) -> list[tuple[Press | None, float]]:
         """Drift and bumps, and a hand that begins to press, presses otherwise, or lets go: (press, score)."""
         weight, place = self._config.weight, self._config.place
-        still = likelihoods.nothing(change.mass, change.variance, len(change.events), weight, place)
+        still = likelihoods.nothing(change.mass, change.variance, len(change.events), change.attended, weight, place)
         found: list[tuple[Press | None, float]] = [(None, still)]
         if len(change.events) > 1:
             return found
@@ -368,13 +377,14 @@ class Explainer:
         """What may be put back: owner, sku, lot and the log of its share among the owner's things.
 
         A thing goes to its own place, or to that of a like thing in the hands, else rather near the plate it came from;
-        and who has just taken it has it in the hand.
+        and who has just taken it has it in the hand, the last one most of all.
         """
         place, time = self._config.place, self._config.time
         for track_id, stock in ledger.carts.items():
             shares: dict[str, float] = {}
             total = 0.0
             from_here = [lot.unit_mass for sku, lot in stock.items() if self.belongs(sku, change)]
+            latest_ns = max((lot.since_ns for lot in stock.values() if lot.since_ns <= change.end_ns), default=0)
             for sku, lot in stock.items():
                 if lot.since_ns > change.end_ns:
                     continue
@@ -386,7 +396,8 @@ class Explainer:
                     mistaken = place.mistaken if alike and near and in_hand else place.elsewhere
                     share = mistaken * (1.0 if near else place.far)
                 total += share
-                shares[sku] = share * (1.0 if in_hand else place.in_bag)
+                kept = place.earlier if in_hand else place.in_bag
+                shares[sku] = share * (1.0 if in_hand and lot.since_ns == latest_ns else kept)
             for sku, share in shares.items():
                 yield track_id, sku, stock[sku], math.log(share / max(total, 1 - place.elsewhere))
 
@@ -417,7 +428,9 @@ class Explainer:
             )
             share = np.log(change.shares)
         score = np.where(self._map.has_weight, by_weight, likelihoods.unknown_weight(mass, config.weight))
-        score = score + share + likelihoods.units(quantity, config.weight)
+        # Who puts a thing where it does not belong puts one.
+        belongs = change.shares >= config.place.neighbour / 4
+        score = score + share + np.where(belongs, 1.0, 2.0) * likelihoods.units(quantity, config.weight)
         score = np.where(allowed, score, likelihoods.NOWHERE)
         least = score.max(initial=likelihoods.NOWHERE / 2) - config.decision.prune - config.decision.evidence_range
         return [
@@ -529,41 +542,25 @@ class Explainer:
         return found
 
     def _pairs(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
-        """Two things that one hand moved in one step: two products taken, or two put back."""
+        """Two things that one hand moved in one step: two taken, two put back, or one put back and another taken."""
         config, place = self._config, self._config.place
         hand = float(change.mover_scores.max())
         near = {int(track) for track in change.movers[change.mover_scores >= hand - config.decision.prune]}
-        kinds: list[tuple[str, int | None, float, float, float]] = []
-        lots: list[tuple[int | None, str, Lot, float]] = []
-        if change.mass < 0:
-            kinds += [
-                (self._map.skus[p], None, float(self._map.unit_mass[p]), float(self._map.unit_stddev[p]), log_share)
-                for p, log_share in self._likely(change)
-            ]
-            lots += [(None, sku, lot, math.log(place.foreign)) for sku, lot in self._lying(change, ledger)]
-        else:
-            lots += [entry for entry in self._owned(change, ledger) if entry[0] in near]
-        least_stddev = config.weight.least_stddev
-        kinds += [
-            (sku, owner, lot.unit_mass, math.hypot(lot.unit_stddev, least_stddev), log_share)
-            for owner, sku, lot, log_share in lots
-        ]
-        sign = 1 if change.mass < 0 else -1
-        things = [
-            _Move(sku, sign, owner, mass, stddev, log_share + self._seen(change, sku) / 2, 0.0)
-            for sku, owner, mass, stddev, log_share in kinds
-        ]
+        things = self._takeable(change, ledger) + self._returnable(change, ledger, near)
         if len(things) < 2:
             return []
-        mass = np.array([thing.unit_mass for thing in things])
+        sign = np.array([math.copysign(1.0, thing.quantity) for thing in things])
+        mass = np.array([thing.unit_mass for thing in things]) * sign
         variance = np.array([thing.unit_stddev**2 for thing in things])
         prior = np.array([thing.prior for thing in things])
         first, second = np.triu_indices(len(things), 1)
+        alike = sign[first] == sign[second]
         score = likelihoods.normal(
-            abs(change.mass) - mass[first] - mass[second],
+            change.mass + mass[first] + mass[second],
             np.sqrt(change.variance + variance[first] + variance[second]),
         )
-        score += prior[first] + prior[second] + math.log(place.two_products)
+        score += prior[first] + prior[second] + np.log(np.where(alike, place.two_products, place.exchanged))
+        score[alike & (sign[first] * change.mass > 0)] = likelihoods.NOWHERE
         found = []
         for index in np.flatnonzero(score + hand >= least).tolist():
             one, other = things[first[index]], things[second[index]]
@@ -576,6 +573,39 @@ class Explainer:
                 parts = (_part(change, one, column), _part(change, other, column))
                 found.append(Hypothesis(parts, None, change.score + float(score[index] + change.mover_scores[column])))
         return found
+
+    def _takeable(self, change: Change, ledger: Ledger) -> list[_Move]:
+        """One of everything that may well be taken there."""
+        belongs = [
+            (self._map.skus[p], float(self._map.unit_mass[p]), float(self._map.unit_stddev[p]), log_share)
+            for p, log_share in self._likely(change)
+        ]
+        lies = [
+            (sku, lot.unit_mass, math.hypot(lot.unit_stddev, self._config.weight.least_stddev), prior)
+            for prior in [math.log(self._config.place.foreign)]
+            for sku, lot in self._lying(change, ledger)
+        ]
+        return [
+            _Move(sku, 1, None, mass, stddev, prior + self._seen(change, sku) / 2, 0.0)
+            for sku, mass, stddev, prior in belongs + lies
+        ]
+
+    def _returnable(self, change: Change, ledger: Ledger, near: Container[int]) -> list[_Move]:
+        """One of everything that the people near may put back."""
+        least_stddev = self._config.weight.least_stddev
+        return [
+            _Move(
+                sku,
+                -1,
+                owner,
+                lot.unit_mass,
+                math.hypot(lot.unit_stddev, least_stddev),
+                prior + self._seen(change, sku) / 2,
+                0.0,
+            )
+            for owner, sku, lot, prior in self._owned(change, ledger)
+            if owner in near
+        ]
 
 
 _MISSING = 3.0

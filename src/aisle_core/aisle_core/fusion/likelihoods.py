@@ -16,7 +16,7 @@ from scipy.special import ndtr
 from ..types import ItemEvidence
 from .config import PersonConfig, PlaceConfig, WeightConfig
 from .history import Samples
-from .shelf_map import ShelfMap
+from .shelf_map import Offset, ShelfMap
 
 Floats = NDArray[np.float64]
 
@@ -26,6 +26,8 @@ RELEASED = 4.0
 """A hand has let go when what is left is less than this many standard deviations."""
 _EVER_NS = 1 << 62
 _MOST_INSTANTS = 20
+_ANY_STAY = math.log(0.02)
+"""Who takes comes and goes otherwise than all others this rarely: something is held above the plate."""
 _LEAST_REACH = 1e-4
 """A head is anywhere else than it seems this rarely."""
 
@@ -69,10 +71,16 @@ def units(quantity: Floats, config: WeightConfig) -> Floats:
     return (quantity - 1) * math.log(config.repeat) + math.log1p(-config.repeat)
 
 
-def nothing(mass: float, variance: float, events: int, weight: WeightConfig, place: PlaceConfig) -> float:
-    """That the change (signed) is no product: drift and bumps of so many plates, or an item moved between them."""
+def nothing(
+    mass: float, variance: float, events: int, attended: bool, weight: WeightConfig, place: PlaceConfig
+) -> float:
+    """That the change (signed) is no product: drift and bumps of so many plates, or an item moved between them.
+
+    Plates drift at any time, so hardly just when a hand is there (``attended``).
+    """
     stddev = math.sqrt(variance + events * weight.nothing_stddev**2)
-    return math.log(place.nothing) + float(normal(np.array(mass), np.array(stddev)))
+    prior = math.log(place.nothing) + (math.log(place.idle) if attended else 0.0)
+    return prior + float(normal(np.array(mass), np.array(stddev)))
 
 
 def felt(mass: float, variance: float, beside: float, weight: WeightConfig, place: PlaceConfig) -> float:
@@ -102,7 +110,8 @@ def shared(masses: Sequence[float], plate_ids: Sequence[str], shelf_map: ShelfMa
         return 0.0
     beside = list(dict.fromkeys(plate_ids))[1:]
     one_facing = all(shelf_map.share_facing(plate_ids[0], other) for other in beside)
-    prior = len(beside) * math.log(place.shared_facing if one_facing else place.shared_neighbour)
+    taken = place.shared_facing if one_facing else place.shared_neighbour
+    prior = len(beside) * math.log(place.shared_return if sum(masses) > 0 else taken)
     prior += (further - len(beside)) * math.log(place.split)
     span = sum(abs(mass) for mass in masses)
     return prior - further * math.log(span) + math.lgamma(further + 1)
@@ -113,26 +122,30 @@ def hands(
     begins: NDArray[np.intp],
     start_ns: int,
     end_ns: int,
-    distance: Floats,
+    offset: Offset,
     config: PersonConfig,
 ) -> Floats:
     """(people, 2) that a hand met the plate at the start and at the end of the event.
 
-    Samples are ordered by person; begins: (people,) where each begins. distance: (n, 2) of the hand from the space
-    above the plate, NaN without a hand. Each instant is judged by the least distance, measured in its own deviation,
-    among the samples within ``aside_ms``, or by the nearest sample in time, which says less the farther away it is (a
-    random walk). The share of the time that the hand stayed there is added. Of a long event the mass may have moved at
-    any instant of it (``meanwhile``): somebody else pressed. A hand that was seen can have been somewhere else than it
-    seems (``missed``), one that was not seen can have been anywhere (``unseen``).
+    Samples are ordered by person; begins: (people,) where each begins. offset: (n, 2) of the hand from the space
+    above the plate, NaN without a hand. The thing stands anywhere along the plate, and the hand before it. Each instant
+    is judged by the least offset, measured in its own deviation, among the samples within ``aside_ms``, or by the
+    nearest sample in time, which says less the farther away it is (a random walk). The share of the time that the hand
+    stayed there is added. Of a long event the mass may have moved at any instant of it (``meanwhile``): somebody else
+    pressed. A hand that was seen can have been somewhere else than it seems (``missed``), one that was not seen can
+    have been anywhere (``unseen``).
     """
+    distance = offset.distance
     is_seen = ~np.isnan(distance)
     variance = samples.hand_variance + config.hand_reach**2
+    across = samples.hand_variance + config.hand_aside**2 + offset.half**2 / 3
     span_ns = config.span_ms * 1_000_000
 
     def at(instant_ns: int) -> Floats:
         away = np.maximum(np.abs(samples.stamp_ns - instant_ns) - config.aside_ms * 1_000_000, 0)[:, None] / 1e9
-        stddev = np.sqrt(variance + (config.hand_speed * away) ** 2)
-        score = -0.5 * (distance / stddev) ** 2 - np.log(stddev / config.hand_reach)
+        moved = (config.hand_speed * away) ** 2
+        score = -0.5 * (offset.beyond**2 / (variance + moved) + offset.aside**2 / (across + moved))
+        score -= 0.5 * np.log((variance + moved) / config.hand_reach**2)
         return _of_nearest(score, np.where(is_seen, away, np.inf), begins)
 
     during = ((samples.stamp_ns >= start_ns - span_ns) & (samples.stamp_ns <= end_ns + span_ns))[:, None]
@@ -155,12 +168,15 @@ def visit(
     end_ns: int,
     distance: Floats,
     config: PersonConfig,
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Whether the hand's stay at the plate fits the change: (people, 2) log odds, and when it left [ns].
+) -> tuple[Floats, NDArray[np.int64], Floats]:
+    """Whether the hand's stay at the plate fits the change.
+
+    (people, 2) each: log odds, when it left [ns], and the least distance at the change [m], infinite if not seen then.
 
     A hand is at the plate while it is at most ``leaves`` farther than at the change. Who takes or puts has come some
-    time before the change (``grasp_ms``) and is gone soon after it (``withdraw_ms``); a hand that waits, or that comes
-    for something else, is there at any time. A hand that was not seen to leave does so never.
+    time before the change (``grasp_ms``), though not long before (``wait_ms``), and is gone soon after it
+    (``withdraw_ms``); a hand that rests, or that comes for something else, is there at any time. A hand that was not
+    seen to leave does so never.
     """
     span_ns = config.aside_ms * 1_000_000
     stamps = samples.stamp_ns[:, None]
@@ -172,8 +188,12 @@ def visit(
     left = np.minimum.reduceat(np.where(away & (stamps >= end_ns), stamps, _EVER_NS), begins, axis=0)
     hasty = start_ns - came < config.grasp_ms * 1_000_000
     lingers = left - end_ns > config.withdraw_ms * 1_000_000
-    score = np.where(hasty, math.log(config.hasty), 0.0) + np.where(lingers, math.log(config.lingers), 0.0)
-    return np.where(np.isfinite(closest), score, 0.0), left
+    long_ago = start_ns - config.wait_ms * 1_000_000
+    was_here = np.logical_or.reduceat(~away & ~np.isnan(distance) & (stamps <= long_ago), begins, axis=0)
+    waits = was_here & (came <= long_ago)
+    score = np.where(hasty, math.log(config.hasty), 0.0)
+    score += np.minimum(np.where(lingers, math.log(config.lingers), 0.0), np.where(waits, math.log(config.waits), 0.0))
+    return np.where(np.isfinite(closest), np.maximum(score, _ANY_STAY), 0.0), left, closest
 
 
 def reach(
@@ -187,11 +207,13 @@ def reach(
     """(people,) that the person stood within an arm's length of the plate.
 
     distance: (n,) horizontal, of the head from the plate. Nearer than an arm's length says nothing more. Samples during
-    the event count, or the nearest one in time.
+    the event count, or the nearest one in time; who was not seen then may have walked on, and is mostly not there.
     """
     away = np.maximum(np.maximum(start_ns - samples.stamp_ns, samples.stamp_ns - end_ns), 0) / 1e9
     stddev = np.hypot(config.arm_stddev, config.walk_speed * away)
-    score = -0.5 * (np.maximum(distance - config.arm, 0) / stddev) ** 2 - np.log(stddev / config.arm_stddev)
+    score = -0.5 * (np.maximum(distance - config.arm, 0) / stddev) ** 2
+    score -= np.log((config.arm**2 + stddev**2) / (config.arm**2 + config.arm_stddev**2))
+    score += np.where(away > config.span_ms / 1000, math.log(config.missing), 0.0)
     return np.maximum(_of_nearest(score, away, begins), math.log(_LEAST_REACH))
 
 

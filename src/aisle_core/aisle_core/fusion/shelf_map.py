@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,24 @@ Floats = NDArray[np.float64]
 
 
 _FITS = 3.0
+
+
+class Offset(NamedTuple):
+    """Where points (...) are by the space above a plate [m].
+
+    aside: along the shelf from the plate's middle. beyond: in front, behind, above or below that space. half: half the
+    plate's width.
+    """
+
+    aside: Floats
+    beyond: Floats
+    half: Floats
+
+    @property
+    def distance(self) -> Floats:
+        """From the space above the plate; 0 inside."""
+        found: Floats = np.hypot(np.maximum(self.aside - self.half, 0.0), self.beyond)
+        return found
 
 
 class ShelfMap:
@@ -51,6 +70,7 @@ class ShelfMap:
                 for left, right in pairwise(row):
                     self._beside[left] = (*self._beside.get(left, ()), right)
                     self._beside[right] = (*self._beside.get(right, ()), left)
+        self._listed = tuple(dict.fromkeys(sku for facings in self._facings.values() for sku in facings.values()))
         self._shares: dict[str, Floats] = {}
 
     def __contains__(self, plate_id: str) -> bool:
@@ -111,8 +131,10 @@ class ShelfMap:
     def _product_shares(self, plate_id: str) -> Floats:
         own = tuple(self._facings[plate_id].values())
         beside = tuple(sku for other in self._beside.get(plate_id, ()) for sku in self._facings[other].values())
-        shares = np.full(len(self.skus), self._place.misplaced / max(len(self.skus), 1))
-        for names, share in ((beside, self._place.neighbour), (own, 1 - self._place.neighbour - self._place.misplaced)):
+        place = self._place
+        shares = np.full(len(self.skus), place.unlisted / max(len(self.skus), 1))
+        rest = 1 - place.neighbour - place.misplaced - place.unlisted
+        for names, share in ((self._listed, place.misplaced), (beside, place.neighbour), (own, rest)):
             for sku in names:
                 shares[self._product_index[sku]] += share / len(names)
         total = shares.sum()
@@ -120,23 +142,33 @@ class ShelfMap:
 
     def distance(self, points: Floats, plate_ids: tuple[str, ...]) -> Floats:
         """(...) distance of points (..., 3) in map to the nearest of the spaces above the plates [m]; 0 inside."""
-        return self._nearest(points, plate_ids, 3)
+        return self.offset(points, plate_ids).distance
+
+    def offset(self, points: Floats, plate_ids: tuple[str, ...]) -> Offset:
+        """Where points (..., 3) in map are by the nearest of the spaces above the plates."""
+        aside, depth, half, deep = self._in_plates(points, plate_ids)
+        height = self._size[self._indices(plate_ids), 2]
+        above = points[..., None, 2] - self._centre[self._indices(plate_ids), 2]
+        beyond = np.hypot(np.maximum(depth - deep, 0.0), np.maximum(np.maximum(-above, above - height), 0.0))
+        every = Offset(aside, beyond, np.broadcast_to(half, aside.shape))
+        nearest = np.argmin(every.distance, axis=-1)[..., None]
+        return Offset(*(np.take_along_axis(values, nearest, axis=-1)[..., 0] for values in every))
 
     def floor_distance(self, points: Floats, plate_ids: tuple[str, ...]) -> Floats:
         """(...) horizontal distance of points (..., 2) in map to the nearest of the plates [m]; 0 above it."""
-        return self._nearest(points, plate_ids, 2)
-
-    def _nearest(self, points: Floats, plate_ids: tuple[str, ...], dimensions: int) -> Floats:
-        index = [self._plate_index[plate_id] for plate_id in plate_ids]
-        size, along = self._size[index], self._along[index]
-        offset = points[..., None, :] - self._centre[index, :dimensions]
-        x, y = offset[..., 0], offset[..., 1]
-        beyond = [
-            np.abs(x * along[:, 0] + y * along[:, 1]) - size[:, 0] / 2,
-            np.abs(y * along[:, 0] - x * along[:, 1]) - size[:, 1] / 2,
-        ]
-        if dimensions == 3:
-            beyond.append(np.maximum(-offset[..., 2], offset[..., 2] - size[:, 2]))
-        outside = np.maximum(np.stack(beyond), 0.0)
-        distance: Floats = np.sqrt((outside**2).sum(axis=0)).min(axis=-1)
+        aside, depth, half, deep = self._in_plates(points, plate_ids)
+        distance: Floats = np.hypot(np.maximum(aside - half, 0.0), np.maximum(depth - deep, 0.0)).min(axis=-1)
         return distance
+
+    def _indices(self, plate_ids: tuple[str, ...]) -> list[int]:
+        return [self._plate_index[plate_id] for plate_id in plate_ids]
+
+    def _in_plates(self, points: Floats, plate_ids: tuple[str, ...]) -> tuple[Floats, Floats, Floats, Floats]:
+        """(..., plates) of points from the middles of plates, along the shelf and across; half their sizes."""
+        index = self._indices(plate_ids)
+        size, along = self._size[index], self._along[index]
+        offset = points[..., None, :2] - self._centre[index, :2]
+        x, y = offset[..., 0], offset[..., 1]
+        aside = np.abs(x * along[:, 0] + y * along[:, 1])
+        depth = np.abs(y * along[:, 0] - x * along[:, 1])
+        return aside, depth, size[:, 0] / 2, size[:, 1] / 2

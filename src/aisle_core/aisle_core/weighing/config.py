@@ -50,7 +50,9 @@ class WeighingConfig:
     calm_sigmas: float
     """Noise that a resting plate may show, in standard deviations of a quiet sample, more while the gateway shakes."""
     min_change: float
-    """Least change that is an event [kg]."""
+    """Least change that is an event by itself [kg]; ``leave`` where a plate beside changed alike."""
+    least_part: float
+    """An item that stands on two plates weighs at least this part of what the one feels on the other."""
     significance: float
     """Least change that is an event, in its own standard deviations."""
     drift: float

@@ -36,6 +36,8 @@ _NANO = 1_000_000_000
 _LEAST_SAMPLES = 4
 """Fewest samples of a frame from which a spread can be learned."""
 _NEVER = -(2**60)
+_AT_ONCE = 2
+"""Frames by which two plates feel the same instant apart."""
 
 
 @dataclass(slots=True)
@@ -370,7 +372,8 @@ class Weighing:
             state.noise.plateau(plate, short, frames) for frames in (float(state.weight[plate]), window, 1)
         )
         open_ns = state.evaluated_ns - rested
-        least = max(config.min_change, config.significance * self._stddev(plate, change, begins, ends, open_ns, 0.0))
+        smallest = config.leave if self._is_part(plate, change) else config.min_change
+        least = max(smallest, config.significance * self._stddev(plate, change, begins, ends, open_ns, 0.0))
         if abs(change) < least:
             return []
 
@@ -410,13 +413,28 @@ class Weighing:
 
     def _felt(self, plates: Ints) -> Floats:
         """What the neighbours of these plates have changed by since a little before they left their baselines [kg]."""
+        felt: Floats = np.abs(self._beside(plates, self._config.coupling_columns)).sum(axis=0)
+        return felt
+
+    def _beside(self, plates: Ints, columns: int) -> Floats:
+        """(2 * columns, plates): those changes [kg], signed, so many columns to each side; 0 where there is none."""
         config, state, recent = self._config, self._state, self._state.recent
         since = recent.count - state.left[plates] + self._frames(config.coupling_s)
         then = (recent.count - 1 - np.minimum(since, recent.rows - 1)) % recent.rows
-        reach = np.arange(-config.coupling_columns, config.coupling_columns + 1)[:, np.newaxis]
+        reach = np.delete(np.arange(-columns, columns + 1), columns)[:, np.newaxis]
         beside = plates + reach
-        inside = (reach != 0) & (beside >= 0) & (beside < len(state.left))
+        inside = (beside >= 0) & (beside < len(state.left))
         beside = np.where(inside, beside, plates)
-        changed = np.abs(recent.last(recent.means, 1)[0, beside] - recent.means[then, beside])
-        felt: Floats = np.where(inside & (changed > 0), changed, 0.0).sum(axis=0)
-        return felt
+        changed = recent.last(recent.means, 1)[0, beside] - recent.means[then, beside]
+        found: Floats = np.where(inside & np.isfinite(changed), changed, 0.0)
+        return found
+
+    def _is_part(self, plate: int, change: float) -> bool:
+        """Whether a plate beside changed alike at the same time, so that both may feel parts of one item."""
+        config, state = self._config, self._state
+        beside = math.copysign(1.0, change) * self._beside(np.array([plate]), 1)[:, 0]
+        alike = (beside >= config.min_change) & (beside <= abs(change) / config.least_part)
+        return any(
+            abs(state.left[other] - state.left[plate]) <= _AT_ONCE
+            for other in np.array([plate - 1, plate + 1])[alike].tolist()
+        )
