@@ -83,6 +83,23 @@ def test_a_pair_seen_as_one_stays_two_and_side_by_side():
     assert np.abs(found[-1].position[:, 0] - 3.2).max() < 0.2
 
 
+def test_who_walk_side_by_side_are_not_exchanged_while_they_are_seen_as_one():
+    """Twenty pairs far from each other; without what they did before, eight of them are exchanged."""
+    random = np.random.default_rng(0)
+    tracker = Tracker(CONFIG)
+    lanes = 5.0 * np.arange(20)
+
+    def pairs(step):
+        return [(0.1 * step, y + side) for y in lanes for side in (0.17, -0.17)]
+
+    before = places(follow(tracker, range(20), pairs, random=random)[-1])
+    follow(tracker, range(20, 31), lambda step: [(0.1 * step, y) for y in lanes], random=random)
+    after = places(follow(tracker, range(31, 36), pairs, random=random)[-1])
+    changed = [key for key in before if abs(before[key][1] - after.get(key, (0, 0))[1]) > 0.17]
+    assert len(before) == 40
+    assert len(changed) <= 4
+
+
 def test_who_stands_lives():
     random = np.random.default_rng(3)
     tracker = Tracker(CONFIG, COVERAGE)

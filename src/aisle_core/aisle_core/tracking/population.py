@@ -43,6 +43,8 @@ class Population:
     """(n,) how much farther measurements move each lately than a steady walk would need: mean square ratio."""
     beside: NDArray[np.int64]
     """(n,) in how many steps one sensor saw both this one and the believed person next to it."""
+    companion: NDArray[np.int64]
+    """(n,) track id of who walks beside this one, as far as sensors tell the two apart; 0: nobody."""
     agreement: Array
     """(n,) log-likelihood ratio of a person, whom all covering sensors see, to a ghost, which one sensor sees."""
     absence: Array
@@ -78,6 +80,7 @@ class Population:
             detections=zeros.copy(),
             agility=np.ones(n),
             beside=zeros.copy(),
+            companion=zeros.copy(),
             agreement=np.zeros(n),
             absence=np.zeros(n),
             confidence=np.ones(n),

@@ -36,6 +36,8 @@ one sex and country; children widen it)."""
 _AGILITY = (0.7, 6.0)
 """Bounds of how much more or less restless one person may be taken for than most."""
 _IMPOSSIBLE = 1e6
+_WALKS = 0.4
+"""Who is slower [m/s] stands, and goes where others do not when others go."""
 
 
 @dataclass(slots=True)
@@ -373,25 +375,39 @@ class Tracker:
         people.agility[row] += self._config.agility_share * (distance - people.agility[row])
 
     def _go_together(self, pairs: _Pairing) -> None:
-        """Who went beside somebody goes on so as long as the sensors do not tell the two apart."""
+        """Who walked beside somebody goes on so while the sensors do not tell the two apart."""
         config, people = self._config, self._state.people
         alone = np.zeros(len(people), dtype=bool)
         alone[pairs.row[pairs.partner < 0]] = True
         first, second = close(people, np.flatnonzero(people.absence <= config.coast_ms / 1e3), config.merge_distance)
-        unclear = ~(alone[first] & alone[second])
-        first, second = first[unclear], second[unclear]
         if not len(first):
             return
+        together = ~(alone[first] & alone[second])
+        together &= people.companion[first] == people.track_id[second]
+        together &= people.companion[second] == people.track_id[first]
+        one, other = first[together], second[together]
+        people.mean, people.covariance = motion.update_together(
+            people.mean, people.covariance, one, other, config.companion_speed
+        )
+        alone[one] = alone[other] = False
+        people.companion[alone] = 0
+        alone &= np.hypot(people.mean[:, 2], people.mean[:, 3]) >= _WALKS
+        clear = alone[first] & alone[second]
+        self._find_companions(first[clear], second[clear])
+
+    def _find_companions(self, first: Index, second: Index) -> None:
+        """Of pairs that are close, who walks beside whom: as alike as nobody else, and more than strangers would be."""
+        config, people = self._config, self._state.people
         apart = people.mean[first, 2:] - people.mean[second, 2:]
         spread = people.covariance[first, 2:, 2:] + people.covariance[second, 2:, 2:]
         _, beside = motion.surprise(apart, spread + config.companion_speed**2 * np.eye(2))
         _, strangers = motion.surprise(apart, spread + 2 * config.birth_speed**2 * np.eye(2))
         best = np.full(len(people), np.inf)
-        np.minimum.at(best, np.concatenate([first, second]), np.concatenate([beside, beside]))
-        together = (beside < strangers) & (beside == best[first]) & (beside == best[second])
-        people.mean, people.covariance = motion.update_together(
-            people.mean, people.covariance, first[together], second[together], config.companion_speed
-        )
+        np.minimum.at(best, first, beside)
+        np.minimum.at(best, second, beside)
+        alike = (beside < strangers) & (beside == best[first]) & (beside == best[second])
+        people.companion[first[alike]] = people.track_id[second[alike]]
+        people.companion[second[alike]] = people.track_id[first[alike]]
 
     def _learn_offsets(self, sensor: NDArray[np.int64], row: Index, error: Array, spread: Array) -> None:
         believed = self._state.people.track_id[row] > 0
