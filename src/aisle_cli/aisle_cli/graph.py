@@ -31,6 +31,7 @@ from aisle_replay.bag import registry_topic
 DISCOVERY_S = 8.0
 LISTEN_S = 4.0
 SETTLE_S = 1.5
+ANSWER_S = 5.0
 SHOWN_NUMBERS = 24
 CONSOLE = Console(highlight=False, soft_wrap=True)
 
@@ -181,24 +182,35 @@ def show_params(name: str | None) -> int:
 
         if not _discover(node, spin, (lambda: False) if name is None else lambda: bool(others())) and not others():
             raise AisleError(f"node '{name}': not running; see 'nodes'" if name else "no node is running")
+        silent = []
         for other in others():
-            client = AsyncParameterClient(node, other)
-            if not client.wait_for_services(timeout_sec=1.0):
-                continue
-            listed = client.list_parameters()
-            spin(listed, 2.0)
-            if not listed.done():
-                continue
-            names = sorted(listed.result().result.names)
-            values = client.get_parameters(names)
-            spin(values, 2.0)
-            if not values.done():
+            values = _parameters(AsyncParameterClient(node, other), spin)
+            if values is None:
+                silent.append(other)
                 continue
             table = Table("parameter", "value", title=other, title_justify="left")
-            for parameter, value in zip(names, values.result().values, strict=True):
-                table.add_row(parameter, str(parameter_value_to_python(value)))
+            for parameter, value in values.items():
+                table.add_row(parameter, str(value))
             CONSOLE.print(table)
+    if silent:
+        raise AisleError(f"{', '.join(silent)}: no answer within {ANSWER_S:.0f} s; see 'nodes' for their health")
     return 0
+
+
+def _parameters(client: AsyncParameterClient, spin: Callable[[Future, float], None]) -> dict[str, object] | None:
+    """By name, in order; None when the node does not answer."""
+    if not client.wait_for_services(timeout_sec=ANSWER_S):
+        return None
+    listed = client.list_parameters()
+    spin(listed, ANSWER_S)
+    if not listed.done():
+        return None
+    names = sorted(listed.result().result.names)
+    values = client.get_parameters(names)
+    spin(values, ANSWER_S)
+    if not values.done():
+        return None
+    return dict(zip(names, map(parameter_value_to_python, values.result().values), strict=True))
 
 
 def show_nodes() -> int:
