@@ -895,6 +895,28 @@ def test_two_bodies_and_one_pulse():
     assert (alarm.kind, alarm.lane_id, alarm.session_id) == (GateAlarmKind.TAIL_GATING, "in_1", visit.session_id)
     assert {alarm.track_id, *visit.track_ids} == {4, 5}
     assert len(lines(run.finish().receipt)) == 1
+    assert run.receipt.review
+
+
+def test_two_bodies_and_one_pulse_are_told_of_where_they_came_in():
+    run = Run(GATED_STORE).step(
+        credential(1, "in_1", "anna"),
+        credential(1.1, "in_2", "ben"),
+        goes_in(2, "in_2"),
+        goes_in(2.2, "in_1"),
+        tracks(2.3, track(1, x=0, y=0, first=2), track(2, x=1, y=0, first=2.1), track(3, x=1.1, y=0, first=2.2)),
+        tick(4.5),
+    )
+    (alarm,) = run.alarms
+    assert (alarm.lane_id, alarm.track_id) == ("in_2", 3)
+    assert {r.credential: r.review for r in run.finish().receipts} == {"anna": False, "ben": True}
+
+
+def test_whoever_is_seen_before_their_passage_is_no_tail_gater():
+    run = inside("anna").step(credential(6, "in_1", "ben"), tracks(6.6, track(2, x=0, y=0, first=6.6)), goes_in(7))
+    run.step(*(tick(at / 10) for at in range(80, 120)))
+    assert run.alarms == []
+    assert [receipt.review for receipt in run.finish().receipts] == [False, False]
 
 
 def test_whoever_has_a_passage_of_their_own_is_no_tail_gater():

@@ -84,7 +84,7 @@ class Lines:
     """The lines of several lanes at once."""
 
     def __init__(self, lanes: Sequence[LaneGround]) -> None:
-        points = np.array([lane.line for lane in lanes]).reshape(-1, 2)
+        self._points = points = np.array([lane.line for lane in lanes]).reshape(-1, 2)
         self._normals = np.array([lane.inward for lane in lanes]).reshape(-1, 2)
         self._across = self._normals[:, ::-1] * (-1.0, 1.0)
         self._offset = (points * self._normals).sum(axis=1)[:, None]
@@ -95,8 +95,10 @@ class Lines:
         return np.asarray(self._normals @ position.T - self._offset)
 
     def within(self, position: Array) -> NDArray[np.bool_]:
-        """(lanes, n) whether (n, 2) positions are within the width of each lane."""
-        return np.asarray(np.abs(self._across @ position.T - self._middle) < _HALF_LANE)
+        """(lanes, n) whether (n, 2) positions are within the width of each lane; of lanes side by side, the nearest."""
+        metres = np.linalg.norm(self._points[:, None] - position, axis=2)
+        within = np.abs(self._across @ position.T - self._middle) < _HALF_LANE
+        return np.asarray(within & (metres == metres.min(axis=0, initial=np.inf)))
 
 
 class Ground:

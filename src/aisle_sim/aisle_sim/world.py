@@ -343,7 +343,7 @@ class World:
             return
         visit.recorded = True
         self.walking.follow(visit.number, way)
-        for second, gate in _crossings(way.time, way.position, self.gates.values())[:1]:
+        for second, gate in _crossings(way.time, way.position, list(self.gates.values()))[:1]:
             if not visit.shopper.staff:
                 tap_s = max(second - 0.8, 0.0)
                 self._at(tap_s, partial(gate.tap, tap_s, visit.credential))
@@ -530,12 +530,11 @@ def _needed(scenario: Scenario, store: Store) -> Counter[tuple[str, str]]:
     return needed
 
 
-def _crossings(time: Array, position: Array, gates: Iterable[Gate]) -> list[tuple[float, Gate]]:
+def _crossings(time: Array, position: Array, gates: Sequence[Gate]) -> list[tuple[float, Gate]]:
     """When a recorded way leads in through which lane, in order."""
     found = []
-    for gate in gates:
-        line = Lines([gate.ground])
-        progress, near = line.progress(position)[0], line.within(position)[0]
+    lines = Lines([gate.ground for gate in gates])
+    for gate, progress, near in zip(gates, lines.progress(position), lines.within(position), strict=True):
         for index in np.flatnonzero((progress[:-1] < 0.0) & (progress[1:] >= 0.0) & near[1:]):
             share = progress[index] / (progress[index] - progress[index + 1])
             found.append((float(time[index] + share * (time[index + 1] - time[index])), gate))

@@ -17,7 +17,7 @@ from aisle_sim.gates import Gate
 from aisle_sim.goods import MOST_PIECES, Goods, capacity
 from aisle_sim.physical import Place
 from aisle_sim.places import stand_places
-from aisle_sim.walking import Ground, Walking
+from aisle_sim.walking import Ground, Lines, Walking
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 
@@ -73,6 +73,14 @@ def test_walking_goes_on_after_the_library_has_refused_a_step(ground: Ground) ->
     walk_to(walking, {0: (3.4, 3.0), 1: (1.2, 3.0)}, 1.0)
     walking._restart()
     assert walk_to(walking, {0: (3.4, 3.0), 1: (1.2, 3.0)}, 15.0) == {0, 1}
+
+
+def test_a_body_between_two_lanes_passes_one_of_them() -> None:
+    lanes = Ground(load_store(CONFIG / "stores" / "market")).lanes
+    lines = Lines([lanes["in1"], lanes["in2"]])
+    across = np.linspace(1.0, 2.0, 12)
+    within = lines.within(np.stack([across, np.full(12, 0.4)], axis=1))
+    assert within.tolist() == [(across < 1.5).tolist(), (across > 1.5).tolist()]
 
 
 @pytest.mark.parametrize(("apart", "pulses"), [(0.15, 1), (0.6, 2)])

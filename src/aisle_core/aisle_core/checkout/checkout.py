@@ -563,25 +563,32 @@ class Checkout:
         state.entries = [entry for entry in entries if entry.stamp_ns >= stamp_ns]
 
     def _look_behind(self, stamp_ns: int) -> None:
-        """Find who came in together with somebody else: first seen before ``stamp_ns``, at a passage, and left over."""
+        """Find who came in together with somebody else: first seen before ``stamp_ns``, at passages, and left over.
+
+        Who is left over is known once all those passages have their tracks. Which of the two showed the credential is
+        not, so the visit is doubtful.
+        """
         state, config = self._state, self._config
         bind_ns = config.bind_time_ms * _MS
         for track in state.first_seen.values():
             if track.track_id in state.session_of or track.track_id in state.strangers or track.first_ns >= stamp_ns:
                 continue
             near = [
-                (abs(passage.stamp_ns - track.first_ns), number)
+                (abs(passage.stamp_ns - track.first_ns) / bind_ns + metres / config.bind_distance, number)
                 for number, passage in enumerate(state.passages)
-                if abs(passage.stamp_ns - track.first_ns) <= bind_ns
-                and _distance(track, self._lanes[passage.lane_id].position) <= config.bind_distance
+                for metres in [_distance(track, self._lanes[passage.lane_id].position)]
+                if abs(passage.stamp_ns - track.first_ns) <= bind_ns and metres <= config.bind_distance
             ]
-            if near:
+            if near and all(state.passages[number].stamp_ns < stamp_ns for _, number in near):
                 passage = state.passages[min(near)[1]]
                 state.strangers.append(track.track_id)
+                visit = state.visits.get(passage.session_id)
+                if visit is not None:
+                    visit.doubtful = True
                 session_id = "" if passage.session_id.startswith("staff-") else passage.session_id
                 kind = GateAlarmKind.TAIL_GATING
                 self._alarm(stamp_ns + bind_ns, passage.lane_id, kind, session_id, track.track_id)
-        state.passages = [passage for passage in state.passages if passage.stamp_ns >= stamp_ns - bind_ns]
+        state.passages = [passage for passage in state.passages if passage.stamp_ns >= stamp_ns - 2 * bind_ns]
 
     # --- what is told
 
