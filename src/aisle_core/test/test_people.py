@@ -4,7 +4,7 @@ import math
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aisle_core.people import People, PeopleConfig
@@ -192,6 +192,7 @@ points = st.builds(BodyKeypoint, st.sampled_from(BodyPart), st.tuples(numbers, n
 
 
 @given(st.lists(st.lists(points, max_size=12), max_size=4))
+@example([[BodyKeypoint(BodyPart.HEAD, (0.0, 0.0, 0.0), math.inf)]])
 def test_whatever_comes_what_goes_on_is_finite_and_everybody_is_counted(bodies):
     people = People(CONFIG, STORE)
     made = [BodyKeypoints(None, tuple(p), 0, 0) for p in bodies]

@@ -161,7 +161,8 @@ class People:
             self._count("points_low_score")
             return False
         x, y, z = point.position
-        if math.isfinite(x) and math.isfinite(y) and _BELOW_FLOOR <= z <= self._config.max_height:
+        finite = all(map(math.isfinite, (x, y, point.score)))
+        if finite and _BELOW_FLOOR <= z <= self._config.max_height:
             return True
         self._count("points_implausible")
         return False
