@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from .checkout import Checkout, CheckoutConfig, CheckoutOutput, CheckoutState
+from .checkout import Checkout, CheckoutConfig, CheckoutInput, CheckoutOutput, CheckoutState
 from .checks import require
 from .depth import DepthPeople, DepthPeopleConfig
 from .errors import AisleError
@@ -661,17 +661,7 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
         """Everything the checkout knows, without what waits in the aligner."""
         return self._checkout.state()
 
-    def _place(
-        self,
-        item: CartEvents
-        | PersonTracks
-        | GateEvent
-        | CredentialShown
-        | EntryDecision
-        | StaffOrder
-        | ReviewDecision
-        | Tick,
-    ) -> list[Output]:
+    def _place(self, item: CheckoutInput) -> list[Output]:
         match item:
             case CredentialShown() if item.lane_id not in self._names:
                 return self._reject("a credential for a lane that the site does not know")

@@ -43,7 +43,7 @@ from .pricing import Pricing
 from .settings import Office
 from .visit import Visit
 from .wallet import Wallet
-from .worker import Worker
+from .worker import Worker, earliest
 
 HOUR_NS = 3_600_000_000_000
 
@@ -81,8 +81,7 @@ class Cashier(Worker):
                 return again_ns
         if visit.charged is None and visit.authorisation_id and not visit.released:
             return self._let_go(visit)
-        due = (self._refund(visit), self._contest(visit))
-        return min((due_ns for due_ns in due if due_ns is not None), default=None)
+        return earliest((self._refund(visit), self._contest(visit)))
 
     def _settle(self, visit: Visit) -> int | None:
         """Close, review, bill and charge as far as it goes now; gives when to go on."""
@@ -345,7 +344,7 @@ class Cashier(Worker):
             else:
                 sent = EvidenceSent(session_id=visit.session_id, chargeback_id=chargeback_id)
                 visit.append(self._journal, sent)
-        return min((due_ns for due_ns in due if due_ns is not None), default=None)
+        return earliest(due)
 
     def _fail(self, visit: Visit, name: str, error: PaymentError, *, final: bool = True) -> int | None:
         """Write a failure down; gives when to try again, None when the task is dead.

@@ -13,6 +13,8 @@ from .wallet import Wallet
 PREFIX = "code:"
 _RANDOM_BYTES = 15
 """120 random bits, 24 letters: nobody guesses a code that is good."""
+_LETTERS = 32
+"""128 bits of a keyed fingerprint."""
 
 
 def is_code(credential: str) -> bool:
@@ -27,9 +29,14 @@ def issue(journal: Journal, wallet: Wallet, payer: str, expires_ns: int) -> str:
     return code
 
 
+def code_for(wallet: Wallet, what: str) -> str:
+    """The code that the office itself shows a lane for a tap or a call: of the same, the same."""
+    return PREFIX + wallet.fingerprint(what)[:_LETTERS]
+
+
 def code_id(wallet: Wallet, code: str) -> str:
     """The name of a code in the journal."""
-    return wallet.fingerprint(code)[:32]
+    return wallet.fingerprint(code)[:_LETTERS]
 
 
 def payer_of(journal: Journal, code_id: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from . import codes
+from .cashier import HOUR_NS
 from .events import (
     AuthenticationProcessed,
     AuthenticationStarted,
@@ -209,7 +210,7 @@ class Doorkeeper(Worker):
 
     def _is_inside(self, payer: str) -> bool:
         """Whether a visit of a payer is open."""
-        oldest_ns = self._clock() - round(self._office.settling.visit_h * 3_600_000_000_000)
+        oldest_ns = self._clock() - round(self._office.settling.visit_h * HOUR_NS)
         sessions = visits_of(self._journal, payer, self._journal.position_before(oldest_ns))
         return any(Visit.read(self._journal, session_id).closed is None for session_id in sessions)
 

@@ -27,7 +27,7 @@ from .receipts.wording import utc
 from .settings import Office
 from .visit import Visit
 from .wallet import Card, Wallet
-from .worker import Worker
+from .worker import Worker, earliest
 
 
 class MailUnreachableError(Exception):
@@ -121,8 +121,7 @@ class Mailer(Worker):
         if not waiting:
             return None
         visit = Visit.read(self._journal, subject)
-        due = [self._mail(visit, entry) for entry in waiting]
-        return min((due_ns for due_ns in due if due_ns is not None), default=None)
+        return earliest([self._mail(visit, entry) for entry in waiting])
 
     def _mail(self, visit: Visit, entry: Entry) -> int | None:
         """Mail about one entry; gives when to try again."""

@@ -24,7 +24,6 @@ _LANE_NS = 2_000_000_000
 """A lane that asks has done so by then."""
 _KEYS_NS = 86_400_000_000_000
 """The provider remembers keys for no longer (https://docs.stripe.com/api/idempotent_requests)."""
-_CODE_LENGTH = 32
 _POLL_S = 0.5
 
 
@@ -94,7 +93,7 @@ class Readers:
             self._before[lane_id] = self._asked.pop(lane_id)
 
     def _write(self, lane_id: str, tap: Tap) -> Entry:
-        code = codes.PREFIX + self._wallet.fingerprint(f"tap/{tap.authorisation_id}")[:_CODE_LENGTH]
+        code = codes.code_for(self._wallet, f"tap/{tap.authorisation_id}")
         about, expires_ns = codes.code_id(self._wallet, code), tap.stamp_ns + _GOOD_NS
         payer = self._wallet.payer_of(CARD_PREFIX + tap.card)
         issued = EntryCodeIssued(about=about, payer=payer, expires_ns=expires_ns)

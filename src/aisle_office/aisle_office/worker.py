@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -33,6 +33,11 @@ class Inline(Executor):
         future: Future[Any] = Future()
         future.set_result(fn(*args, **kwargs))
         return future
+
+
+def earliest(due: Iterable[int | None]) -> int | None:
+    """When to look again at what has several things to do; None where nothing is due."""
+    return min((due_ns for due_ns in due if due_ns is not None), default=None)
 
 
 @dataclass(slots=True)

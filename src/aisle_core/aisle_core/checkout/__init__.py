@@ -1,5 +1,5 @@
 """The checkout: visits, carts, receipts and the lanes of the gate."""
 
-from .checkout import Checkout, CheckoutConfig, CheckoutOutput, CheckoutState
+from .checkout import Checkout, CheckoutConfig, CheckoutInput, CheckoutOutput, CheckoutState
 
-__all__ = ["Checkout", "CheckoutConfig", "CheckoutOutput", "CheckoutState"]
+__all__ = ["Checkout", "CheckoutConfig", "CheckoutInput", "CheckoutOutput", "CheckoutState"]

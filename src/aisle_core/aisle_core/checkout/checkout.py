@@ -46,7 +46,9 @@ from .cart import Account, account, tracks_of
 from .gate import Entered, LaneState, LaneStatus, LaneStep
 from .review import decide, review_of
 
-Item = CartEvents | PersonTracks | GateEvent | CredentialShown | EntryDecision | StaffOrder | ReviewDecision | Tick
+CheckoutInput = (
+    CartEvents | PersonTracks | GateEvent | CredentialShown | EntryDecision | StaffOrder | ReviewDecision | Tick
+)
 
 _MS = 1_000_000
 _BEFORE_ALL = -(1 << 63)
@@ -261,7 +263,7 @@ class Checkout:
             **{f"alarms: {kind}": count for kind, count in state.alarms.items()},
         }
 
-    def step(self, item: Item) -> CheckoutOutput:
+    def step(self, item: CheckoutInput) -> CheckoutOutput:
         """Take one item and say what follows. A gate event or decision must be of a lane of the site."""
         self._bind_before(item.stamp_ns - self._config.bind_time_ms * _MS)
         for lane_id, status in self._state.lanes.items():

@@ -17,7 +17,6 @@ from ..journal import Journal
 from ..wallet import Wallet
 
 _POLL_S = 0.02
-_CODE_LENGTH = 32
 
 
 def begin(
@@ -27,7 +26,7 @@ def begin(
 
     call_id: of the device; the same again gives the same code. Whoever comes in is a payer whom nobody knows.
     """
-    code = codes.PREFIX + wallet.fingerprint(f"{device_id}/{call_id}")[:_CODE_LENGTH]
+    code = codes.code_for(wallet, f"{device_id}/{call_id}")
     about = codes.code_id(wallet, code)
     started, _ = journal.append(
         AuthenticationStarted(about=about, device_id=device_id, lane_id=lane_id, code=code, expires_ns=expires_ns),
