@@ -24,7 +24,7 @@ class TrackerConfig:
     tentative_cost: how much less likely a detection is of somebody not believed in yet (minus log).
     height_stddev: of a detected height [m]. height_noise: how the height of who walks varies [m/s^0.5].
     merge_distance: two people nearer than this may be detected as one between them [m].
-    merge_cost: how much less likely that is (minus log).
+    merge_cost: how much less likely that is (minus log). merge_stays_cost: and if they were so when last seen.
     birth_distance: detections of several sensors nearer than this may be of one new person [m].
     confirm_steps, confirm_detections: so many of both make somebody believed in.
     lone_distance: who is seen by one sensor alone is believed in after going so far [m], or as somebody lost.
@@ -67,6 +67,7 @@ class TrackerConfig:
     height_noise: float
     merge_distance: float
     merge_cost: float
+    merge_stays_cost: float
     birth_distance: float
     confirm_steps: int
     confirm_detections: int

@@ -45,6 +45,8 @@ class Population:
     """(n,) in how many steps one sensor saw both this one and the believed person next to it."""
     companion: NDArray[np.int64]
     """(n,) track id of who walks beside this one, as far as sensors tell the two apart; 0: nobody."""
+    merged: NDArray[np.int64]
+    """(n,) track id of whom sensors took this one and them for one when it was seen last; 0: nobody."""
     agreement: Array
     """(n,) log-likelihood ratio of a person, whom all covering sensors see, to a ghost, which one sensor sees."""
     absence: Array
@@ -81,6 +83,7 @@ class Population:
             agility=np.ones(n),
             beside=zeros.copy(),
             companion=zeros.copy(),
+            merged=zeros.copy(),
             agreement=np.zeros(n),
             absence=np.zeros(n),
             confidence=np.ones(n),

@@ -179,7 +179,7 @@ class Tracker:
         row = target[column]
         one = partner[column] < 0
         height = self._height_cost(detections.height[detection], np.full(len(row), config.height_stddev**2), row)
-        cost += np.where(one, height, config.merge_cost)
+        cost += np.where(one, height, self._merge_cost(row, np.where(one, row, partner[column])))
         cost += np.where(people.track_id[row] == 0, config.tentative_cost, config.absence_cost * people.absence[row])
         inside = distance <= config.gate
         detection, column, cost = detection[inside], column[inside], cost[inside]
@@ -210,6 +210,10 @@ class Tracker:
         missing = np.flatnonzero(unseen)
         position, spread = detections.position, detections.covariance
         there, place = near(position[free], people.mean[missing, :2], config.gate_distance)
+        new = np.full(len(position), -1)
+        new[pairs.detection[~taken]] = pairs.row[~taken]
+        maybe = (new[free[there]] < 0) | ~self._elsewhere(new[free[there]], missing[place])
+        there, place = there[maybe], place[maybe]
         if not len(there):
             return pairs
         detection, row = free[there], missing[place]
@@ -233,6 +237,16 @@ class Tracker:
             np.concatenate([pairs.row[kept], row[chosen[found]]]),
             np.concatenate([pairs.partner[kept], np.full(len(found), -1)]),
         )
+
+    def _merge_cost(self, first: Index, second: Index) -> Array:
+        people, config = self._state.people, self._config
+        return np.where(people.merged[first] == people.track_id[second], config.merge_stays_cost, config.merge_cost)
+
+    def _elsewhere(self, new: Index, known: Index) -> NDArray[np.bool_]:
+        """Whether who is new was seen in one place while somebody known was seen in another."""
+        people = self._state.people
+        apart = np.hypot(*(people.origin[new] - people.place[known]).T)
+        return np.asarray((people.first_ns[new] <= people.seen_ns[known]) & (apart > self._config.twin_distance))
 
     def _seen_as_one(
         self, detections: Detections, pairs: _Pairing, first: Index, second: Index, stamp_ns: int
@@ -274,7 +288,7 @@ class Tracker:
             joint[case, entry], np.minimum(costs[0], costs[1]), np.where(of_first[case, entry], *costs[:2])
         )
         overlooked = -np.log(1.0 - (config.detection_probability + config.edge_probability) / 2)
-        gain = np.bincount(case, alone + overlooked - costs[2], len(first)) - config.merge_cost
+        gain = np.bincount(case, alone + overlooked - costs[2], len(first)) - self._merge_cost(first, second)
         as_one = (gain > 0.0) & open_question
         # Of several pairs that share somebody, the clearest.
         order = np.lexsort((-gain[case], entry))
@@ -355,6 +369,8 @@ class Tracker:
         alone = np.zeros(len(people), dtype=bool)
         alone[row[one]] = True
         alone[row[both]] = alone[partner] = False
+        people.merged[row[one]] = people.merged[row[both]] = people.merged[partner] = 0
+        people.merged[row[both]], people.merged[partner] = people.track_id[partner], people.track_id[row[both]]
         self._feel_manoeuvres(np.flatnonzero(alone), before, before_spread)
         self._learn_offsets(
             detections.sensor[detection[one]],
@@ -558,7 +574,8 @@ class Tracker:
         unseen = (stamp_ns - people.seen_ns[there]) / 1e9
         reachable = np.hypot(*error.T[:2]) <= config.gate_distance + config.max_speed * unseen
         before = people.seen_ns[there] <= people.first_ns[here]
-        return np.where(reachable & before, cost, _IMPOSSIBLE).reshape(len(new), len(lost))
+        possible = reachable & before & ~self._elsewhere(here, there)
+        return np.where(possible, cost, _IMPOSSIBLE).reshape(len(new), len(lost))
 
     def _inside(self, points: Array) -> NDArray[np.bool_]:
         """Whether people can come and go at (n, 2) points."""
