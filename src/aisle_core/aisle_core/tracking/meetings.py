@@ -86,11 +86,12 @@ def tell_apart(people: Population, config: TrackerConfig) -> None:
         evidence = np.exp(-against.min(axis=1))
         right = people.confidence[rows].clip(0.01, 0.99)
         people.confidence[rows] = right / (right + (1.0 - right) * evidence)
-        people.height[rows], people.height_variance[rows] = stature.learned(
+        people.height[rows], people.height_variance[rows], people.doubts[rows] = stature.learned(
             people.height[rows],
             people.height_variance[rows],
             people.recent_height[rows],
             people.recent_variance[rows],
+            people.doubts[rows],
         )
         people.knot[rows] = 0
         people.recent_height[rows] = people.recent_variance[rows] = np.nan

@@ -438,12 +438,20 @@ class Tracker:
         highest = np.full(len(people), -np.inf)
         np.maximum.at(highest, row[known], height[known])
         calm = np.flatnonzero((count > 0) & (people.knot == 0))
-        people.height[calm], people.height_variance[calm] = stature.learned(
-            people.height[calm], people.height_variance[calm], highest[calm], np.full(len(calm), variance)
+        people.height[calm], people.height_variance[calm], people.doubts[calm] = stature.learned(
+            people.height[calm],
+            people.height_variance[calm],
+            highest[calm],
+            np.full(len(calm), variance),
+            people.doubts[calm],
         )
         after = np.flatnonzero((count > 0) & (people.knot != 0))
-        people.recent_height[after], people.recent_variance[after] = stature.learned(
-            people.recent_height[after], people.recent_variance[after], highest[after], np.full(len(after), variance)
+        people.recent_height[after], people.recent_variance[after], people.doubts[after] = stature.learned(
+            people.recent_height[after],
+            people.recent_variance[after],
+            highest[after],
+            np.full(len(after), variance),
+            people.doubts[after],
         )
 
     # --- belief
