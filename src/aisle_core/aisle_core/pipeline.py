@@ -53,6 +53,7 @@ class Pipeline:
     """All stages, each one's outputs given to those that want them.
 
     eyes: the recogniser and its reference views, if cameras shall tell products apart.
+    tentative: carts show what is not decided yet too; no decision depends on it.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Pipeline:
         store: Store,
         witness: Witness = unobserved,
         eyes: tuple[Recogniser, References] | None = None,
+        tentative: bool = True,
     ) -> None:
         looking = {} if eyes is None else {"item_evidence_node": ItemEvidenceStage(store, config.evidence, *eyes)}
         fusion = replace(config.fusion, evidence=eyes is not None)
@@ -69,9 +71,10 @@ class Pipeline:
             "shelf_event_node": ShelfEventStage(store, config.weighing),
             "tracker_node": TrackerStage(store, config.tracker),
             **looking,
-            "cart_fusion_node": CartFusionStage(store, fusion, config.stock, witness),
+            "cart_fusion_node": CartFusionStage(store, fusion, config.stock, witness, tentative),
             "checkout_node": CheckoutStage(store, config.checkout),
         }
+        self._takers = {kind: [stage for stage in self.stages.values() if kind in stage.inputs] for kind in self.inputs}
 
     @property
     def inputs(self) -> set[type[Any]]:
@@ -97,8 +100,7 @@ class Pipeline:
     def _flow(self, items: list[Any]) -> list[Output]:
         outputs: list[Output] = []
         for item in items:
-            for stage in self.stages.values():
-                if isinstance(item, stage.inputs):
-                    made = stage.push(item)
-                    outputs += made + self._flow(made)
+            for stage in self._takers.get(type(item), ()):
+                made = stage.push(item)
+                outputs += made + self._flow(made)
         return outputs

@@ -200,8 +200,9 @@ class Stage(ABC, Generic[In]):
         numbered = []
         for output in outputs:
             key = (type(output), _speaker(output))
-            numbered.append(replace(output, sequence=self._sequences[key]))
-            self._sequences[key] += 1
+            sequence = self._sequences[key]
+            numbered.append(output if output.sequence == sequence else replace(output, sequence=sequence))
+            self._sequences[key] = sequence + 1
         return numbered
 
 
@@ -566,20 +567,28 @@ class CartFusionStage(LastingStage[FusionInput]):
     """cart_fusion_node: tracks, shelf events and item evidence -> who took or returned what, and the live planogram.
 
     What the checkout says of staff and of reviews is used as it comes: no sensor saw it, and it holds from later on.
-    How what is not decided looks is told with every shelf event and on every tick, for the carts that people see.
-    With ``fusion.evidence`` the cameras of the store are waited for as the tracks are; other recognisers speak when
-    they like. The stock outlives the end of a stream.
+    How what is not decided looks is told with every shelf event and on every tick, for the carts that people see, if
+    ``tentative``. With ``fusion.evidence`` the cameras of the store are waited for as the tracks are; other recognisers
+    speak when they like. The stock outlives the end of a stream.
     """
 
     inputs = (PersonTracks, ShelfEvents, PlateStates, ItemEvidence, StaffTrack, ReviewDecision, Tick)
 
-    def __init__(self, store: Store, config: FusionConfig, stock: StockConfig, witness: Witness = unobserved) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: FusionConfig,
+        stock: StockConfig,
+        witness: Witness = unobserved,
+        tentative: bool = True,
+    ) -> None:
         self._names = {gateway.device_id: f"shelf:{gateway.device_id}" for gateway in store.gateways}
         tracks, *others = _inner(["tracks", *self._names.values(), "tick"], store, hops=2)
         plates = [_sporadic(f"plates:{gateway}", store) for gateway in self._names]
         evidence = [_sporadic("evidence", store), *_inner([_RECOGNISERS] if config.evidence else [], store, hops=3)]
         super().__init__(store, {_ONLY: [tracks, *others[:-1], *evidence, *plates, others[-1]]})
         self._store, self._config, self._stock, self._witness = store, config, stock, witness
+        self._tentative = tentative
         self._fusion = Fusion(config, store, witness)
         self._planogram = LivePlanogram(stock, store, self._fusion.shelf_map)
 
@@ -610,10 +619,12 @@ class CartFusionStage(LastingStage[FusionInput]):
         if isinstance(item, PlateStates | ShelfEvents):
             self._planogram.weigh(item)
         told = None if isinstance(item, PlateStates) else self._fusion.step(item)
-        if told is not None:
-            tentative = self._fusion.tentative(told.stamp_ns)
-            return replace(told, events=told.events + tentative.events), *self._planogram.step(told)
-        return (self._fusion.tentative(item.stamp_ns),) if isinstance(item, ShelfEvents) and item.events else ()
+        if told is None and not (isinstance(item, ShelfEvents) and item.events):
+            return ()
+        seeming = self._fusion.tentative() if self._tentative else ()
+        if told is None:
+            return (CartEvents(item.stamp_ns, 0, self._fusion.progress(item.stamp_ns), seeming),)
+        return replace(told, events=told.events + seeming), *self._planogram.step(told)
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
         last = self._fusion.finish(stamp_ns)

@@ -108,9 +108,9 @@ def replay(
     ``people``: with what people are found, one of ``aisle_core.stages.SOURCES``. ``site`` is a site folder to use in
     place of the recorded one; ``order`` is that of the log times, of the stamps, or a random one in which every source
     stays within its lateness and time-out (drawn from ``seed``). ``observe`` is told every output of a stage, with the
-    log time of the message that released it; at the end, with that of the last one. ``witness`` is told what the fusion
-    thinks of every change. With ``evidence``, reference views of products, the bag's colour images are looked at, and
-    evidence in the bag is passed over.
+    log time of the message that released it; at the end, with that of the last one. Nobody looks at the carts of a
+    replay, so they hold decisions only. ``witness`` is told what the fusion thinks of every change. With ``evidence``,
+    reference views of products, the bag's colour images are looked at, and evidence in the bag is passed over.
 
     Raises AisleError when bag, site or tuning is wrong, and when the site is not the one the bag was recorded with
     unless ``allow_config``.
@@ -130,7 +130,7 @@ def replay(
                 f"{site or reader.site}; give the recorded site or --allow-config"
             )
         eyes = None if evidence is None else _eyes(evidence, config_dir)
-        pipeline = Pipeline(config, store, witness, eyes)
+        pipeline = Pipeline(config, store, witness, eyes, tentative=False)
         results = Results()
         wanted = {topic for topic, kind in INPUTS.items() if kind in pipeline.inputs}
         wanted -= {COLOR_IMAGE} if eyes is None else {ITEM_EVIDENCE}

@@ -124,8 +124,8 @@ class Fusion:
                 return self._tell(item.stamp_ns, item.stamp_ns - self._config.time.doubt_ms * 1_000_000)
         return None
 
-    def tentative(self, stamp_ns: int) -> CartEvents:
-        """How what has come and is not told looks now: who seems to have moved what, in a batch without decisions.
+    def tentative(self) -> tuple[CartEvent, ...]:
+        """How what has come and is not told looks now: who seems to have moved what; no decisions.
 
         It is looked at anew only when something comes or is told; what waits, only by the best line of thought.
         """
@@ -141,7 +141,14 @@ class Fusion:
             named = [decision for decision in seeming if decision.booking[0] and decision.booking[1]]
             memory.tentative = tuple(_cart_event("", decision) for decision in named)
             memory.tentative_of = of
-        return CartEvents(stamp_ns, 0, self._progress(stamp_ns), memory.tentative)
+        return memory.tentative
+
+    def progress(self, stamp_ns: int) -> int:
+        """Everything that came in a batch up to this instant is decided at ``stamp_ns``."""
+        memory = self._memory
+        came_ns = [*memory.waiting.values(), *(cluster.came_ns for cluster in memory.opened)]
+        decided_ns = min(stamp_ns, min(came_ns, default=stamp_ns + 1) - 1)
+        return decided_ns if memory.told_ns is None else max(decided_ns, memory.told_ns)
 
     @property
     def shelf_map(self) -> ShelfMap:
@@ -247,16 +254,9 @@ class Fusion:
         )
         memory.decided += len(decisions)
         self._forget(now_ns - self._config.time.history_ms * 1_000_000)
-        memory.told_ns = self._progress(now_ns)
+        memory.told_ns = self.progress(now_ns)
         memory.sequence += 1
         return CartEvents(now_ns, memory.sequence - 1, memory.told_ns, told)
-
-    def _progress(self, now_ns: int) -> int:
-        """Everything that came in a batch up to this instant is decided."""
-        memory = self._memory
-        came_ns = [*memory.waiting.values(), *(cluster.came_ns for cluster in memory.opened)]
-        now_ns = min(now_ns, min(came_ns, default=now_ns + 1) - 1)
-        return now_ns if memory.told_ns is None else max(now_ns, memory.told_ns)
 
     def _forget(self, before_ns: int) -> None:
         """Drop what can matter no more; what somebody took who has left can be put back by others of the group."""
