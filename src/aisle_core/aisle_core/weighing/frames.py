@@ -34,14 +34,15 @@ class Frames:
 
         A single missing sample (not finite) becomes the median of the others of its frame.
         """
-        finite = np.isfinite(samples)
-        whole = bool(finite.all())
-        samples = (samples if whole else np.where(finite, samples, np.nan)).reshape(-1, size, samples.shape[1])
-        if not whole:
+        samples = samples.reshape(-1, size, samples.shape[1])
+        total = np.add.reduce(samples, axis=1)
+        if not np.isfinite(total).all():
+            samples = np.where(np.isfinite(samples), samples, np.nan)
             _fill(samples)
-        mean = (samples.sum(axis=1) - samples.min(axis=1) - samples.max(axis=1)) / (size - 2)
+            total = np.add.reduce(samples, axis=1)
+        mean = (total - np.minimum.reduce(samples, axis=1) - np.maximum.reduce(samples, axis=1)) / (size - 2)
         off = samples - mean[:, np.newaxis]
-        spread = np.sqrt((off * off).sum(axis=1) / (size - 1))
+        spread = np.sqrt(np.add.reduce(off * off, axis=1) / (size - 1))
         return cls(stamps.reshape(-1, size), samples, mean, spread)
 
 
@@ -111,8 +112,9 @@ class Recent:
 
     def add(self, frames: Frames, index: int) -> None:
         """Take one frame."""
-        for row in (self.count % self.rows, self.count % self.rows + self.rows):
-            self.means[row], self.spreads[row] = frames.mean[index], frames.spread[index]
+        mean, spread, row = frames.mean[index], frames.spread[index], self.count % self.rows
+        self.means[row] = self.means[row + self.rows] = mean
+        self.spreads[row] = self.spreads[row + self.rows] = spread
         self.history.append((frames.stamps[index], frames.samples[index]))
         self.count += 1
 

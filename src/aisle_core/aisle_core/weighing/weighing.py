@@ -89,6 +89,7 @@ class Weighing:
         self._config = config
         self._layout = layout
         self._columns = np.array([n for n, plate_id in enumerate(layout.plate_ids) if plate_id in listed], np.int64)
+        self._unlisted = [PlateState(name, PlateHealth.UNLISTED, math.nan, math.nan) for name in layout.plate_ids]
         plates = len(self._columns)
         self._state = WeighingState(
             framer=Framer.empty(_LEAST_SAMPLES, plates),
@@ -166,10 +167,9 @@ class Weighing:
             self._config.noisy_stddev,
         )
         noise = np.where(state.noise.count[0] > 0, state.noise.sample, np.nan)
-        plates = [PlateState(name, PlateHealth.UNLISTED, math.nan, math.nan) for name in self._layout.plate_ids]
-        for plate, column in enumerate(self._columns.tolist()):
-            mass, stddev = float(state.baseline[plate]), float(noise[plate])
-            plates[column] = PlateState(self._layout.plate_ids[column], health[plate], mass, stddev)
+        plates = list(self._unlisted)
+        for column, *known in zip(self._columns.tolist(), health, state.baseline.tolist(), noise.tolist(), strict=True):
+            plates[column] = PlateState(self._layout.plate_ids[column], *known)
         state.state_batches += 1
         return PlateStates(state.evaluated_ns, state.state_batches - 1, self._layout.gateway_id, tuple(plates))
 
@@ -205,7 +205,7 @@ class Weighing:
 
     def _batch(self, events: list[ShelfEvent]) -> ShelfEvents:
         state, recent = self._state, self._state.recent
-        waiting = np.flatnonzero(self._open())
+        waiting = self._open().nonzero()[0]
         if waiting.size:
             spreads = recent.last(recent.spreads, self._frames(self._config.silent_s))
             waiting = waiting[(spreads[:, waiting] > 0).any(axis=0)]
@@ -221,19 +221,17 @@ class Weighing:
     def _evaluate(self, frames: Frames) -> list[ShelfEvent]:
         """Evaluate full frames one after the other."""
         config, state, recent = self._config, self._state, self._state.recent
-        count, size = frames.stamps.shape
         duration, short = self._frame_s(), self._frames(config.confirm_s)
-        shown = np.full((count, 3, frames.mean.shape[1]), np.nan)
-        shown[:, :2] = evidence(frames.mean, frames.spread, recent.last(recent.means, 1)[0], size)
+        heaviest = max(config.baseline_s / duration, 1.0)
+        shown = evidence(frames.mean, frames.spread, recent.last(recent.means, 1)[0], frames.stamps.shape[1])
         moved = frames.spread > 0
         events: list[ShelfEvent] = []
-        for index in range(count):
-            state.evaluated_ns = int(frames.stamps[index, -1])
+        for index, state.evaluated_ns in enumerate(frames.stamps[:, -1].tolist()):
             recent.add(frames, index)
             off = frames.mean[index] - state.baseline
             follows = state.resting & moved[index] & (np.abs(off) <= self._limit())
-            state.weight = np.minimum(state.weight + follows, max(config.baseline_s / duration, 1.0))
-            state.baseline += np.where(follows, off, 0.0) / state.weight
+            state.weight = np.minimum(state.weight + follows, heaviest)
+            np.add(state.baseline, off / state.weight, out=state.baseline, where=follows)
             np.copyto(state.rested_ns, state.evaluated_ns, where=follows)
 
             if recent.count % short == 0:
@@ -243,15 +241,16 @@ class Weighing:
                 state.drift.update(
                     state.baseline, rested, short * duration, config.baseline_s, config.slow_s, config.drift_s
                 )
-            memory_s = np.where(state.resting, config.noise_s, config.open_noise_s)
-            state.noise.update(shown[index], duration / memory_s, config.noise_floor)
+            step = np.where(state.resting, duration / config.noise_s, duration / config.open_noise_s)
+            state.noise.update(shown[index], step, config.noise_floor)
 
-            restless = np.flatnonzero(moved[index] & ~follows)
+            restless = (moved[index] > follows).nonzero()[0]
             if restless.size:
                 leaves = restless[state.resting[restless]]
-                state.resting[leaves] = False
-                state.left[leaves] = recent.count - 1
-                state.pressed[leaves] = 0.0
+                if leaves.size:
+                    state.resting[leaves] = False
+                    state.left[leaves] = recent.count - 1
+                    state.pressed[leaves] = 0.0
                 if (recent.count - state.left[restless]).max() >= short:
                     events += self._close(*self._settled(restless))
         return events
