@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,6 +61,9 @@ NODE_OF = {
     "evidence": "item_evidence_node",
 }
 """Parameter group -> the node whose file has it."""
+
+_AT_ONCE = 1000
+"""So many messages are read before they are worked on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +140,20 @@ def replay(
         wanted -= {COLOR_IMAGE} if eyes is None else {ITEM_EVIDENCE}
         if CameraInfo not in pipeline.inputs:
             wanted -= {DEPTH_IMAGE}
-        items: Iterable[tuple[int, str, Any]] = (
+        items: Iterator[tuple[int, str, Any]] = (
             (log_ns, topic.name, item) for log_ns, topic, item in reader.items(wanted)
         )
         if order != "log":
             rng = None if order == "stamp" else np.random.default_rng(seed)
-            items = _reordered(list(items), store.latency, rng)
+            items = iter(_reordered(list(items), store.latency, rng))
         messages = 0
-        for log_ns, _, item in items:
-            messages += 1
-            for output in pipeline.push(item):
-                results.add(output)
-                observe(log_ns, output)
+        while some := list(islice(items, _AT_ONCE)):
+            messages += len(some)
+            made = pipeline.push_all([item for _, _, item in some])
+            for (log_ns, _, _), outputs in zip(some, made, strict=True):
+                for output in outputs:
+                    results.add(output)
+                    observe(log_ns, output)
         for output in pipeline.finish():
             results.add(output)
             observe(reader.end_ns, output)

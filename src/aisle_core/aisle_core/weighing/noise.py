@@ -66,9 +66,9 @@ class Noise:
 def evidence(mean: Floats, spread: Floats, before: Floats, samples: int) -> Floats:
     """What each frame says about the standard deviations of a sample, of a frame's mean and of a plateau's mean.
 
-    (frames, 3, plates); the last is left out. ``mean`` and ``spread`` (frames, plates) are those of consecutive frames of so many samples, ``before`` (plates,)
-    is the mean of the frame before them. Scaled so that under normal noise the medians are the standard deviations;
-    NaN where there is nothing to learn.
+    (frames, 3, plates); the last is left out. ``mean`` and ``spread`` (frames, plates) are those of consecutive frames
+    of so many samples, ``before`` (plates,) is the mean of the frame before them. Scaled so that under normal noise the
+    medians are the standard deviations; NaN where there is nothing to learn.
     """
     freedom = samples - 1
     chi_median = (1.0 - 2.0 / (9.0 * freedom)) ** 1.5  # E. B. Wilson and M. M. Hilferty 1931
