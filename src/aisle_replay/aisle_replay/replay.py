@@ -62,8 +62,8 @@ NODE_OF = {
 }
 """Parameter group -> the node whose file has it."""
 
-_AT_ONCE = 1000
-"""So many messages are read before they are worked on."""
+_AT_ONCE, _IMAGES_AT_ONCE = 1000, 50
+"""So many messages are read before they are worked on, and where there are images among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,8 @@ def replay(
             rng = None if order == "stamp" else np.random.default_rng(seed)
             items = iter(_reordered(list(items), store.latency, rng))
         messages = 0
-        while some := list(islice(items, _AT_ONCE)):
+        at_once = _IMAGES_AT_ONCE if Image in (INPUTS[topic] for topic in wanted) else _AT_ONCE
+        while some := list(islice(items, at_once)):
             messages += len(some)
             made = pipeline.push_all([item for _, _, item in some])
             for (log_ns, _, _), outputs in zip(some, made, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
 from collections import deque
@@ -300,9 +301,9 @@ class Weighing:
         noise = np.hypot(swaying * state.noise.frame[plates], state.noise.level[2, plates])
 
         since, baseline = recent.count - state.left[plates], state.baseline[plates]
-        stays = np.where(since > least, means[: least + 1].min(axis=0) - baseline, 0.0)
+        stays = np.where(since > least, np.minimum.reduce(means[: least + 1]) - baseline, 0.0)
         state.pressed[plates] = np.fmax(state.pressed[plates], stays)
-        change = means[:least].mean(axis=0) - baseline
+        change = np.add.reduce(means[:least]) / least - baseline
         limit = self._limit()[plates]
         own = np.abs(change) > config.coupling * self._felt(plates)
         gained: Bools = (change > limit) & own
@@ -328,7 +329,9 @@ class Weighing:
         """How much more the plates at rest scatter than usual, as a factor: their samples, and their frame means."""
         state = self._state
         factors = []
-        for shown, usual in ((spreads, state.noise.sample), (means.std(axis=0, ddof=1), state.noise.frame)):
+        off = means - np.add.reduce(means) / len(means)
+        scatter = np.sqrt(np.add.reduce(off * off) / (len(means) - 1))
+        for shown, usual in ((spreads, state.noise.sample), (scatter, state.noise.frame)):
             ratios = (shown / usual)[(shown > 0) & state.resting]
             middle = ratios.size // 2
             factors.append(max(float(np.partition(ratios, middle)[middle]), 1.0) if ratios.size else 1.0)
@@ -423,8 +426,7 @@ class Weighing:
         config, state, recent = self._config, self._state, self._state.recent
         since = recent.count - state.left[plates] + self._frames(config.coupling_s)
         then = recent.before(since)
-        reach = np.delete(np.arange(-columns, columns + 1), columns)[:, np.newaxis]
-        beside = plates + reach
+        beside = plates + _reach(columns)
         inside = (beside >= 0) & (beside < len(state.left))
         beside = np.where(inside, beside, plates)
         changed = recent.last(recent.means, 1)[0, beside] - recent.means[then, beside]
@@ -442,6 +444,13 @@ class Weighing:
         )
 
 
+@functools.cache
+def _reach(columns: int) -> Ints:
+    """(2 * columns, 1): columns to each side."""
+    reach: Ints = np.delete(np.arange(-columns, columns + 1), columns)[:, np.newaxis]
+    return reach
+
+
 def weigh_together(work: Sequence[tuple[Weighing, Sequence[ScaleReadings]]]) -> Iterator[tuple[int, ShelfEvents]]:
     """Evaluate blocks that were checked, of several gateways under one configuration; much faster than one by one.
 
@@ -455,8 +464,12 @@ def weigh_together(work: Sequence[tuple[Weighing, Sequence[ScaleReadings]]]) -> 
         waiting = [job for job in jobs if job.left]
         if not waiting:
             return
-        group = [job for job in waiting if job.pace == waiting[0].pace]
-        count = min(job.left for job in group)
+        pace, short, phase = waiting[0].pace, waiting[0].short, waiting[0].phase
+        alike = [job for job in waiting if job.pace == pace]
+        group = [job for job in alike if job.phase == phase]
+        # A group stops where another one is, and they go on together.
+        others = [(job.phase - phase) % short for job in alike if job.phase != phase]
+        count = min([job.left for job in group] + others)
         parts = [job.frames.part(job.done, job.done + count) for job in group]
         for _ in _evaluate([job.weighing for job in group], parts):
             for job in group:
@@ -484,14 +497,19 @@ class _Job:
         return len(self.frames) - self.done
 
     @property
-    def pace(self) -> tuple[int, int, int]:
-        """Gateways of one pace go together: length of a frame, and how many are missing to a plateau."""
-        state = self.weighing._state
-        return (
-            state.framer.size,
-            state.period_ns,
-            state.recent.count % self.weighing._frames(self.weighing._config.confirm_s),
-        )
+    def pace(self) -> tuple[int, int]:
+        """Samples of a frame, and their period."""
+        return self.weighing._state.framer.size, self.weighing._state.period_ns
+
+    @property
+    def short(self) -> int:
+        """Frames of a plateau."""
+        return self.weighing._frames(self.weighing._config.confirm_s)
+
+    @property
+    def phase(self) -> int:
+        """Frames since the last plateau began; gateways of one pace and phase go together."""
+        return self.weighing._state.recent.count % self.short
 
     def cut(self) -> Iterator[tuple[int, ShelfEvents]]:
         """Cut blocks into frames when there are none left."""
@@ -507,7 +525,7 @@ class _Job:
 
 
 def _evaluate(weighings: Sequence[Weighing], frames: Sequence[Frames]) -> Iterator[None]:
-    """Evaluate equally many frames of gateways of one pace, one after the other.
+    """Evaluate equally many frames of gateways of one pace and phase, one after the other.
 
     What is judged plate by plate is judged of all plates together: their arrays become parts of one.
     """
