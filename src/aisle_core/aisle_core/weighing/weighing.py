@@ -570,7 +570,7 @@ def _evaluate(weighings: Sequence[Weighing], frames: Sequence[Frames]) -> Iterat
         noise.update(shown[index], step, config.noise_floor)
 
         restless = moved[index] > follows
-        if restless.any():
+        if np.count_nonzero(restless):
             for weighing, columns in zip(weighings, parts, strict=True):
                 plates = restless[columns].nonzero()[0]
                 if plates.size:
