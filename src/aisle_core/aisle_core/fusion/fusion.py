@@ -97,6 +97,7 @@ class Fusion:
     def _begin(self, memory: _Memory, history: History) -> None:
         self._memory = memory
         self._history = history
+        self._undecided: tuple[tuple[Thought, ...], tuple[Cluster, ...], set[str]] = (), (), set()
         explainer = Explainer(
             self._config, self._map, history, memory.evidence, memory.ended_ns, memory.staff_ns, self._witness
         )
@@ -247,8 +248,10 @@ class Fusion:
     def _tell(self, now_ns: int, due_ns: int) -> CartEvents:
         memory = self._memory
         events = [event for cluster in memory.opened for event in cluster.events]
-        unseen = {event.shelf_event_id for event in events if self._awaits_evidence(event)} if due_ns < now_ns else ()
-        decisions, memory.thoughts, memory.opened = self._resolver.tell(memory.thoughts, memory.opened, due_ns, unseen)
+        unseen = (
+            {event.shelf_event_id for event in events if self._awaits_evidence(event)} if due_ns < now_ns else set()
+        )
+        decisions = self._decide(due_ns, unseen)
         told = tuple(
             _cart_event(f"c{number}", decision) for number, decision in enumerate(decisions, memory.decided + 1)
         )
@@ -257,6 +260,16 @@ class Fusion:
         memory.told_ns = self.progress(now_ns)
         memory.sequence += 1
         return CartEvents(now_ns, memory.sequence - 1, memory.told_ns, told)
+
+    def _decide(self, due_ns: int, unseen: set[str]) -> list[Decision]:
+        """Close what is sure or due; nothing can be that was not when the same was looked at last."""
+        memory, (thoughts, opened, left_out) = self._memory, self._undecided
+        is_same = memory.thoughts is thoughts and memory.opened is opened and unseen == left_out
+        if is_same and all(cluster.came_ns > due_ns for cluster in opened):
+            return []
+        self._undecided = memory.thoughts, memory.opened, unseen
+        decisions, memory.thoughts, memory.opened = self._resolver.tell(memory.thoughts, memory.opened, due_ns, unseen)
+        return decisions
 
     def _forget(self, before_ns: int) -> None:
         """Drop what can matter no more; what somebody took who has left can be put back by others of the group."""
