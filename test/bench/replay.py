@@ -32,6 +32,7 @@ from rich.table import Table
 
 from aisle_contract.sites import config_folder, find_site
 from aisle_core.pipeline import Pipeline
+from aisle_core.stages import Stage
 from aisle_core.store import Store, load_store, save_site
 from aisle_core.types import CartEvents, Carts
 from aisle_replay.bag import BagReader
@@ -117,7 +118,8 @@ class Timed:
         def make(pipeline: Pipeline, *arguments: Any, **named: Any) -> None:
             made(pipeline, *arguments, **named)
             for name, stage in pipeline.stages.items():
-                stage.push = _timed(stage.push, name, spent)  # type: ignore[method-assign]
+                push = "push" if type(stage).push_all is Stage.push_all else "push_all"
+                setattr(stage, push, _timed(getattr(stage, push), name, spent))
 
         Pipeline.__init__ = make  # type: ignore[method-assign]
         return self

@@ -26,7 +26,7 @@ import math
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -95,8 +95,7 @@ class Pack(Protocol):
         """``typecode`` as in the array module: B, f, d or Q."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(NamedTuple):
     core_name: str
     message_name: str
     has_name: str | None
@@ -171,7 +170,9 @@ class Codec:
             return self._image(message)
         if core_class is core.CameraInfo:
             return self._camera_info(message)
-        plan = self._plan(core_class)
+        return self._by_plan(message, self._plan(core_class))
+
+    def _by_plan(self, message: Any, plan: _Plan) -> Any:
         arguments: dict[str, Any] = {}
         if plan.frame_id is not None:
             arguments["stamp_ns"] = nanoseconds(message.header.stamp)
@@ -180,15 +181,15 @@ class Codec:
                     f"{plan.message_name}: frame_id is '{message.header.frame_id}'; "
                     f"publish positions in '{plan.frame_id}'"
                 )
-        for field in plan.fields:
-            if field.has_name is not None and not getattr(message, field.has_name):
-                arguments[field.core_name] = None
+        for core_name, message_name, has_name, _, to_core, _ in plan.fields:
+            if has_name is not None and not getattr(message, has_name):
+                arguments[core_name] = None
                 continue
             try:
-                arguments[field.core_name] = field.to_core(getattr(message, field.message_name))
+                arguments[core_name] = to_core(getattr(message, message_name))
             except ValueError as error:
                 raise AisleError(
-                    f"{plan.message_name}.{field.message_name}: {error}; the publisher must follow its .msg file"
+                    f"{plan.message_name}.{message_name}: {error}; the publisher must follow its .msg file"
                 ) from error
         if plan.core_class is core.ScaleReadings:
             arguments["mass"] = self._matrix(arguments["mass"], message)
@@ -320,9 +321,10 @@ class Codec:
                 return (lambda v: pack(code, v)), (lambda v: tuple(np.asarray(v).tolist())), tuple
             if element is str:
                 return list, tuple, list
+            plan = self._plan(element)
             return (
                 (lambda items: [self.to_message(item) for item in items]),
-                (lambda items: tuple(self.to_core(item, element) for item in items)),
+                (lambda items: tuple([self._by_plan(item, plan) for item in items])),
                 list,
             )
         if dataclasses.is_dataclass(hint):

@@ -10,6 +10,7 @@ CheckoutStage --StaffTrack, ReviewDecision--> CartFusionStage --> StockLines, St
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,6 +54,7 @@ class Pipeline:
     """All stages, each one's outputs given to those that want them.
 
     eyes: the recogniser and its reference views, if cameras shall tell products apart.
+    tentative: carts show what is not decided yet too; no decision depends on it.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Pipeline:
         store: Store,
         witness: Witness = unobserved,
         eyes: tuple[Recogniser, References] | None = None,
+        tentative: bool = True,
     ) -> None:
         looking = {} if eyes is None else {"item_evidence_node": ItemEvidenceStage(store, config.evidence, *eyes)}
         fusion = replace(config.fusion, evidence=eyes is not None)
@@ -69,9 +72,10 @@ class Pipeline:
             "shelf_event_node": ShelfEventStage(store, config.weighing),
             "tracker_node": TrackerStage(store, config.tracker),
             **looking,
-            "cart_fusion_node": CartFusionStage(store, fusion, config.stock, witness),
+            "cart_fusion_node": CartFusionStage(store, fusion, config.stock, witness, tentative),
             "checkout_node": CheckoutStage(store, config.checkout),
         }
+        self._takers = {kind: [stage for stage in self.stages.values() if kind in stage.inputs] for kind in self.inputs}
 
     @property
     def inputs(self) -> set[type[Any]]:
@@ -81,6 +85,17 @@ class Pipeline:
     def push(self, item: Input) -> list[Output]:
         """Take one item, in any order of arrival within the sources' lateness, and return all that follows."""
         return self._flow([item])
+
+    def push_all(self, items: Sequence[Input]) -> Iterator[list[Output]]:
+        """What ``push`` gives for each of the items, one after the other; scales are read ahead, which is faster."""
+        scales = self.stages["shelf_event_node"]
+        weighed = iter(scales.push_all([item for item in items if isinstance(item, scales.inputs)]))
+        for item in items:
+            if isinstance(item, scales.inputs):
+                made = next(weighed)
+                yield made + self._flow(made)
+            else:
+                yield self._flow([item])
 
     def finish(self) -> list[Output]:
         """The end of the recording: every stage says its last word, in the order of the flow."""
@@ -97,8 +112,7 @@ class Pipeline:
     def _flow(self, items: list[Any]) -> list[Output]:
         outputs: list[Output] = []
         for item in items:
-            for stage in self.stages.values():
-                if isinstance(item, stage.inputs):
-                    made = stage.push(item)
-                    outputs += made + self._flow(made)
+            for stage in self._takers.get(type(item), ()):
+                made = stage.push(item)
+                outputs += made + self._flow(made)
         return outputs

@@ -14,9 +14,9 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from .checkout import Checkout, CheckoutConfig, CheckoutInput, CheckoutOutput, CheckoutState
 from .checks import require
@@ -57,7 +57,7 @@ from .types import (
     StockLines,
     Tick,
 )
-from .weighing import Weighing, WeighingConfig
+from .weighing import Weighing, WeighingConfig, weigh_together
 
 Output = (
     PersonDetections
@@ -134,6 +134,10 @@ class Stage(ABC, Generic[In]):
         """Take one item, in any order of arrival within the sources' lateness, and return what follows."""
         return self._numbered(self._place(item))
 
+    def push_all(self, items: Sequence[In]) -> list[list[Output]]:
+        """What ``push`` gives for each of the items, one after the other."""
+        return [self.push(item) for item in items]
+
     def finish(self) -> list[Output]:
         """The end of all inputs: what is left to say."""
         outputs: list[Output] = []
@@ -200,8 +204,9 @@ class Stage(ABC, Generic[In]):
         numbered = []
         for output in outputs:
             key = (type(output), _speaker(output))
-            numbered.append(replace(output, sequence=self._sequences[key]))
-            self._sequences[key] += 1
+            sequence = self._sequences[key]
+            numbered.append(output if output.sequence == sequence else replace(output, sequence=sequence))
+            self._sequences[key] = sequence + 1
         return numbered
 
 
@@ -346,10 +351,19 @@ class PeopleStage(Stage[Bodies | Image | CameraInfo]):
         return counts | ({"images": self._images} if self._depth else {})
 
 
+class _Ready(NamedTuple):
+    """Readings in their place; what is made of them goes to ``made``, the plate states too if they are due."""
+
+    readings: ScaleReadings
+    states_due: bool
+    made: list[Output]
+
+
 class ShelfEventStage(Stage[ScaleLayout | ScaleReadings]):
     """shelf_event_node: samples -> shelf events and, once a second, plate states; each gateway by itself.
 
-    Readings that come before their layout wait for it as long as for a silent sensor.
+    Readings that come before their layout wait for it as long as for a silent sensor. Those that are pushed together
+    are weighed together, which is much faster.
     """
 
     inputs = (ScaleLayout, ScaleReadings)
@@ -363,6 +377,22 @@ class ShelfEventStage(Stage[ScaleLayout | ScaleReadings]):
         self._weighings: dict[str, tuple[ScaleLayout, Weighing]] = {}
         self._events: dict[str, int] = {}
         self._states_due_ns: dict[str, int] = {}
+        self._ready: dict[str, list[_Ready]] = {}
+        self._made: list[Output] = []
+
+    def push(self, item: ScaleLayout | ScaleReadings) -> list[Output]:
+        """Take one item, in any order of arrival within the sources' lateness, and return what follows."""
+        return self.push_all([item])[0]
+
+    def push_all(self, items: Sequence[ScaleLayout | ScaleReadings]) -> list[list[Output]]:
+        """What ``push`` gives for each of the items, one after the other."""
+        made = []
+        for item in items:
+            self._made = []
+            made.append(self._made)
+            self._place(item)
+        self._weigh()
+        return [self._numbered(outputs) for outputs in made]
 
     def _place(self, item: ScaleLayout | ScaleReadings) -> list[Output]:
         if item.gateway_id not in self._lines:
@@ -378,7 +408,9 @@ class ShelfEventStage(Stage[ScaleLayout | ScaleReadings]):
         for early in self._early.values():
             self._rejected["readings without their layout"] += len(early)
             early.clear()
-        return super().finish()
+        self._made = []
+        super().finish()
+        return self._numbered(self._made)
 
     def _place_layout(self, layout: ScaleLayout) -> list[Output]:
         key = (layout.gateway_id, layout.revision)
@@ -400,31 +432,45 @@ class ShelfEventStage(Stage[ScaleLayout | ScaleReadings]):
         return []
 
     def _step(self, line: str, item: ScaleReadings) -> Iterable[Output]:
-        outputs: list[Output] = []
         layout = self._layouts[line, item.layout_revision]
         if line not in self._weighings or self._weighings[line][0].plate_ids != layout.plate_ids:
-            outputs += self._end(line, item.stamp_ns)
+            self._end(line, item.stamp_ns)
             fresh = Weighing(self._config, layout, self._store.plates).state()
             fresh.events = self._events.get(line, 0)
             self._weighings[line] = layout, Weighing.restore(self._config, layout, self._store.plates, fresh)
-        weighing = self._weighings[line][1]
         try:
-            outputs.append(weighing.step(item))
+            self._weighings[line][1].check(item)
         except AisleError:
-            return [*outputs, *self._reject("readings that do not fit their layout")]
-        if item.stamp_ns >= self._states_due_ns.get(line, item.stamp_ns):
+            return self._reject("readings that do not fit their layout")
+        states_due = item.stamp_ns >= self._states_due_ns.get(line, item.stamp_ns)
+        if states_due:
             self._states_due_ns[line] = item.stamp_ns + _PLATE_STATES_NS
-            outputs.append(weighing.plate_states())
-        return outputs
+        self._ready.setdefault(line, []).append(_Ready(item, states_due, self._made))
+        return ()
+
+    def _weigh(self) -> None:
+        """Weigh what is ready, and put what follows where it belongs."""
+        ready, self._ready = self._ready, {}
+        weighings = [self._weighings[line][1] for line in ready]
+        waiting = [iter(blocks) for blocks in ready.values()]
+        work = [
+            (weighing, [block.readings for block in blocks])
+            for weighing, blocks in zip(weighings, ready.values(), strict=True)
+        ]
+        for number, batch in weigh_together(work):
+            block = next(waiting[number])
+            block.made.append(batch)
+            if block.states_due:
+                block.made.append(weighings[number].plate_states())
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
+        self._weigh()
         self._states_due_ns.pop(line, None)
-        if line not in self._weighings:
-            return ()
-        _, weighing = self._weighings.pop(line)
-        last = weighing.finish()
-        self._events[line] = weighing.state().events
-        return (last,)
+        if line in self._weighings:
+            _, weighing = self._weighings.pop(line)
+            self._made.append(weighing.finish())
+            self._events[line] = weighing.state().events
+        return ()
 
     def _counts(self) -> dict[str, int]:
         return {}
@@ -566,20 +612,28 @@ class CartFusionStage(LastingStage[FusionInput]):
     """cart_fusion_node: tracks, shelf events and item evidence -> who took or returned what, and the live planogram.
 
     What the checkout says of staff and of reviews is used as it comes: no sensor saw it, and it holds from later on.
-    How what is not decided looks is told with every shelf event and on every tick, for the carts that people see.
-    With ``fusion.evidence`` the cameras of the store are waited for as the tracks are; other recognisers speak when
-    they like. The stock outlives the end of a stream.
+    How what is not decided looks is told with every shelf event and on every tick, for the carts that people see, if
+    ``tentative``. With ``fusion.evidence`` the cameras of the store are waited for as the tracks are; other recognisers
+    speak when they like. The stock outlives the end of a stream.
     """
 
     inputs = (PersonTracks, ShelfEvents, PlateStates, ItemEvidence, StaffTrack, ReviewDecision, Tick)
 
-    def __init__(self, store: Store, config: FusionConfig, stock: StockConfig, witness: Witness = unobserved) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: FusionConfig,
+        stock: StockConfig,
+        witness: Witness = unobserved,
+        tentative: bool = True,
+    ) -> None:
         self._names = {gateway.device_id: f"shelf:{gateway.device_id}" for gateway in store.gateways}
         tracks, *others = _inner(["tracks", *self._names.values(), "tick"], store, hops=2)
         plates = [_sporadic(f"plates:{gateway}", store) for gateway in self._names]
         evidence = [_sporadic("evidence", store), *_inner([_RECOGNISERS] if config.evidence else [], store, hops=3)]
         super().__init__(store, {_ONLY: [tracks, *others[:-1], *evidence, *plates, others[-1]]})
         self._store, self._config, self._stock, self._witness = store, config, stock, witness
+        self._tentative = tentative
         self._fusion = Fusion(config, store, witness)
         self._planogram = LivePlanogram(stock, store, self._fusion.shelf_map)
 
@@ -610,10 +664,12 @@ class CartFusionStage(LastingStage[FusionInput]):
         if isinstance(item, PlateStates | ShelfEvents):
             self._planogram.weigh(item)
         told = None if isinstance(item, PlateStates) else self._fusion.step(item)
-        if told is not None:
-            tentative = self._fusion.tentative(told.stamp_ns)
-            return replace(told, events=told.events + tentative.events), *self._planogram.step(told)
-        return (self._fusion.tentative(item.stamp_ns),) if isinstance(item, ShelfEvents) and item.events else ()
+        if told is None and not (isinstance(item, ShelfEvents) and item.events):
+            return ()
+        seeming = self._fusion.tentative() if self._tentative else ()
+        if told is None:
+            return (CartEvents(item.stamp_ns, 0, self._fusion.progress(item.stamp_ns), seeming),)
+        return replace(told, events=told.events + seeming), *self._planogram.step(told)
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
         last = self._fusion.finish(stamp_ns)

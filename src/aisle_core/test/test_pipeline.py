@@ -264,8 +264,23 @@ def test_every_stage_tells_its_progress_in_order():
         assert stamps and all(s == sorted(s) for s in stamps.values())
 
 
-def test_every_run_is_the_same():
-    assert by_speaker(run(RECORDING)[1]) == EXPECTED
+@pytest.mark.parametrize("at_once", [7, 1000])
+def test_every_run_is_the_same_however_many_items_are_pushed_at_once(at_once):
+    pipeline = Pipeline(CONFIG, STORE)
+    some = [RECORDING[begin : begin + at_once] for begin in range(0, len(RECORDING), at_once)]
+    outputs = [output for items in some for made in pipeline.push_all(items) for output in made]
+    assert by_speaker(outputs + pipeline.finish()) == EXPECTED
+
+
+def test_no_decision_depends_on_how_it_looked_before():
+    pipeline = Pipeline(CONFIG, STORE, tentative=False)
+    outputs = [output for item in RECORDING for output in pipeline.push(item)] + pipeline.finish()
+    assert not any(batch.tentative for batch in of(CartEvents, outputs))
+    decided = [o if type(o) is not CartEvents else replace(o, events=o.decisions) for o in OUTPUTS]
+    heard, expected = (
+        {key: said for key, said in by_speaker(made).items() if key[0] != "Carts"} for made in (outputs, decided)
+    )
+    assert heard == expected
 
 
 @given(st.integers(0, 2**32))

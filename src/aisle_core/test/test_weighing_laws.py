@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aisle_core.types import ShelfEvent
-from aisle_core.weighing import Weighing
+from aisle_core.types import ShelfEvent, ShelfEvents
+from aisle_core.weighing import Weighing, weigh_together
 
 from .scales import Scene, blocks, busy_scene, layout, tuning
 
 PLATES = 8
+GATEWAYS = slice(0, 3), slice(3, 5), slice(5, 8)
 
 seeds = st.integers(0, 2**16)
 
@@ -22,7 +24,7 @@ seeds = st.integers(0, 2**16)
 def weigh(mass_kg: np.ndarray, sizes: list[int] | int = 12) -> list[ShelfEvent]:
     plates = layout(mass_kg.shape[1])
     weighing = Weighing(tuning(), plates, plates.plate_ids)
-    found = [event for readings in blocks(mass_kg, sizes) for event in weighing.step(readings).events]
+    found = [event for _, batch in weigh_together([(weighing, blocks(mass_kg, sizes))]) for event in batch.events]
     return found + list(weighing.finish().events)
 
 
@@ -39,8 +41,38 @@ def test_the_cut_into_blocks_does_not_matter(seed: int, sizes: list[int]) -> Non
     assert sorted(weigh(mass, sizes), key=lambda event: event.shelf_event_id) == ordered
 
 
+@settings(max_examples=4, deadline=None)
+@given(
+    seeds, st.lists(st.integers(4, 40), min_size=3, max_size=3), st.lists(st.integers(0, 30), min_size=3, max_size=3)
+)
+def test_gateways_that_are_weighed_together_are_weighed_as_each_by_itself(
+    seed: int, sizes: list[int], late: list[int]
+) -> None:
+    """Whenever they begin, however they cut, at another period, with readings lost or sent twice."""
+    mass = handled(seed)[-900:]
+    work = [blocks(mass[begin:, columns], size) for begin, size, columns in zip(late, sizes, GATEWAYS, strict=True)]
+    work[1] = [replace(block, sample_period_ns=2 * block.sample_period_ns) for block in work[1][::3]] + work[1][-6:]
+    work[2] = [*work[2][:9], *work[2][8:20], *work[2][25:]]
+    plates = [layout(len(range(PLATES)[columns])) for columns in GATEWAYS]
+    alone = [Weighing(tuning(), one, one.plate_ids) for one in plates]
+    together = [Weighing(tuning(), one, one.plate_ids) for one in plates]
+    expected = [[weighing.step(block) for block in some] for weighing, some in zip(alone, work, strict=True)]
+    found: list[list[ShelfEvents]] = [[], [], []]
+    for part in (slice(0, 10), slice(10, None)):
+        pairs = zip(together, (some[part] for some in work), strict=True)
+        for number, batch in weigh_together(list(pairs)):
+            found[number].append(batch)
+    assert found == expected
+    assert [weighing.finish() for weighing in together] == [weighing.finish() for weighing in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert str(one.plate_states()) == str(other.plate_states())
+        learned, known = one.state(), other.state()
+        assert np.array_equal(learned.noise.level, known.noise.level)
+        assert np.array_equal(learned.drift.variance, known.drift.variance)
+
+
 @settings(max_examples=5, deadline=None)
-@given(seeds, st.floats(0, 1), st.integers(1, 30))
+@given(seeds, st.floats(0, 1), st.integers(4, 30))
 def test_a_restored_stage_goes_on_as_if_nothing_had_happened(seed: int, part: float, size: int) -> None:
     mass = handled(seed)
     plates = layout(PLATES)

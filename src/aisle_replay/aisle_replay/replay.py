@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +62,9 @@ NODE_OF = {
 }
 """Parameter group -> the node whose file has it."""
 
+_AT_ONCE, _IMAGES_AT_ONCE = 1000, 50
+"""So many messages are read before they are worked on, and where there are images among them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
@@ -108,9 +112,9 @@ def replay(
     ``people``: with what people are found, one of ``aisle_core.stages.SOURCES``. ``site`` is a site folder to use in
     place of the recorded one; ``order`` is that of the log times, of the stamps, or a random one in which every source
     stays within its lateness and time-out (drawn from ``seed``). ``observe`` is told every output of a stage, with the
-    log time of the message that released it; at the end, with that of the last one. ``witness`` is told what the fusion
-    thinks of every change. With ``evidence``, reference views of products, the bag's colour images are looked at, and
-    evidence in the bag is passed over.
+    log time of the message that released it; at the end, with that of the last one. Nobody looks at the carts of a
+    replay, so they hold decisions only. ``witness`` is told what the fusion thinks of every change. With ``evidence``,
+    reference views of products, the bag's colour images are looked at, and evidence in the bag is passed over.
 
     Raises AisleError when bag, site or tuning is wrong, and when the site is not the one the bag was recorded with
     unless ``allow_config``.
@@ -130,24 +134,27 @@ def replay(
                 f"{site or reader.site}; give the recorded site or --allow-config"
             )
         eyes = None if evidence is None else _eyes(evidence, config_dir)
-        pipeline = Pipeline(config, store, witness, eyes)
+        pipeline = Pipeline(config, store, witness, eyes, tentative=False)
         results = Results()
         wanted = {topic for topic, kind in INPUTS.items() if kind in pipeline.inputs}
         wanted -= {COLOR_IMAGE} if eyes is None else {ITEM_EVIDENCE}
         if CameraInfo not in pipeline.inputs:
             wanted -= {DEPTH_IMAGE}
-        items: Iterable[tuple[int, str, Any]] = (
+        items: Iterator[tuple[int, str, Any]] = (
             (log_ns, topic.name, item) for log_ns, topic, item in reader.items(wanted)
         )
         if order != "log":
             rng = None if order == "stamp" else np.random.default_rng(seed)
-            items = _reordered(list(items), store.latency, rng)
+            items = iter(_reordered(list(items), store.latency, rng))
         messages = 0
-        for log_ns, _, item in items:
-            messages += 1
-            for output in pipeline.push(item):
-                results.add(output)
-                observe(log_ns, output)
+        at_once = _IMAGES_AT_ONCE if Image in (INPUTS[topic] for topic in wanted) else _AT_ONCE
+        while some := list(islice(items, at_once)):
+            messages += len(some)
+            made = pipeline.push_all([item for _, _, item in some])
+            for (log_ns, _, _), outputs in zip(some, made, strict=True):
+                for output in outputs:
+                    results.add(output)
+                    observe(log_ns, output)
         for output in pipeline.finish():
             results.add(output)
             observe(reader.end_ns, output)

@@ -216,6 +216,8 @@ class Checkout:
         self._lanes = {lane.lane_id: lane for lane in store.lanes}
         self._plates = KDTree(np.array([plate.centre[:2] for plate in store.plates.values()]).reshape(-1, 2))
         self._times = config.gate_times
+        self._places: list[tuple[float, float]] = []
+        self._near: list[bool] = []
         self._state = CheckoutState()
         self._changed = False
         self._commands: list[GateCommand] = []
@@ -333,9 +335,11 @@ class Checkout:
         state, people = self._state, [track for track in tracks.tracks if track.state is not TrackState.ENDED]
         missed = not self._is_tracked(tracks.stamp_ns)
         state.tracked_ns = tracks.stamp_ns
-        positions = np.array([track.position[:2] for track in people]).reshape(-1, 2)
-        near = self._plates.query(positions)[0] <= self._config.reach
-        for track, is_near in zip(people, near, strict=True):
+        places = [track.position[:2] for track in people]
+        if places != self._places:
+            distances, _ = self._plates.query(np.array(places).reshape(-1, 2))
+            self._places, self._near = places, (distances <= self._config.reach).tolist()
+        for track, is_near in zip(people, self._near, strict=True):
             if is_near or missed or track.state is not TrackState.SEEN:
                 state.touched_ns[track.track_id] = tracks.stamp_ns
 

@@ -97,6 +97,7 @@ class Fusion:
     def _begin(self, memory: _Memory, history: History) -> None:
         self._memory = memory
         self._history = history
+        self._undecided: tuple[tuple[Thought, ...], tuple[Cluster, ...], set[str]] = (), (), set()
         explainer = Explainer(
             self._config, self._map, history, memory.evidence, memory.ended_ns, memory.staff_ns, self._witness
         )
@@ -124,8 +125,8 @@ class Fusion:
                 return self._tell(item.stamp_ns, item.stamp_ns - self._config.time.doubt_ms * 1_000_000)
         return None
 
-    def tentative(self, stamp_ns: int) -> CartEvents:
-        """How what has come and is not told looks now: who seems to have moved what, in a batch without decisions.
+    def tentative(self) -> tuple[CartEvent, ...]:
+        """How what has come and is not told looks now: who seems to have moved what; no decisions.
 
         It is looked at anew only when something comes or is told; what waits, only by the best line of thought.
         """
@@ -141,7 +142,14 @@ class Fusion:
             named = [decision for decision in seeming if decision.booking[0] and decision.booking[1]]
             memory.tentative = tuple(_cart_event("", decision) for decision in named)
             memory.tentative_of = of
-        return CartEvents(stamp_ns, 0, self._progress(stamp_ns), memory.tentative)
+        return memory.tentative
+
+    def progress(self, stamp_ns: int) -> int:
+        """Everything that came in a batch up to this instant is decided at ``stamp_ns``."""
+        memory = self._memory
+        came_ns = [*memory.waiting.values(), *(cluster.came_ns for cluster in memory.opened)]
+        decided_ns = min(stamp_ns, min(came_ns, default=stamp_ns + 1) - 1)
+        return decided_ns if memory.told_ns is None else max(decided_ns, memory.told_ns)
 
     @property
     def shelf_map(self) -> ShelfMap:
@@ -240,23 +248,28 @@ class Fusion:
     def _tell(self, now_ns: int, due_ns: int) -> CartEvents:
         memory = self._memory
         events = [event for cluster in memory.opened for event in cluster.events]
-        unseen = {event.shelf_event_id for event in events if self._awaits_evidence(event)} if due_ns < now_ns else ()
-        decisions, memory.thoughts, memory.opened = self._resolver.tell(memory.thoughts, memory.opened, due_ns, unseen)
+        unseen = (
+            {event.shelf_event_id for event in events if self._awaits_evidence(event)} if due_ns < now_ns else set()
+        )
+        decisions = self._decide(due_ns, unseen)
         told = tuple(
             _cart_event(f"c{number}", decision) for number, decision in enumerate(decisions, memory.decided + 1)
         )
         memory.decided += len(decisions)
         self._forget(now_ns - self._config.time.history_ms * 1_000_000)
-        memory.told_ns = self._progress(now_ns)
+        memory.told_ns = self.progress(now_ns)
         memory.sequence += 1
         return CartEvents(now_ns, memory.sequence - 1, memory.told_ns, told)
 
-    def _progress(self, now_ns: int) -> int:
-        """Everything that came in a batch up to this instant is decided."""
-        memory = self._memory
-        came_ns = [*memory.waiting.values(), *(cluster.came_ns for cluster in memory.opened)]
-        now_ns = min(now_ns, min(came_ns, default=now_ns + 1) - 1)
-        return now_ns if memory.told_ns is None else max(now_ns, memory.told_ns)
+    def _decide(self, due_ns: int, unseen: set[str]) -> list[Decision]:
+        """Close what is sure or due; nothing can be that was not when the same was looked at last."""
+        memory, (thoughts, opened, left_out) = self._memory, self._undecided
+        is_same = memory.thoughts is thoughts and memory.opened is opened and unseen == left_out
+        if is_same and all(cluster.came_ns > due_ns for cluster in opened):
+            return []
+        self._undecided = memory.thoughts, memory.opened, unseen
+        decisions, memory.thoughts, memory.opened = self._resolver.tell(memory.thoughts, memory.opened, due_ns, unseen)
+        return decisions
 
     def _forget(self, before_ns: int) -> None:
         """Drop what can matter no more; what somebody took who has left can be put back by others of the group."""

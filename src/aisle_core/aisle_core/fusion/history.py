@@ -76,14 +76,17 @@ class History:
 
     def add(self, tracks: PersonTracks) -> None:
         """Remember who is seen now. A track that did not change since its last sample was not seen anew."""
+        new = []
         for track in tracks.tracks:
-            if track.state != TrackState.SEEN:
+            if track.state is not TrackState.SEEN:
                 self._last.pop(track.track_id, None)
                 continue
             sight = (track.position, track.head, track.hands)
             if self._last.get(track.track_id) != sight:
                 self._last[track.track_id] = sight
-                self._append(tracks.stamp_ns, track)
+                new.append(track)
+        if new:
+            self._append(tracks.stamp_ns, new)
         self._meet(tracks)
 
     def met_since(self, one: int, other: int, since_ns: int) -> bool:
@@ -130,25 +133,27 @@ class History:
         return history
 
     def _meet(self, tracks: PersonTracks) -> None:
-        held = [(t.track_id, hand.position) for t in tracks.tracks if t.state == TrackState.SEEN for hand in t.hands]
+        held = [(t.track_id, hand.position) for t in tracks.tracks if t.state is TrackState.SEEN for hand in t.hands]
         if len(held) < 2:
             return
-        who = np.array([track_id for track_id, _ in held])
         places = np.array([place for _, place in held])
-        apart = ((places[:, None] - places) ** 2).sum(axis=2)
-        for one, other in np.argwhere((apart <= self._meeting**2) & (who[:, None] < who)).tolist():
-            self._met[int(who[one]), int(who[other])] = tracks.stamp_ns
+        near = ((places[:, None] - places) ** 2).sum(axis=2) <= self._meeting**2
+        if np.count_nonzero(near) == len(held):
+            return
+        for one, other in np.argwhere(near).tolist():
+            if held[one][0] < held[other][0]:
+                self._met[held[one][0], held[other][0]] = tracks.stamp_ns
 
-    def _append(self, stamp_ns: int, track: PersonTrack) -> None:
+    def _append(self, stamp_ns: int, tracks: list[PersonTrack]) -> None:
         stamps = self._stamp_ns[self._first : self._end]
         self._first += int(np.searchsorted(stamps, stamp_ns - self._history_ns, side="left"))
-        if self._end == len(self._stamp_ns):
-            self._resize(max(_FIRST_CAPACITY, 2 * (self._end - self._first)))
-        place = track.head or track.position
-        self._stamp_ns[self._end] = stamp_ns
-        self._track_id[self._end] = track.track_id
-        self._values[self._end] = (place[0], place[1], *(number for hand in _slots(track.hands) for number in hand))
-        self._end += 1
+        if self._end + len(tracks) > len(self._stamp_ns):
+            self._resize(max(_FIRST_CAPACITY, 2 * (self._end - self._first + len(tracks))))
+        rows = slice(self._end, self._end + len(tracks))
+        self._stamp_ns[rows] = stamp_ns
+        self._track_id[rows] = [track.track_id for track in tracks]
+        self._values[rows] = [_row(track) for track in tracks]
+        self._end += len(tracks)
 
     def _resize(self, capacity: int) -> None:
         """Move the remembered rows to the front of new buffers."""
@@ -160,6 +165,11 @@ class History:
             new[:count] = old[rows]
             setattr(self, name, new)
         self._first, self._end = 0, count
+
+
+def _row(track: PersonTrack) -> tuple[float, ...]:
+    place = track.head or track.position
+    return (place[0], place[1], *(number for hand in _slots(track.hands) for number in hand))
 
 
 def _slots(hands: tuple[Hand, ...]) -> list[tuple[float, ...]]:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from .config import FusionConfig, PersonConfig
 from .history import HANDS, History, Samples
 from .ledger import Ledger, Lot, Press
 from .mixed_hands import sorted_out
-from .shelf_map import ShelfMap
+from .shelf_map import Offset, ShelfMap
 
 Floats = NDArray[np.float64]
 Booking = tuple[int, str, int]
@@ -123,6 +124,13 @@ class _Move:
     since_ns: int = 0
 
 
+class _Places(NamedTuple):
+    """Of samples, by some plates: hands (n, 2), and the horizontal distance of bodies (n,) [m]."""
+
+    hands: Offset
+    bodies: Floats
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Hands:
     """The hands that were seen around a change: samples by person, who begin at begins (people,).
@@ -147,27 +155,30 @@ class _Hands:
         """(C,) slot of every hand."""
         return np.append(np.tile(np.arange(HANDS), len(self.tracks)), -1)
 
-    def scores(self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int) -> Floats:
+    def at(self, plate_ids: tuple[str, ...]) -> _Places:
+        """Where the hands and bodies were by these plates."""
+        hands = self.shelf_map.offset(self.samples.hands, plate_ids)
+        return _Places(hands, self.shelf_map.floor_distance(self.samples.body, plate_ids))
+
+    def scores(self, places: _Places, start_ns: int, end_ns: int) -> Floats:
         """(C,) log likelihood that the hand was at any of the plates from the one instant to the other."""
-        at_plate = self.shelf_map.offset(self.samples.hands, plate_ids)
-        at_arm = self.shelf_map.floor_distance(self.samples.body, plate_ids)
         if not self.tracks.size:
             return np.array([math.log(self.config.nobody)])
-        found = likelihoods.hands(self.samples, self.begins, start_ns, end_ns, at_plate, self.config)
-        found += likelihoods.reach(self.samples, self.begins, start_ns, end_ns, at_arm, self.config)[:, None]
+        found = likelihoods.hands(self.samples, self.begins, start_ns, end_ns, places.hands, self.config)
+        found += likelihoods.reach(self.samples, self.begins, start_ns, end_ns, places.bodies, self.config)[:, None]
         found -= math.log(HANDS)
         found[self.gone] = likelihoods.NOWHERE
         return np.append(found.ravel(), math.log(self.config.nobody))
 
-    def visits(self, plate_ids: tuple[str, ...], start_ns: int, end_ns: int) -> tuple[Floats, NDArray[np.int64], bool]:
+    def visits(self, places: _Places, start_ns: int, end_ns: int) -> tuple[Floats, NDArray[np.int64], bool]:
         """(C,) log odds that the hand's stay at the plates fits the change, and when it left them [ns].
 
         Besides, whether any hand was there.
         """
         if not self.tracks.size:
             return np.zeros(1), np.array([end_ns]), False
-        at_plate = self.shelf_map.distance(self.samples.hands, plate_ids)
-        odds, left_ns, closest = likelihoods.visit(self.samples, self.begins, start_ns, end_ns, at_plate, self.config)
+        away = places.hands.distance
+        odds, left_ns, closest = likelihoods.visit(self.samples, self.begins, start_ns, end_ns, away, self.config)
         attended = bool((closest <= self.config.hand_reach).any())
         return np.append(odds.ravel(), 0.0), np.append(left_ns.ravel(), end_ns), attended
 
@@ -206,8 +217,9 @@ class Explainer:
         shares = [self._map.product_shares(plate_id) for plate_id in plate_ids]
         start_ns, end_ns = min(event.start_ns for event in events), max(event.end_ns for event in events)
         hands = self._hands(start_ns, end_ns)
-        scores = hands.scores(plate_ids, start_ns, end_ns)
-        odds, left_ns, attended = hands.visits(plate_ids, start_ns, end_ns)
+        places = hands.at(plate_ids)
+        scores = hands.scores(places, start_ns, end_ns)
+        odds, left_ns, attended = hands.visits(places, start_ns, end_ns)
         leaves = (left_ns - end_ns <= self._config.person.withdraw_ms * 1_000_000) & (hands.hands >= 0)
         pressing = math.log(self._config.person.press_leaves) if sum(masses) > 0 else 0.0
         by_two = start_ns + _BY_TWO_NS <= end_ns
@@ -222,9 +234,9 @@ class Explainer:
             movers=hands.movers,
             hands=hands.hands,
             mover_scores=scores + odds,
-            first_scores=hands.scores(plate_ids, start_ns, start_ns) if by_two else scores,
-            last_scores=hands.scores(plate_ids, end_ns, end_ns) if by_two else scores,
-            press_scores=hands.scores(self._map.with_beside(plate_ids), start_ns, end_ns)
+            first_scores=hands.scores(places, start_ns, start_ns) if by_two else scores,
+            last_scores=hands.scores(places, end_ns, end_ns) if by_two else scores,
+            press_scores=hands.scores(hands.at(self._map.with_beside(plate_ids)), start_ns, end_ns)
             + np.where(leaves, pressing, 0.0),
             attended=attended,
             felt=max(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -115,7 +116,8 @@ class ShelfMap:
 
     def apart(self, one: str, other: str) -> float:
         """Distance between the middles of two plates [m]."""
-        return float(np.linalg.norm(self._centre[self._plate_index[one]] - self._centre[self._plate_index[other]]))
+        between = self._centre[self._plate_index[one]] - self._centre[self._plate_index[other]]
+        return math.sqrt(between.dot(between))
 
     def with_beside(self, plate_ids: tuple[str, ...]) -> tuple[str, ...]:
         """These plates and those beside them on their shelves."""

@@ -161,7 +161,7 @@ class People:
             self._count("points_low_score")
             return False
         x, y, z = point.position
-        finite = all(map(math.isfinite, (x, y, point.score)))
+        finite = math.isfinite(x) and math.isfinite(y) and math.isfinite(point.score)
         if finite and _BELOW_FLOOR <= z <= self._config.max_height:
             return True
         self._count("points_implausible")

@@ -4,6 +4,6 @@ The method, its constants and its measured errors are described in ``docs/weighi
 """
 
 from aisle_core.weighing.config import WeighingConfig
-from aisle_core.weighing.weighing import Weighing, WeighingState
+from aisle_core.weighing.weighing import Weighing, WeighingState, weigh_together
 
-__all__ = ["Weighing", "WeighingConfig", "WeighingState"]
+__all__ = ["Weighing", "WeighingConfig", "WeighingState", "weigh_together"]

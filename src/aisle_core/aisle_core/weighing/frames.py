@@ -6,6 +6,7 @@ A frame is the step in which samples are judged.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,20 +29,29 @@ class Frames:
     spread: Floats
     """(frames, plates): standard deviation of the samples about the mean."""
 
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    def part(self, start: int, end: int) -> Frames:
+        """Some of them."""
+        rows = slice(start, end)
+        return Frames(self.stamps[rows], self.samples[rows], self.mean[rows], self.spread[rows])
+
     @classmethod
     def of(cls, stamps: Ints, samples: Floats, size: int) -> Frames:
         """Cut stamps (n,) and samples (n, plates) into frames of ``size`` samples; n is a multiple of it.
 
         A single missing sample (not finite) becomes the median of the others of its frame.
         """
-        finite = np.isfinite(samples)
-        whole = bool(finite.all())
-        samples = (samples if whole else np.where(finite, samples, np.nan)).reshape(-1, size, samples.shape[1])
-        if not whole:
+        samples = samples.reshape(len(stamps) // size, size, samples.shape[1])
+        total = np.add.reduce(samples, axis=1)
+        if not np.isfinite(total).all():
+            samples = np.where(np.isfinite(samples), samples, np.nan)
             _fill(samples)
-        mean = (samples.sum(axis=1) - samples.min(axis=1) - samples.max(axis=1)) / (size - 2)
+            total = np.add.reduce(samples, axis=1)
+        mean = (total - np.minimum.reduce(samples, axis=1) - np.maximum.reduce(samples, axis=1)) / (size - 2)
         off = samples - mean[:, np.newaxis]
-        spread = np.sqrt((off * off).sum(axis=1) / (size - 1))
+        spread = np.sqrt(np.add.reduce(off * off, axis=1) / (size - 1))
         return cls(stamps.reshape(-1, size), samples, mean, spread)
 
 
@@ -51,6 +61,9 @@ def _fill(samples: Floats) -> None:
     if frame.size:
         columns = samples[frame, :, plate]
         samples[frame, :, plate] = np.where(np.isnan(columns), np.nanmedian(columns, axis=1, keepdims=True), columns)
+
+
+NO_FRAMES = Frames.of(np.empty(0, np.int64), np.empty((0, 0)), 3)
 
 
 @dataclass(slots=True)
@@ -68,11 +81,13 @@ class Framer:
         """Nothing collected."""
         return cls(size, np.empty((0, plates)), np.empty(0, np.int64))
 
-    def push(self, stamps: Ints, samples: Floats) -> Frames:
-        """Take stamps (n,) and samples (n, plates); return the frames that are full now."""
-        if len(self.pending):
-            stamps = np.concatenate([self.pending_ns, stamps])
-            samples = np.concatenate([self.pending, samples])
+    def push(self, taken: Sequence[tuple[Ints, Floats]]) -> Frames:
+        """Take stamps (n,) and samples (n, plates), several times; return the frames that are full now."""
+        if len(self.pending) or len(taken) != 1:
+            taken = [(self.pending_ns, self.pending), *taken]
+            stamps, samples = (np.concatenate(arrays) for arrays in zip(*taken, strict=True))
+        else:
+            ((stamps, samples),) = taken
         full = len(samples) // self.size * self.size
         self.pending, self.pending_ns = samples[full:], stamps[full:]
         return Frames.of(stamps[:full], samples[:full], self.size)
@@ -89,37 +104,49 @@ class Framer:
 class Recent:
     """The last frames of one gateway."""
 
+    rows: int
+    """How many frames are kept."""
     means: Floats
-    """(2 rows, plates): frame means [kg], NaN where there was none, each at two places ``rows`` apart: any number of
-    the last ones lies in one piece."""
+    """(rows and more, plates): frame means [kg] in a row, NaN where there was none."""
     spreads: Floats
-    """(2 rows, plates): standard deviations within a frame [kg], in the same way."""
+    """(rows and more, plates): standard deviations within a frame [kg]."""
     history: deque[tuple[Ints, Floats]]
     """Stamps (samples,) and masses (samples, plates) of the last frames."""
-    count: int = 0
+    end: int
+    """Row behind the newest frame; what lies there has not come yet."""
+    count: int
     """Frames so far."""
 
     @classmethod
     def empty(cls, rows: int, plates: int, count: int = 0) -> Recent:
         """No frames after the first ``count``; room for ``rows`` frames."""
-        return cls(np.full((2 * rows, plates), np.nan), np.full((2 * rows, plates), np.nan), deque(maxlen=rows), count)
+        means, spreads = np.full((2, rows, plates), np.nan)
+        return cls(rows, means, spreads, deque(maxlen=rows), rows, count)
 
-    @property
-    def rows(self) -> int:
-        """How many frames are kept."""
-        return len(self.means) // 2
+    def expect(self, frames: Frames) -> None:
+        """Lay frames behind the newest one; each of them comes with ``add``."""
+        end = self.end + len(frames)
+        if end > len(self.means):
+            room = np.full((self.rows + len(frames), frames.mean.shape[1]), np.nan)
+            self.means = np.concatenate([self.means[self.end - self.rows : self.end], room])
+            self.spreads = np.concatenate([self.spreads[self.end - self.rows : self.end], room])
+            self.end, end = self.rows, self.rows + len(frames)
+        self.means[self.end : end], self.spreads[self.end : end] = frames.mean, frames.spread
 
     def add(self, frames: Frames, index: int) -> None:
-        """Take one frame."""
-        for row in (self.count % self.rows, self.count % self.rows + self.rows):
-            self.means[row], self.spreads[row] = frames.mean[index], frames.spread[index]
+        """The next of the frames that are expected comes."""
         self.history.append((frames.stamps[index], frames.samples[index]))
+        self.end += 1
         self.count += 1
 
-    def last(self, ring: Floats, count: int) -> Floats:
+    def last(self, values: Floats, count: int) -> Floats:
         """The last rows of ``means`` or ``spreads``, newest first."""
-        newest = (self.count - 1) % self.rows + self.rows
-        return ring[newest - count + 1 : newest + 1][::-1]
+        return values[self.end - count : self.end][::-1]
+
+    def before(self, frames: Ints) -> Ints:
+        """Rows of the frames that came so many before the newest one; the oldest that is kept."""
+        rows: Ints = self.end - 1 - np.minimum(frames, self.rows - 1)
+        return rows
 
     def since(self, plate: int, stamp_ns: int) -> tuple[Ints, Floats]:
         """Stamps and masses of one plate after that stamp, as far as kept: whole frames in which the reading moved."""

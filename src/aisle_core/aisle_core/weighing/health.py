@@ -14,6 +14,9 @@ _MOVING = 0.5
 """A reading that moves in fewer of its frames is stuck: real load cells move in more than 99 % of them."""
 
 
+_KINDS = tuple(PlateHealth)
+
+
 def plate_health(
     spreads: Floats, silent_rows: int, baseline: Floats, noise: Floats, copied: Bools, noisy: float
 ) -> list[PlateHealth]:
@@ -24,11 +27,11 @@ def plate_health(
     stuck. ``baseline`` and ``noise`` (plates,) [kg], of a sample or the drift of some seconds, are what has been
     learned, ``copied`` (plates,) marks exact copies of another plate, ``noisy`` is the limit [kg].
     """
-    read = np.isfinite(spreads).sum(axis=0)
+    given = np.isfinite(spreads)
+    read = given.sum(axis=0)
     still = (2 * read >= len(spreads)) & ((spreads > 0).sum(axis=0) < _MOVING * read)
-    kinds = np.select(
-        [~np.isfinite(spreads[:silent_rows]).any(axis=0), copied | still, np.isnan(baseline), noise > noisy],
-        [PlateHealth.SILENT, PlateHealth.STUCK, PlateHealth.UNKNOWN, PlateHealth.NOISY],
-        PlateHealth.OK,
-    )
-    return [PlateHealth(kind) for kind in kinds.tolist()]
+    kinds = np.where(noise > noisy, PlateHealth.NOISY, PlateHealth.OK)
+    kinds[np.isnan(baseline)] = PlateHealth.UNKNOWN
+    kinds[copied | still] = PlateHealth.STUCK
+    kinds[~given[:silent_rows].any(axis=0)] = PlateHealth.SILENT
+    return [_KINDS[kind] for kind in kinds.tolist()]

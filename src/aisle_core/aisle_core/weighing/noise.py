@@ -64,20 +64,21 @@ class Noise:
 
 
 def evidence(mean: Floats, spread: Floats, before: Floats, samples: int) -> Floats:
-    """What each frame says about the standard deviations of a sample and of a frame's mean, (frames, 2, plates).
+    """What each frame says about the standard deviations of a sample, of a frame's mean and of a plateau's mean.
 
-    ``mean`` and ``spread`` (frames, plates) are those of consecutive frames of so many samples, ``before`` (plates,)
-    is the mean of the frame before them. Scaled so that under normal noise the medians are the standard deviations;
-    NaN where there is nothing to learn.
+    (frames, 3, plates); the last is left out. ``mean`` and ``spread`` (frames, plates) are those of consecutive frames
+    of so many samples, ``before`` (plates,) is the mean of the frame before them. Scaled so that under normal noise the
+    medians are the standard deviations; NaN where there is nothing to learn.
     """
     freedom = samples - 1
     chi_median = (1.0 - 2.0 / (9.0 * freedom)) ** 1.5  # E. B. Wilson and M. M. Hilferty 1931
-    shown = np.empty((len(mean), 2, mean.shape[1]))
-    shown[:, 0] = spread * (1.0 / chi_median)
-    shown[:1, 1] = mean[:1] - before
-    shown[1:, 1] = mean[1:] - mean[:-1]
+    shown = np.empty((len(mean), 3, mean.shape[1]))
+    np.multiply(spread, 1.0 / chi_median, out=shown[:, 0])
+    np.subtract(mean[:1], before, out=shown[:1, 1])
+    np.subtract(mean[1:], mean[:-1], out=shown[1:, 1])
     shown[:, 1] *= 1.0 / (_NORMAL_MEDIAN * math.sqrt(2.0))
-    return np.abs(shown)
+    shown[:, 2] = np.nan
+    return np.abs(shown, out=shown)
 
 
 def plateau_evidence(means: Floats) -> Floats:

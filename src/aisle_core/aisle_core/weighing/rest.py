@@ -56,7 +56,7 @@ def judge_rest(
     """
     count = np.arange(1, len(means) + 1)[:, np.newaxis]
     off = means - means[0]
-    total, squares = np.cumsum(off, axis=0), np.cumsum(off * off, axis=0)
+    total, squares = np.add.accumulate(off), np.add.accumulate(off * off)
     scatter = squares - total * total / count
     freedom = count - 1.0
 
@@ -65,10 +65,10 @@ def judge_rest(
     likelihood = 0.5 * (freedom * np.log1p(more) - scatter / quiet * (more / (1.0 + more)))
     sure = (likelihood >= np.where(count < most, log_odds, _NEITHER)) | (force == 0.0)
     bound = np.maximum(flat_sigmas * np.sqrt(quiet), flat)
-    newest = off[:2].mean(axis=0)
+    newest = (off[0] + off[1]) / 2
     level = (scatter <= freedom * bound**2) & (np.abs(total / count - newest) <= bound)
     plateau = sure & level & (count >= least) & (count <= np.minimum(usable, most))
-    frames = np.where(plateau, count, 0).max(axis=0)
+    frames = np.maximum.reduce(np.where(plateau, count, 0))
 
     oldest = np.minimum(np.maximum(usable - 2, 0), len(means) - 1)
     against = likelihood[oldest, np.arange(len(oldest))]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
-from collections.abc import Container
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +26,7 @@ from aisle_core.types import (
 )
 from aisle_core.weighing.changes import find_steps
 from aisle_core.weighing.config import WeighingConfig
-from aisle_core.weighing.frames import Framer, Frames, Recent
+from aisle_core.weighing.frames import NO_FRAMES, Framer, Frames, Recent
 from aisle_core.weighing.health import plate_health
 from aisle_core.weighing.noise import Drift, Noise, evidence, plateau_evidence
 from aisle_core.weighing.rest import Rest, judge_rest
@@ -36,6 +39,7 @@ _NANO = 1_000_000_000
 _LEAST_SAMPLES = 4
 """Fewest samples of a frame from which a spread can be learned."""
 _NEVER = -(2**60)
+_Number = TypeVar("_Number", np.float64, np.int64)
 _AT_ONCE = 2
 """Frames by which two plates feel the same instant apart."""
 
@@ -89,6 +93,7 @@ class Weighing:
         self._config = config
         self._layout = layout
         self._columns = np.array([n for n, plate_id in enumerate(layout.plate_ids) if plate_id in listed], np.int64)
+        self._unlisted = [PlateState(name, PlateHealth.UNLISTED, math.nan, math.nan) for name in layout.plate_ids]
         plates = len(self._columns)
         self._state = WeighingState(
             framer=Framer.empty(_LEAST_SAMPLES, plates),
@@ -105,6 +110,7 @@ class Weighing:
             copied=np.zeros(plates, np.bool_),
             evaluated_ns=layout.stamp_ns,
         )
+        self._found: list[ShelfEvent] = []
 
     def state(self) -> WeighingState:
         """A copy of everything remembered."""
@@ -125,34 +131,23 @@ class Weighing:
         Blocks come in stamp order; samples that are not newer than the newest one are left out. AisleError when the
         block has another number of plates than the layout, or no sample period.
         """
-        self._check(readings)
-        state = self._state
-        period = readings.sample_period_ns
-        samples = readings.mass[:, self._columns].astype(np.float64)
-        stamps = readings.stamp_ns + period * np.arange(len(samples), dtype=np.int64)
-        if readings.stamp_ns <= state.last_ns:
-            newer = stamps > state.last_ns
-            samples, stamps = samples[newer], stamps[newer]
-        if not len(samples):
-            return self._batch([])
-        if state.last_ns == _NEVER:
-            state.evaluated_ns = int(stamps[0]) - period
-        if period != state.period_ns:
-            self._begin(period)
-        state.last_ns = int(stamps[-1])
-        return self._batch(self._evaluate(state.framer.push(stamps, samples)))
+        self.check(readings)
+        ((_, batch),) = weigh_together([(self, [readings])])
+        return batch
 
     def finish(self) -> ShelfEvents:
         """The stream has ended: close every open change on its longest plateau, or on the last two frames."""
         state = self._state
         if state.last_ns == _NEVER:
-            return self._batch([])
-        events = self._evaluate(state.framer.drain(max(_LEAST_SAMPLES, state.framer.size // 2)))
+            return self._batch()
+        for _ in _evaluate([self], [state.framer.drain(max(_LEAST_SAMPLES, state.framer.size // 2))]):
+            pass
         state.evaluated_ns = state.last_ns
         moved = (state.recent.last(state.recent.spreads, 2) > 0).all(axis=0)
         plates = np.flatnonzero(self._open() & moved & (state.recent.count - state.left >= 2))
         rest, _ = self._rest(plates)
-        return self._batch(events + self._close(plates, np.maximum(rest.frames, 2)))
+        self._found += self._close(plates, np.maximum(rest.frames, 2))
+        return self._batch()
 
     def plate_states(self) -> PlateStates:
         """Health, last plateau and noise of every plate."""
@@ -166,16 +161,44 @@ class Weighing:
             self._config.noisy_stddev,
         )
         noise = np.where(state.noise.count[0] > 0, state.noise.sample, np.nan)
-        plates = [PlateState(name, PlateHealth.UNLISTED, math.nan, math.nan) for name in self._layout.plate_ids]
-        for plate, column in enumerate(self._columns.tolist()):
-            mass, stddev = float(state.baseline[plate]), float(noise[plate])
-            plates[column] = PlateState(self._layout.plate_ids[column], health[plate], mass, stddev)
+        plates = list(self._unlisted)
+        for column, *known in zip(self._columns.tolist(), health, state.baseline.tolist(), noise.tolist(), strict=True):
+            plates[column] = PlateState(self._layout.plate_ids[column], *known)
         state.state_batches += 1
         return PlateStates(state.evaluated_ns, state.state_batches - 1, self._layout.gateway_id, tuple(plates))
 
     # --- the stream
 
-    def _check(self, readings: ScaleReadings) -> None:
+    def _cut(self, blocks: deque[ScaleReadings]) -> tuple[Frames, deque[int]]:
+        """Take the first blocks, as far as they have one sample period.
+
+        The frames that are full with them, and after how many of those each of the blocks is over.
+        """
+        state = self._state
+        taken: list[tuple[Ints, Floats]] = []
+        ends: deque[int] = deque()
+        count = 0
+        while blocks:
+            readings = blocks[0]
+            stamps = readings.stamp_ns + readings.sample_period_ns * np.arange(len(readings.mass), dtype=np.int64)
+            newer = slice(None) if readings.stamp_ns > state.last_ns else stamps > state.last_ns
+            stamps, samples = stamps[newer], readings.mass[newer][:, self._columns].astype(np.float64)
+            if len(stamps):
+                if readings.sample_period_ns != state.period_ns:
+                    if taken:
+                        break
+                    self._begin(readings.sample_period_ns)
+                if state.last_ns == _NEVER:
+                    state.evaluated_ns = int(stamps[0]) - state.period_ns
+                state.last_ns = int(stamps[-1])
+                taken.append((stamps, samples))
+                count += len(stamps)
+            ends.append((len(state.framer.pending) + count) // state.framer.size)
+            blocks.popleft()
+        return state.framer.push(taken), ends
+
+    def check(self, readings: ScaleReadings) -> None:
+        """Raise AisleError when the block has another number of plates than the layout, or no sample period."""
         layout, columns = self._layout, readings.mass.shape[1]
         if columns != len(layout.plate_ids):
             raise AisleError(
@@ -203,14 +226,16 @@ class Weighing:
         """Frames in that time, at least two."""
         return max(2, round(seconds * _NANO / (self._state.framer.size * max(self._state.period_ns, 1))))
 
-    def _batch(self, events: list[ShelfEvent]) -> ShelfEvents:
+    def _batch(self) -> ShelfEvents:
+        """What was found since the last batch."""
         state, recent = self._state, self._state.recent
-        waiting = np.flatnonzero(self._open())
+        waiting = self._open().nonzero()[0]
         if waiting.size:
             spreads = recent.last(recent.spreads, self._frames(self._config.silent_s))
             waiting = waiting[(spreads[:, waiting] > 0).any(axis=0)]
         open_since = int(state.rested_ns[waiting].min()) if waiting.size else None
-        ordered = tuple(sorted(events, key=lambda event: (event.end_ns, event.plate_id)))
+        ordered = tuple(sorted(self._found, key=lambda event: (event.end_ns, event.plate_id)))
+        self._found = []
         state.event_batches += 1
         return ShelfEvents(
             state.evaluated_ns, state.event_batches - 1, self._layout.gateway_id, ordered, open_since_ns=open_since
@@ -218,43 +243,21 @@ class Weighing:
 
     # --- frames
 
-    def _evaluate(self, frames: Frames) -> list[ShelfEvent]:
-        """Evaluate full frames one after the other."""
-        config, state, recent = self._config, self._state, self._state.recent
-        count, size = frames.stamps.shape
-        duration, short = self._frame_s(), self._frames(config.confirm_s)
-        shown = np.full((count, 3, frames.mean.shape[1]), np.nan)
-        shown[:, :2] = evidence(frames.mean, frames.spread, recent.last(recent.means, 1)[0], size)
-        moved = frames.spread > 0
-        events: list[ShelfEvent] = []
-        for index in range(count):
-            state.evaluated_ns = int(frames.stamps[index, -1])
-            recent.add(frames, index)
-            off = frames.mean[index] - state.baseline
-            follows = state.resting & moved[index] & (np.abs(off) <= self._limit())
-            state.weight = np.minimum(state.weight + follows, max(config.baseline_s / duration, 1.0))
-            state.baseline += np.where(follows, off, 0.0) / state.weight
-            np.copyto(state.rested_ns, state.evaluated_ns, where=follows)
+    def _move_on(self, frames: Frames, index: int, evaluated_ns: int) -> None:
+        """The next frame comes."""
+        self._state.evaluated_ns = evaluated_ns
+        self._state.recent.add(frames, index)
 
-            if recent.count % short == 0:
-                plateaus = plateau_evidence(recent.last(recent.means, 2 * short))
-                rested = follows & (recent.count - state.settled >= 2 * short)
-                shown[index, 2] = np.where(rested, plateaus, np.nan)
-                state.drift.update(
-                    state.baseline, rested, short * duration, config.baseline_s, config.slow_s, config.drift_s
-                )
-            memory_s = np.where(state.resting, config.noise_s, config.open_noise_s)
-            state.noise.update(shown[index], duration / memory_s, config.noise_floor)
-
-            restless = np.flatnonzero(moved[index] & ~follows)
-            if restless.size:
-                leaves = restless[state.resting[restless]]
-                state.resting[leaves] = False
-                state.left[leaves] = recent.count - 1
-                state.pressed[leaves] = 0.0
-                if (recent.count - state.left[restless]).max() >= short:
-                    events += self._close(*self._settled(restless))
-        return events
+    def _take_restless(self, restless: Ints, short: int) -> None:
+        """Plates that the newest frame shows off their baselines: changes begin, and those that have settled close."""
+        state, count = self._state, self._state.recent.count
+        leaves = restless[state.resting[restless]]
+        if leaves.size:
+            state.resting[leaves] = False
+            state.left[leaves] = count - 1
+            state.pressed[leaves] = 0.0
+        if (count - state.left[restless]).max() >= short:
+            self._found += self._close(*self._settled(restless))
 
     def _frame_s(self) -> float:
         """Length of a frame [s]."""
@@ -298,9 +301,9 @@ class Weighing:
         noise = np.hypot(swaying * state.noise.frame[plates], state.noise.level[2, plates])
 
         since, baseline = recent.count - state.left[plates], state.baseline[plates]
-        stays = np.where(since > least, means[: least + 1].min(axis=0) - baseline, 0.0)
+        stays = np.where(since > least, np.minimum.reduce(means[: least + 1]) - baseline, 0.0)
         state.pressed[plates] = np.fmax(state.pressed[plates], stays)
-        change = means[:least].mean(axis=0) - baseline
+        change = np.add.reduce(means[:least]) / least - baseline
         limit = self._limit()[plates]
         own = np.abs(change) > config.coupling * self._felt(plates)
         gained: Bools = (change > limit) & own
@@ -326,7 +329,9 @@ class Weighing:
         """How much more the plates at rest scatter than usual, as a factor: their samples, and their frame means."""
         state = self._state
         factors = []
-        for shown, usual in ((spreads, state.noise.sample), (means.std(axis=0, ddof=1), state.noise.frame)):
+        off = means - np.add.reduce(means) / len(means)
+        scatter = np.sqrt(np.add.reduce(off * off) / (len(means) - 1))
+        for shown, usual in ((spreads, state.noise.sample), (scatter, state.noise.frame)):
             ratios = (shown / usual)[(shown > 0) & state.resting]
             middle = ratios.size // 2
             factors.append(max(float(np.partition(ratios, middle)[middle]), 1.0) if ratios.size else 1.0)
@@ -420,9 +425,8 @@ class Weighing:
         """(2 * columns, plates): those changes [kg], signed, so many columns to each side; 0 where there is none."""
         config, state, recent = self._config, self._state, self._state.recent
         since = recent.count - state.left[plates] + self._frames(config.coupling_s)
-        then = (recent.count - 1 - np.minimum(since, recent.rows - 1)) % recent.rows
-        reach = np.delete(np.arange(-columns, columns + 1), columns)[:, np.newaxis]
-        beside = plates + reach
+        then = recent.before(since)
+        beside = plates + _reach(columns)
         inside = (beside >= 0) & (beside < len(state.left))
         beside = np.where(inside, beside, plates)
         changed = recent.last(recent.means, 1)[0, beside] - recent.means[then, beside]
@@ -438,3 +442,155 @@ class Weighing:
             abs(state.left[other] - state.left[plate]) <= _AT_ONCE
             for other in np.array([plate - 1, plate + 1])[alike].tolist()
         )
+
+
+@functools.cache
+def _reach(columns: int) -> Ints:
+    """(2 * columns, 1): columns to each side."""
+    reach: Ints = np.delete(np.arange(-columns, columns + 1), columns)[:, np.newaxis]
+    return reach
+
+
+def weigh_together(work: Sequence[tuple[Weighing, Sequence[ScaleReadings]]]) -> Iterator[tuple[int, ShelfEvents]]:
+    """Evaluate blocks that were checked, of several gateways under one configuration; much faster than one by one.
+
+    After each block: the gateway's place in ``work``, and what ``Weighing.step`` gives. The blocks of one gateway come
+    in order. Take everything: the weighings are ahead of what they have told until the end.
+    """
+    jobs = [_Job(number, weighing, deque(blocks)) for number, (weighing, blocks) in enumerate(work)]
+    while True:
+        for job in jobs:
+            yield from job.cut()
+        waiting = [job for job in jobs if job.left]
+        if not waiting:
+            return
+        pace, short, phase = waiting[0].pace, waiting[0].short, waiting[0].phase
+        alike = [job for job in waiting if job.pace == pace]
+        group = [job for job in alike if job.phase == phase]
+        # A group stops where another one is, and they go on together.
+        others = [(job.phase - phase) % short for job in alike if job.phase != phase]
+        count = min([job.left for job in group] + others)
+        parts = [job.frames.part(job.done, job.done + count) for job in group]
+        for _ in _evaluate([job.weighing for job in group], parts):
+            for job in group:
+                job.done += 1
+                yield from job.tell()
+
+
+@dataclass(slots=True)
+class _Job:
+    """Blocks of one gateway that are evaluated.
+
+    ends: after how many of the frames each block is over that was cut into them and is not told. done: frames.
+    """
+
+    number: int
+    weighing: Weighing
+    blocks: deque[ScaleReadings]
+    frames: Frames = NO_FRAMES
+    ends: deque[int] = field(default_factory=deque)
+    done: int = 0
+
+    @property
+    def left(self) -> int:
+        """Frames to be evaluated."""
+        return len(self.frames) - self.done
+
+    @property
+    def pace(self) -> tuple[int, int]:
+        """Samples of a frame, and their period."""
+        return self.weighing._state.framer.size, self.weighing._state.period_ns
+
+    @property
+    def short(self) -> int:
+        """Frames of a plateau."""
+        return self.weighing._frames(self.weighing._config.confirm_s)
+
+    @property
+    def phase(self) -> int:
+        """Frames since the last plateau began; gateways of one pace and phase go together."""
+        return self.weighing._state.recent.count % self.short
+
+    def cut(self) -> Iterator[tuple[int, ShelfEvents]]:
+        """Cut blocks into frames when there are none left."""
+        while self.blocks and not self.left:
+            (self.frames, self.ends), self.done = self.weighing._cut(self.blocks), 0
+            yield from self.tell()
+
+    def tell(self) -> Iterator[tuple[int, ShelfEvents]]:
+        """The batches of blocks that are over."""
+        while self.ends and self.ends[0] <= self.done:
+            self.ends.popleft()
+            yield self.number, self.weighing._batch()
+
+
+def _evaluate(weighings: Sequence[Weighing], frames: Sequence[Frames]) -> Iterator[None]:
+    """Evaluate equally many frames of gateways of one pace and phase, one after the other.
+
+    What is judged plate by plate is judged of all plates together: their arrays become parts of one.
+    """
+    first, states = weighings[0], [weighing._state for weighing in weighings]
+    config, duration, short = first._config, first._frame_s(), first._frames(first._config.confirm_s)
+    heaviest = max(config.baseline_s / duration, 1.0)
+    before = _beside([state.recent.last(state.recent.means, 1)[0] for state in states])
+    mean, spread = _beside([part.mean for part in frames]), _beside([part.spread for part in frames])
+    shown = evidence(mean, spread, before, frames[0].stamps.shape[1])
+    moved = spread > 0
+    sizes = [state.baseline.size for state in states]
+    parts = [slice(end - size, end) for size, end in zip(sizes, itertools.accumulate(sizes), strict=True)]
+    ends_ns = _beside([part.stamps[:, -1:] for part in frames])
+    counts = np.array([state.recent.count for state in states])
+    stamps = ends_ns
+    if len(states) > 1:
+        stamps, counts = np.repeat(ends_ns, sizes, axis=1), np.repeat(counts, sizes)
+    noise = Noise(*(_joined([state.noise for state in states], name) for name in ("level", "count")))
+    drift = Drift(*(_joined([state.drift for state in states], name) for name in ("slow", "variance", "count")))
+    baseline, weight, resting, rested_ns, settled = (
+        _joined(states, name) for name in ("baseline", "weight", "resting", "rested_ns", "settled")
+    )
+    for state, part in zip(states, frames, strict=True):
+        state.recent.expect(part)
+    for index, now_ns in enumerate(ends_ns.tolist()):
+        counts += 1
+        for weighing, part, evaluated_ns in zip(weighings, frames, now_ns, strict=True):
+            weighing._move_on(part, index, evaluated_ns)
+        off = mean[index] - baseline
+        limit = np.maximum(config.leave_sigmas * noise.frame, config.leave)
+        follows = resting & moved[index] & (np.abs(off) <= limit)
+        np.minimum(weight + follows, heaviest, out=weight)
+        np.add(baseline, off / weight, out=baseline, where=follows)
+        np.copyto(rested_ns, stamps[index], where=follows)
+
+        if states[0].recent.count % short == 0:
+            last = [state.recent.last(state.recent.means, 2 * short) for state in states]
+            rested = follows & (counts - settled >= 2 * short)
+            shown[index, 2] = np.where(rested, plateau_evidence(_beside(last)), np.nan)
+            drift.update(baseline, rested, short * duration, config.baseline_s, config.slow_s, config.drift_s)
+        step = np.where(resting, duration / config.noise_s, duration / config.open_noise_s)
+        noise.update(shown[index], step, config.noise_floor)
+
+        restless = moved[index] > follows
+        if np.count_nonzero(restless):
+            for weighing, columns in zip(weighings, parts, strict=True):
+                plates = restless[columns].nonzero()[0]
+                if plates.size:
+                    weighing._take_restless(plates, short)
+        yield
+
+
+def _beside(arrays: Sequence[NDArray[_Number]]) -> NDArray[_Number]:
+    """Arrays (..., plates) one after the other."""
+    return np.concatenate(arrays, axis=-1) if len(arrays) > 1 else arrays[0]
+
+
+def _joined(owners: Sequence[Any], name: str) -> Any:
+    """The owners' arrays (..., plates) one after the other; theirs become parts of it."""
+    arrays = [getattr(owner, name) for owner in owners]
+    if len(arrays) == 1:
+        return arrays[0]
+    whole = np.concatenate(arrays, axis=-1)
+    end = 0
+    for owner in owners:
+        start, end = end, end + getattr(owner, name).shape[-1]
+        setattr(owner, name, whole[..., start:end])
+    return whole
