@@ -609,7 +609,7 @@ class CartFusionStage(LastingStage[FusionInput]):
     def _step(self, line: str, item: Sensed) -> Iterable[Output]:
         if isinstance(item, PlateStates | ShelfEvents):
             self._planogram.weigh(item)
-        told = None if isinstance(item, PlateStates) else self._fusion.step(item)
+        told = self._fusion.step(item)
         if told is not None:
             tentative = self._fusion.tentative(told.stamp_ns)
             return replace(told, events=told.events + tentative.events), *self._planogram.step(told)
