@@ -36,6 +36,7 @@ from aisle_core.types import (
     CartEvents,
     GateEvent,
     PersonTracks,
+    PlateStates,
     Reason,
     ScaleReadings,
     ShelfEvents,
@@ -95,7 +96,7 @@ class Scene:
     """One simulated run: what fusion and checkout get, by arrival, and the truth.
 
     medians: by gateway, the plates, the ends [ns] of whole seconds, and (seconds, plates) medians [kg]. script: what an
-    AutoCheckout-like case is about.
+    AutoCheckout-like case is about. slipped: credentials behind whom somebody slipped in.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Scene:
     truth: TruthLog
     medians: Medians
     script: str = ""
+    slipped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,10 @@ def simulate(config: PipelineConfig, site: Path, name: str, noise: float, seed: 
     store = simulation.store
     if is_hard:
         items, store = disturbed(items, log, seed, name == HARDER), believed(store, seed, name == HARDER)
-    return Scene(name, noise, seed, store, items, log, medians)
+    credentials = log.credentials()
+    ahead = [shopper.enter.tail_gate for shopper in plan.shoppers if shopper.enter.tail_gate]
+    slipped = frozenset(credentials[name] for name in ahead if name in credentials)
+    return Scene(name, noise, seed, store, items, log, medians, slipped=slipped)
 
 
 def act_out(config: PipelineConfig, shop: Shop, name: str, seed: int, folder: Path) -> Scene:
@@ -213,7 +218,7 @@ def through_first_stages(
     layouts: dict[str, tuple[str, ...]] = {}
 
     def flow(now_ns: int, item: Any) -> None:
-        if isinstance(item, PersonTracks | ShelfEvents | Tick | GateEvent):
+        if isinstance(item, PersonTracks | ShelfEvents | PlateStates | Tick | GateEvent):
             items.append((now_ns, item))
         for stage in first:
             if isinstance(item, stage.inputs):
@@ -365,8 +370,8 @@ def variant(config: PipelineConfig, without: str) -> PipelineConfig:
 # --- score
 
 
-def assess(scene: Scene, run: Run, told: Sequence[CartEvent]) -> Outcome:
-    """Compare with the truth."""
+def assess(scene: Scene, run: Run, told: Sequence[CartEvent], only: frozenset[str] = frozenset()) -> Outcome:
+    """Compare with the truth; ``only``: the visits of these credentials."""
     credentials, truth = scene.truth.credentials(), scene.truth
     known, unfinished = set(credentials.values()), truth.unfinished()
 
@@ -375,12 +380,20 @@ def assess(scene: Scene, run: Run, told: Sequence[CartEvent]) -> Outcome:
 
     payers = {track_id: credential(payer) for track_id, payer in run.owners.items()}
     visits = [(credential(visit.payer), visit) for visit in run.visits]
-    visits = [(payer, visit) for payer, visit in visits if payer not in unfinished]
+    visits = [(payer, visit) for payer, visit in visits if payer not in unfinished and payer in (only or {payer})]
     due = {payer: lines for payer, lines in truth.receipts().items() if payer and payer not in unfinished}
+    due = {payer: lines for payer, lines in due.items() if payer in (only or due)}
     charged = units((payer, visit.lines) for payer, visit in visits)
     unreviewed = [(payer, line) for payer, visit in visits for line in visit.lines if not line.review and line.sku]
     whose = dict(zip((event.sequence for event in truth.events), accounts(truth), strict=True))
     judged = judge(run.decisions, truth.events, list(whose.values()), payers)
+    if only:
+        judged = [
+            one
+            for one in judged
+            if (one.event is not None and whose[one.event.sequence] in only)
+            or (one.decision is not None and payers.get(one.decision.track_id) in only)
+        ]
     said, true = _calibration(judged, whose, told, payers)
     return Outcome(
         compare_receipts(charged, due),
@@ -539,7 +552,12 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         names = _names(arguments.scenarios)
         for scene in scenes(config, names, arguments.shoppers, range(first, last), noises, Path(folder)):
-            outcomes = {name: assess(scene, *decide(scene, tuning)) for name, tuning in variants.items()}
+            runs = {name: decide(scene, tuning) for name, tuning in variants.items()}
+            outcomes = {name: assess(scene, *run) for name, run in runs.items()}
+            if scene.slipped:
+                by_scene = found.setdefault(FULL, {}).setdefault(scene.noise, {})
+                of_gate = assess(scene, *runs[FULL], scene.slipped)
+                by_scene.setdefault(f"{scene.name}: somebody slipped in behind them", []).append(of_gate)
             if arguments.baseline:
                 outcomes[BASELINE] = assess(scene, *_run(scene, config, Baseline(scene)))
             for name, outcome in outcomes.items():

@@ -663,7 +663,7 @@ class CartFusionStage(LastingStage[FusionInput]):
     def _step(self, line: str, item: Sensed) -> Iterable[Output]:
         if isinstance(item, PlateStates | ShelfEvents):
             self._planogram.weigh(item)
-        told = None if isinstance(item, PlateStates) else self._fusion.step(item)
+        told = self._fusion.step(item)
         if told is None and not (isinstance(item, ShelfEvents) and item.events):
             return ()
         seeming = self._fusion.tentative() if self._tentative else ()

@@ -894,8 +894,9 @@ def test_two_bodies_and_one_pulse():
     (alarm,) = run.alarms
     assert (alarm.kind, alarm.lane_id, alarm.session_id) == (GateAlarmKind.TAIL_GATING, "in_1", visit.session_id)
     assert {alarm.track_id, *visit.track_ids} == {4, 5}
-    assert len(lines(run.finish().receipt)) == 1
-    assert run.receipt.review
+    (line,) = run.finish().receipt.lines
+    assert line.review and run.receipt.review
+    assert (run.receipt.charged_minor, run.receipt.review_minor) == (0, line.amount_minor)
 
 
 def test_two_bodies_and_one_pulse_are_told_of_where_they_came_in():

@@ -185,7 +185,7 @@ def test_an_event_waits_for_the_tracks_behind_it():
     decided = next(b for b in batches if b.events)
     assert decided.stamp_ns == 5.8 * S
     waiting = [b for b in batches if b.stamp_ns < decided.stamp_ns]
-    assert [b.decided_ns for b in waiting] == [round(5.05 * S) - 1] * 7
+    assert [b.decided_ns for b in waiting] == [5 * S - 1] * 7
     assert [b.stamp_ns for b in batches] == [t * S // 10 for t in range(51, 60)]
 
 
@@ -196,6 +196,22 @@ def test_an_event_waits_for_a_change_that_has_not_settled_but_not_for_ever():
     assert not any(b.events for b in ticks(fusion, 5.6, 6.5))
     (late,) = [b for b in ticks(fusion, 6.5, 7.0) if b.events]
     assert late.stamp_ns == round((5.5 * S + FUSION.time.hold_ms * MS) / (S // 10)) * (S // 10)
+
+
+def test_what_is_decided_ends_where_an_unsettled_change_began():
+    fusion = Fusion(FUSION, STORE)
+    fusion.step(shelf(5.3, open_since_s=5.0))
+    assert {b.decided_ns for b in ticks(fusion, 5.4, 9.0)} == {5 * S - 1}
+    fusion.step(shelf(9.0, event(1, "p0", 5.0, -0.62)))
+    (waits,) = ticks(fusion, 9.0, 9.1)[:1]
+    assert (waits.decided_ns, len(waits.events)) == (9 * S, 1)
+
+
+def test_a_change_that_never_settles_holds_nothing_up_for_long():
+    fusion = Fusion(FUSION, STORE)
+    fusion.step(shelf(5.3, open_since_s=5.0))
+    (late,) = ticks(fusion, 10.1, 10.2)
+    assert late.decided_ns == late.stamp_ns
 
 
 def test_an_event_does_not_wait_for_a_change_that_began_later():

@@ -28,7 +28,7 @@ PERSON, WEIGHT, PLACE = FUSION.person, FUSION.weight, FUSION.place
 
 def weight(mass, hidden=1e-12):
     config = replace(WEIGHT, hidden=hidden)
-    return likelihoods.weight(mass, 0.003**2, np.array(2.0), np.array(0.62), np.array(0.01), config)
+    return likelihoods.weight(mass, 0.003**2, 0.03, np.array(2.0), np.array(0.62), np.array(0.01), config)
 
 
 def test_weight_is_a_density_with_all_deviations():
@@ -40,10 +40,12 @@ def test_weight_is_a_density_with_all_deviations():
 
 def test_a_part_of_a_piece_may_be_hidden_on_the_plate_beside():
     near = replace(WEIGHT, hidden=0.03)
-    light = [
-        likelihoods.weight(m, 1e-6, np.array(1.0), np.array(0.3), np.array(0.001), near) for m in (0.285, 0.3, 0.315)
-    ]
-    assert light[2] < light[0] < light[1]
+
+    def term(mass, unfelt=0.03):
+        return likelihoods.weight(mass, 1e-6, unfelt, np.array(1.0), np.array(0.3), np.array(0.001), near)
+
+    assert term(0.315) < term(0.285) < term(0.3)
+    assert term(0.285, unfelt=0.01) < term(0.2, unfelt=0.12) < term(0.285)
 
 
 def test_a_plate_feels_a_change_beside_it():
@@ -181,7 +183,7 @@ def steady(track_id, place, around_ms=range(4000, 6000, 66), side=HandSide.RIGHT
 
 def hand_terms(*frames, config=PERSON, plates=("p0",)):
     samples, _, begins = seen(*sorted(frames, key=lambda f: f[0])).by_person()
-    return likelihoods.hands(samples, begins, START, END, MAP.offset(samples.hands, plates), config)
+    return likelihoods.hands(samples, begins, START, END, MAP.offset(samples.hands, plates), 0.0, config)
 
 
 def test_a_hand_inside_speaks_for_its_person_and_only_that_hand():
@@ -230,7 +232,7 @@ def test_the_hand_must_be_there_at_the_start_and_at_the_end():
         samples = seen(*steady(1, first, range(2000, 5100, 66)), *steady(1, last, range(5100, 9000, 66)))
         offset = MAP.offset(samples.hands, ("p0",))
         config = replace(PERSON, stay=0.0, missed=1e-9, meanwhile=meanwhile)
-        return likelihoods.hands(samples, np.array([0]), 3 * S, 7 * S, offset, config)[0, 1]
+        return likelihoods.hands(samples, np.array([0]), 3 * S, 7 * S, offset, 0.0, config)[0, 1]
 
     both = term(at("p0"), at("p0"))
     assert both > term(at("p0"), away) + 5
@@ -363,9 +365,24 @@ def test_hands_that_come_together_are_remembered_until_one_is_forgotten():
     assert not history.met_since(1, 2, 1 * S)
 
 
+def test_jitter_is_what_hands_deviate_from_between_their_neighbours():
+    chance = np.random.default_rng(1)
+
+    def waves(stddev):
+        for i, at_ms in enumerate(range(0, 9000, 66)):
+            x, y, z = chance.normal([0.3 * math.sin(i / 10), 0.0, 1.0], stddev).tolist()
+            yield at_ms, 1, (0.0, -0.5), (hand((x, y, z)),)
+
+    for stddev in (0.005, 0.05):
+        samples, _, _ = seen(*waves(stddev)).by_person()
+        assert samples.jitter() == pytest.approx(stddev, rel=0.2)
+    assert seen(*steady(1, at("p0"), range(0, 600, 66))).jitter() == 0.0
+
+
 def visit_terms(*frames):
     samples, _, begins = seen(*sorted(frames, key=lambda f: f[0])).by_person()
-    odds, left_ns, _ = likelihoods.visit(samples, begins, START, END, MAP.distance(samples.hands, ("p0",)), PERSON)
+    distance = MAP.distance(samples.hands, ("p0",))
+    odds, left_ns, _ = likelihoods.visit(samples, begins, START, END, distance, 0.0, PERSON)
     return odds[0, 1], left_ns[0, 1]
 
 

@@ -29,11 +29,12 @@ _HALF_TORSO = 0.17
 
 
 class Passage(NamedTuple):
-    """A body passed the line of a lane."""
+    """A body passed the line of a lane; ``counted``: the light barrier told of it."""
 
     person: int
     inward: bool
     second: float
+    counted: bool
 
 
 class Gate:
@@ -101,9 +102,10 @@ class Gate:
         for index in np.argsort(share, kind="stable"):
             person, second = int(crossing[index]), float(begin_s + share[index] * (end_s - begin_s))
             inward = bool(now[person] >= 0.0)
-            passed.append(Passage(person, inward, second))
             kind = GateEventKind.PASSAGE_IN if inward else GateEventKind.PASSAGE_OUT
-            if kind not in self._pulsed:
+            counted = kind not in self._pulsed
+            passed.append(Passage(person, inward, second, counted))
+            if counted:
                 self._pulsed.append(kind)
                 self._at(second, partial(self._pass, second, kind))
         if not (here & (np.abs(now) < _HALF_TORSO)).any():

@@ -55,6 +55,8 @@ _FINAL = (
 """Who is refused for one of these goes away."""
 _BARRIER_S = 45.0
 _RECEIVE_S = 25.0
+_SHADOW = 0.2
+"""Who slips in hurries until this near behind the one ahead [m]."""
 _APART = 0.42
 """Between two who stand at a shelf [m]."""
 _PRESS = (0.02, 0.25)
@@ -223,7 +225,7 @@ class Visit:
             walking.squeeze(self.number, close and out < 1.2)
             aside = 0.0 if out < 1.6 else 0.3 * (-1) ** rank
             gap = 0.3 if close else 0.55 * rank
-            starts = close and gate.open and out < 1.2
+            starts = close and gate.open and out < min(1.2, -gate.ground.progress(self.here) - _SHADOW)
             point = gate.ground.outside(-1.6) if starts else gate.ground.outside(max(out, 0.0) + gap, aside)
             walking.go(self.number, point, self.shopper.speed + (0.4 if close else 0.0))
             return out < (0.0 if close else -0.05)

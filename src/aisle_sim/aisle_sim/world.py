@@ -18,7 +18,7 @@ from aisle_core.store import Store
 from aisle_core.types import GateCommand, GateEvent
 from aisle_sim import body
 from aisle_sim.body import Arms
-from aisle_sim.gates import Gate
+from aisle_sim.gates import Gate, Passage
 from aisle_sim.goods import Goods
 from aisle_sim.ledger import Ledger
 from aisle_sim.physical import JOINTS, Carried, Load, LoadPress, LoadStep, People, Piece, Place, PressKind, Resting
@@ -391,14 +391,17 @@ class World:
         busy = np.any(here & (np.minimum(np.abs(was), np.abs(now)) < 0.4), axis=1)
         for index, gate in enumerate(self.gates.values()):
             if busy[index]:
-                for person, inward, second in gate.watch(begin, begin + STEP_S, was[index], now[index], here[index]):
-                    self._at(second, partial(self._pass, self.visits[person], inward))
+                for passage in gate.watch(begin, begin + STEP_S, was[index], now[index], here[index]):
+                    self._at(passage.second, partial(self._pass, self.visits[passage.person], passage))
         self._history.add(self._step + 1, bodies)
 
-    def _pass(self, visit: Visit, inward: bool) -> None:
-        """Somebody has passed the line of a lane."""
+    def _pass(self, visit: Visit, passage: Passage) -> None:
+        """Somebody has passed the line of a lane; who slips in uncounted is on nobody's card."""
+        inward = passage.inward
         if inward and not visit.inside and not visit.left:
             visit.inside = True
+            if visit.shopper.enter.tail_gate is not None and not passage.counted:
+                visit.credential = ""
             self.tell(visit, TruthEventKind.ENTER, self.now_s, (), "", 0, 0.0)
             self._truth += self._ledger.enter(self.now_ns, visit.credential, visit.shopper.name)
         elif not inward and visit.inside and not visit.left:
@@ -508,9 +511,10 @@ def _sway(who: NDArray[np.int64], seconds: Array) -> Array:
 
 
 def credentials_of(scenario: Scenario, seed: int) -> dict[str, str]:
-    """Shopper -> the credential they come in on: that of the group's first."""
+    """Shopper -> the credential they come in on: that of the group's first, or of whom they slip in behind."""
     cards = {shopper.name: shopper.enter.card or "" for shopper in scenario.shoppers}
-    leaders = {shopper.name: shopper.enter.leader or shopper.name for shopper in scenario.shoppers}
+    ahead = {shopper.name: shopper.enter.leader or shopper.enter.tail_gate for shopper in scenario.shoppers}
+    leaders = {name: ahead[other] or other if other else name for name, other in ahead.items()}
     return {
         name: cards[leader] + hashlib.sha256(f"credential of {leader} in run {seed}".encode()).hexdigest()[:32]
         for name, leader in leaders.items()

@@ -96,6 +96,7 @@ def test_two_bodies_close_together_count_once(apart: float, pulses: int, ground:
     for _, call in calls:
         call()
     assert [(passage.person, passage.inward) for passage in passed] == [(0, True), (1, True)]
+    assert [passage.counted for passage in passed] == [True, pulses == 2]
     assert [event.kind for event in gate.events] == [GateEventKind.PASSAGE_IN] * pulses
     assert gate.events[0].stamp_ns == round(passed[0].second * 1e9) == 500_000_000
 

@@ -119,12 +119,13 @@ def test_a_group_has_one_cart_that_closes_with_the_last() -> None:
     assert (len(taps), len(ways_in)) == (1, 3)
 
 
-def test_a_tail_gater_shows_no_credential_and_may_not_be_counted() -> None:
-    session = named("tail_gating")
+@pytest.mark.parametrize(("seed", "pulses"), [(1, 1), (6, 2)])
+def test_a_tail_gater_is_on_the_card_of_the_one_ahead_if_counted(seed: int, pulses: int) -> None:
+    session = play(corner(), named("tail_gating").world.scenario, seed, START_NS)
     count = [sum(event.kind is kind for event in session.gate_events) for kind in GateEventKind]
-    assert count[GateEventKind.CREDENTIAL] == 1
-    assert count[GateEventKind.PASSAGE_IN] in (1, 2)
-    assert len(kinds(session, TruthEventKind.ENTER)) == 2
+    assert (count[GateEventKind.CREDENTIAL], count[GateEventKind.PASSAGE_IN]) == (1, pulses)
+    assert [event.shopper for event in kinds(session, TruthEventKind.ENTER)] == ["anna", "shadow"]
+    assert session.receipts() == {"anna": {"BEER-05": 1} | ({"ENERGY-025": 1} if pulses == 2 else {})}
 
 
 def test_two_in_one_second_is_one_second() -> None:

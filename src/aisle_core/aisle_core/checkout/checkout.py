@@ -137,6 +137,8 @@ class _Visit:
     """Of somebody who works here: no cart, no receipt."""
     doubtful: bool = False
     """Something may have been missed: a person looks at it."""
+    mistaken: bool = False
+    """Two bodies came in at one pulse, and its people may be the wrong ones: every line is doubtful."""
     people: int = 0
     """How many have gone in."""
     track_ids: list[int] = field(default_factory=list)
@@ -572,7 +574,7 @@ class Checkout:
         """Find who came in together with somebody else: first seen before ``stamp_ns``, at passages, and left over.
 
         Who is left over is known once all those passages have their tracks. Which of the two showed the credential is
-        not, so the visit is doubtful.
+        not, so the visit is doubtful, and every line of it.
         """
         state, config = self._state, self._config
         bind_ns = config.bind_time_ms * _MS
@@ -590,7 +592,7 @@ class Checkout:
                 state.strangers.append(track.track_id)
                 visit = state.visits.get(passage.session_id)
                 if visit is not None:
-                    visit.doubtful = True
+                    visit.doubtful = visit.mistaken = True
                 session_id = "" if passage.session_id.startswith("staff-") else passage.session_id
                 kind = GateAlarmKind.TAIL_GATING
                 self._alarm(stamp_ns + bind_ns, passage.lane_id, kind, session_id, track.track_id)
@@ -632,7 +634,10 @@ class Checkout:
         """What the visit holds; as long as it is open, with what is not decided yet."""
         tentative = () if closed else self._state.tentative
         events = [*visit.events, *(event for event in tentative if event.track_id in visit.track_ids)]
-        return account(events, visit.track_ids, self._store.products, self._config.doubt_probability)
+        found = account(events, visit.track_ids, self._store.products, self._config.doubt_probability)
+        if visit.mistaken:
+            return replace(found, lines=tuple(replace(line, review=True) for line in found.lines))
+        return found
 
     def _cart(self, visit: _Visit, account: Account, closed: bool) -> Cart:
         return Cart(

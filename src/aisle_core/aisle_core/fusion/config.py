@@ -50,7 +50,8 @@ class WeightConfig:
     nothing_stddev: settled changes that no product caused: drift, a bump, something leaning on the shelf [kg].
     coupling: standard deviation of what a plate feels of a change beside it, as a share of that change.
     press_stddev, most_press: how far a pressing hand's mass wanders until it lets go, and the most of it [kg].
-    hidden, most_hidden: a piece also stands on the plate beside, with at most so little that it is not felt there [kg].
+    hidden: a piece also stands on the plate beside, with so little that it is not felt there: at most ``unfelt`` [kg],
+    or ``unfelt_sigmas`` of the noise of that plate's samples.
     most: heaviest thing that is taken or put at once [kg].
     most_units: units of one product that are taken or put at once.
     repeat: each further unit is this probable.
@@ -65,7 +66,8 @@ class WeightConfig:
     press_stddev: float
     most_press: float
     hidden: float
-    most_hidden: float
+    unfelt: float
+    unfelt_sigmas: float
     most: float
     most_units: int
     repeat: float
@@ -153,6 +155,8 @@ class PersonConfig:
 
     hand_reach: standard deviation of the distance between a hand's key point and the space above the plate [m].
     hand_aside: the same along the shelf, from the thing's place on the plate [m].
+    unsteady: standard deviation of a hand's place, in those of its jitter between samples; where that is more than the
+    tracks say it holds.
     aside_ms: hand samples at most this far from an instant tell of it alike: the spread of the cameras' stamps.
     meeting: hands as near as this may hand something over [m].
     mixed, mixed_ms: share of the time in which hands of two people close to each other are taken for each other's, and
@@ -180,6 +184,7 @@ class PersonConfig:
 
     hand_reach: float
     hand_aside: float
+    unsteady: float
     aside_ms: int
     meeting: float
     mixed: float
@@ -215,6 +220,7 @@ class PersonConfig:
         require(
             self,
             (
+                "unsteady",
                 "aside_ms",
                 "meeting",
                 "hand_speed",

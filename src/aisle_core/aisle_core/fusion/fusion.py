@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -11,6 +12,7 @@ from ..types import (
     CartEvents,
     ItemEvidence,
     PersonTracks,
+    PlateStates,
     ShelfEvent,
     ShelfEvents,
     StaffTrack,
@@ -40,10 +42,10 @@ class _Memory:
     """What the fusion knows besides the tracks.
 
     waiting: shelf events not explained yet, with the stamp of the batch that brought them. open_since_ns: by gateway.
-    evidence: by shelf event. ended_ns: when the tracks ended that ended lately. staff_ns: since when people are known
-    to work here. thoughts, opened: joint explanations, best first, of what is where and of the clusters of events that
-    are explained but not told. tentative: how everything that is not told looked when tentative_of came, the ids of its
-    events and the number of reports.
+    evidence: by shelf event. noise: by plate, standard deviation of its samples [kg]. ended_ns: when the tracks ended
+    that ended lately. staff_ns: since when people are known to work here. thoughts, opened: joint explanations, best
+    first, of what is where and of the clusters of events that are explained but not told. tentative: how everything
+    that is not told looked when tentative_of came, the ids of its events and the number of reports.
     """
 
     sequence: int = 0
@@ -54,6 +56,7 @@ class _Memory:
     waiting: dict[ShelfEvent, int] = field(default_factory=dict)
     open_since_ns: dict[str, int] = field(default_factory=dict)
     evidence: dict[str, tuple[ItemEvidence, ...]] = field(default_factory=dict)
+    noise: dict[str, float] = field(default_factory=dict)
     ended_ns: dict[int, int] = field(default_factory=dict)
     staff_ns: dict[int, int] = field(default_factory=dict)
     thoughts: tuple[Thought, ...] = (Thought(0.0, Ledger()),)
@@ -67,6 +70,7 @@ class _Memory:
             waiting=dict(self.waiting),
             open_since_ns=dict(self.open_since_ns),
             evidence=dict(self.evidence),
+            noise=dict(self.noise),
             ended_ns=dict(self.ended_ns),
             staff_ns=dict(self.staff_ns),
         )
@@ -99,11 +103,20 @@ class Fusion:
         self._history = history
         self._undecided: tuple[tuple[Thought, ...], tuple[Cluster, ...], set[str]] = (), (), set()
         explainer = Explainer(
-            self._config, self._map, history, memory.evidence, memory.ended_ns, memory.staff_ns, self._witness
+            self._config,
+            self._map,
+            history,
+            memory.evidence,
+            memory.noise,
+            memory.ended_ns,
+            memory.staff_ns,
+            self._witness,
         )
         self._resolver = Resolver(self._config, self._map, explainer)
 
-    def step(self, item: PersonTracks | ShelfEvents | ItemEvidence | StaffTrack | Tick) -> CartEvents | None:
+    def step(
+        self, item: PersonTracks | ShelfEvents | PlateStates | ItemEvidence | StaffTrack | Tick
+    ) -> CartEvents | None:
         """Take one item; on a tick, what has been decided since the last one."""
         memory = self._memory
         match item:
@@ -114,6 +127,9 @@ class Fusion:
                         memory.ended_ns[track.track_id] = item.stamp_ns
             case ShelfEvents():
                 self._take(item)
+            case PlateStates():
+                noise = {p.plate_id: p.noise_stddev for p in item.plates if math.isfinite(p.noise_stddev)}
+                memory.noise.update(noise)
             case ItemEvidence() if item.shelf_event_id:
                 reports = memory.evidence.get(item.shelf_event_id, ())
                 memory.evidence[item.shelf_event_id] = (*reports, item)
@@ -144,12 +160,15 @@ class Fusion:
             memory.tentative_of = of
         return memory.tentative
 
-    def progress(self, stamp_ns: int) -> int:
-        """Everything that came in a batch up to this instant is decided at ``stamp_ns``."""
+    def progress(self, now_ns: int) -> int:
+        """Everything that began up to this instant is decided; what is open for ``doubt_ms`` is not waited for."""
         memory = self._memory
-        came_ns = [*memory.waiting.values(), *(cluster.came_ns for cluster in memory.opened)]
-        decided_ns = min(stamp_ns, min(came_ns, default=stamp_ns + 1) - 1)
-        return decided_ns if memory.told_ns is None else max(decided_ns, memory.told_ns)
+        began_ns = [event.start_ns for event in memory.waiting]
+        began_ns += [event.start_ns for cluster in memory.opened for event in cluster.events]
+        oldest_ns = now_ns - self._config.time.doubt_ms * 1_000_000
+        began_ns += [since_ns for since_ns in memory.open_since_ns.values() if since_ns >= oldest_ns]
+        now_ns = min(now_ns, min(began_ns, default=now_ns + 1) - 1)
+        return now_ns if memory.told_ns is None else max(now_ns, memory.told_ns)
 
     @property
     def shelf_map(self) -> ShelfMap:
@@ -158,6 +177,7 @@ class Fusion:
 
     def finish(self, stamp_ns: int) -> CartEvents:
         """The end of all streams: everything that waits is decided."""
+        self._memory.open_since_ns.clear()
         for events in clusters(list(self._memory.waiting), self._map, self._config):
             self._open(*self._extended(self._memory.thoughts, events))
         return self._tell(stamp_ns, stamp_ns)

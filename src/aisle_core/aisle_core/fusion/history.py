@@ -17,6 +17,12 @@ HANDS = 2
 _NO_HAND = (np.nan,) * 4
 _WIDTH = 2 + 4 * HANDS
 _FIRST_CAPACITY = 1024
+_MOMENT_S = 0.2
+"""Between samples that are farther apart a hand goes its own way."""
+_LEAST_SEEN = 60
+"""Fewer coordinates tell nothing of the jitter."""
+_OF_THREE = 0.6745 * np.sqrt(1.5)
+"""Median distance of one of three normal variables from the mean of the two others, in standard deviations."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +47,22 @@ class Samples:
             self.stamp_ns[order], self.track_id[order], self.body[order], self.hands[order], self.hand_variance[order]
         )
         return ordered, tracks, begins
+
+    def jitter(self) -> float:
+        """How far hands are from between where they were just before and after [m]: standard deviation per axis.
+
+        Of samples that are ordered by person. By the median, so that a hand that reaches or leaps does not count.
+        """
+        seconds = np.diff(self.stamp_ns) / 1e9
+        before, after = seconds[:-1], seconds[1:]
+        steady = (np.minimum(before, after) > 0) & (np.maximum(before, after) <= _MOMENT_S)
+        steady &= self.track_id[2:] == self.track_id[:-2]
+        share = (before[steady] / (before + after)[steady])[:, np.newaxis, np.newaxis]
+        hands = self.hands
+        between = hands[:-2][steady] * (1 - share) + hands[2:][steady] * share
+        off = np.abs(hands[1:-1][steady] - between)
+        off = off[np.isfinite(off)]
+        return float(np.median(off)) / _OF_THREE if len(off) >= _LEAST_SEEN else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -73,7 +73,7 @@ class Change:
     movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's. first_scores,
     last_scores: (C,) of the begin alone and of the end alone. press_scores: (C,) that they press there or on the plates
     beside. attended: whether any hand was there. felt: greatest change on a plate beside at the same time [kg].
-    score: prior of the union.
+    unfelt: most that the plates beside do not tell of [kg]. score: prior of the union.
     """
 
     events: tuple[ShelfEvent, ...]
@@ -91,6 +91,7 @@ class Change:
     press_scores: Floats
     attended: bool
     felt: float
+    unfelt: float
     score: float
 
     @property
@@ -135,7 +136,8 @@ class _Places(NamedTuple):
 class _Hands:
     """The hands that were seen around a change: samples by person, who begin at begins (people,).
 
-    tracks: (people,). gone: (people,) who had left.
+    tracks: (people,). gone: (people,) who had left. blur: standard deviation per axis of what hands err more than the
+    tracks say [m]; the variances of the samples hold it.
     """
 
     config: PersonConfig
@@ -144,6 +146,7 @@ class _Hands:
     tracks: NDArray[np.int64]
     begins: NDArray[np.intp]
     gone: NDArray[np.bool_]
+    blur: float
 
     @property
     def movers(self) -> NDArray[np.int64]:
@@ -164,7 +167,7 @@ class _Hands:
         """(C,) log likelihood that the hand was at any of the plates from the one instant to the other."""
         if not self.tracks.size:
             return np.array([math.log(self.config.nobody)])
-        found = likelihoods.hands(self.samples, self.begins, start_ns, end_ns, places.hands, self.config)
+        found = likelihoods.hands(self.samples, self.begins, start_ns, end_ns, places.hands, self.blur, self.config)
         found += likelihoods.reach(self.samples, self.begins, start_ns, end_ns, places.bodies, self.config)[:, None]
         found -= math.log(HANDS)
         found[self.gone] = likelihoods.NOWHERE
@@ -178,16 +181,18 @@ class _Hands:
         if not self.tracks.size:
             return np.zeros(1), np.array([end_ns]), False
         away = places.hands.distance
-        odds, left_ns, closest = likelihoods.visit(self.samples, self.begins, start_ns, end_ns, away, self.config)
-        attended = bool((closest <= self.config.hand_reach).any())
+        odds, left_ns, closest = likelihoods.visit(
+            self.samples, self.begins, start_ns, end_ns, away, self.blur, self.config
+        )
+        attended = bool((closest <= math.hypot(self.config.hand_reach, self.blur)).any())
         return np.append(odds.ravel(), 0.0), np.append(left_ns.ravel(), end_ns), attended
 
 
 class Explainer:
     """Gives the explanations of a change, best first.
 
-    evidence: by shelf event. ended_ns: when tracks ended; what they do not do any more. staff_ns: since when the fusion
-    knows of people who work here.
+    evidence: by shelf event. noise: by plate, standard deviation of its samples [kg]. ended_ns: when tracks ended; what
+    they do not do any more. staff_ns: since when the fusion knows of people who work here.
     """
 
     def __init__(
@@ -196,6 +201,7 @@ class Explainer:
         shelf_map: ShelfMap,
         history: History,
         evidence: Mapping[str, Sequence[ItemEvidence]],
+        noise: Mapping[str, float],
         ended_ns: Mapping[int, int],
         staff_ns: Mapping[int, int],
         witness: Witness = unobserved,
@@ -204,6 +210,7 @@ class Explainer:
         self._map = shelf_map
         self._history = history
         self._evidence = evidence
+        self._noise = noise
         self._ended_ns = ended_ns
         self._staff_ns = staff_ns
         self._witness = witness
@@ -247,8 +254,16 @@ class Explainer:
                 ),
                 default=0.0,
             ),
+            unfelt=self._unfelt(plate_ids),
             score=likelihoods.shared(masses, plate_ids, self._map, self._config.place),
         )
+
+    def _unfelt(self, plate_ids: tuple[str, ...]) -> float:
+        """Most that may have moved on the plates beside without being felt there [kg]."""
+        weight = self._config.weight
+        beside = self._map.with_beside(plate_ids)[len(plate_ids) :]
+        noise = max((self._noise.get(plate_id, 0.0) for plate_id in beside if plate_id not in plate_ids), default=0.0)
+        return max(weight.unfelt, weight.unfelt_sigmas * noise)
 
     def basis(self, change: Change, ledger: Ledger) -> tuple[object, ...]:
         """What the explanations of the change depend on: ledgers that live with the same basis have the same."""
@@ -303,7 +318,7 @@ class Explainer:
         units = abs(part.quantity)
         mass, stddev = abs(change.mass) / units, math.sqrt(change.variance) / units
         missing = part.unit_mass - mass
-        if _MISSING * math.hypot(stddev, part.unit_stddev) < missing <= self._config.weight.most_hidden / units:
+        if _MISSING * math.hypot(stddev, part.unit_stddev) < missing <= change.unfelt / units:
             return mass + missing / 2, missing / 2
         return mass, stddev
 
@@ -331,8 +346,14 @@ class Explainer:
         )
         samples, tracks, begins = samples.by_person()
         samples = sorted_out(samples, begins, self._config.person)
+        shown = (self._config.person.unsteady * samples.jitter()) ** 2
+        stated = samples.hand_variance[np.isfinite(samples.hand_variance)]
+        more = max(shown - float(np.median(stated)), 0.0) if len(stated) else 0.0
+        samples = replace(samples, hand_variance=samples.hand_variance + more)
         gone = [self._ended_ns.get(track_id, start_ns) < start_ns for track_id in tracks.tolist()]
-        return _Hands(self._config.person, self._map, samples, tracks, begins, np.array(gone, dtype=np.bool_))
+        return _Hands(
+            self._config.person, self._map, samples, tracks, begins, np.array(gone, dtype=np.bool_), math.sqrt(more)
+        )
 
     # --- without products
 
@@ -435,7 +456,9 @@ class Explainer:
         allowed = (quantity >= 1) & (quantity <= config.weight.most_units)
         with np.errstate(divide="ignore", invalid="ignore"):
             by_weight = np.logaddexp(
-                likelihoods.weight(mass, change.variance, quantity, unit_mass, unit_stddev, config.weight),
+                likelihoods.weight(
+                    mass, change.variance, change.unfelt, quantity, unit_mass, unit_stddev, config.weight
+                ),
                 likelihoods.stale_weight(mass, change.variance, quantity, unit_mass, config.weight),
             )
             share = np.log(change.shares)
@@ -466,7 +489,13 @@ class Explainer:
         unit_stddev = math.hypot(lot.unit_stddev, config.least_stddev)
         stddev = np.full_like(quantity, unit_stddev)
         score = likelihoods.weight(
-            abs(change.mass), change.variance, quantity, np.full_like(quantity, lot.unit_mass), stddev, config
+            abs(change.mass),
+            change.variance,
+            change.unfelt,
+            quantity,
+            np.full_like(quantity, lot.unit_mass),
+            stddev,
+            config,
         )
         score += likelihoods.units(quantity, config)
         return [

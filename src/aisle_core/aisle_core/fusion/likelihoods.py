@@ -24,6 +24,8 @@ NOWHERE = -1e4
 """Log likelihood of what cannot be; finite, so that sums stay numbers."""
 RELEASED = 4.0
 """A hand has let go when what is left is less than this many standard deviations."""
+_TWICE = 2.0
+"""The least distance of several is nearer than it is by as much as the next one errs."""
 _EVER_NS = 1 << 62
 _MOST_INSTANTS = 20
 _ANY_STAY = math.log(0.02)
@@ -38,16 +40,22 @@ def normal(residual: Floats, stddev: Floats) -> Floats:
 
 
 def weight(
-    mass: float, variance: float, quantity: Floats, unit_mass: Floats, unit_stddev: Floats, config: WeightConfig
+    mass: float,
+    variance: float,
+    unfelt: float,
+    quantity: Floats,
+    unit_mass: Floats,
+    unit_stddev: Floats,
+    config: WeightConfig,
 ) -> Floats:
     """That ``quantity`` units of a product make a mass difference (both positive).
 
     All pieces of a product deviate alike (a wrong catalogue, another batch), so the deviation grows with the quantity.
-    A piece may stand on the plate beside with a part too light to be felt there: any part up to the most is missing.
+    A piece may stand on the plate beside with a part too light to be felt there: any part up to ``unfelt`` is missing.
     """
     stddev = np.sqrt(variance + (quantity * unit_stddev) ** 2)
     missing = quantity * unit_mass - mass
-    hidden = (ndtr(missing / stddev) - ndtr((missing - config.most_hidden) / stddev)) / config.most_hidden
+    hidden = (ndtr(missing / stddev) - ndtr((missing - unfelt) / stddev)) / unfelt
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Floats = np.logaddexp(
             math.log1p(-config.hidden) + normal(missing, stddev), math.log(config.hidden) + np.log(hidden)
@@ -123,17 +131,18 @@ def hands(
     start_ns: int,
     end_ns: int,
     offset: Offset,
+    blur: float,
     config: PersonConfig,
 ) -> Floats:
     """(people, 2) that a hand met the plate at the start and at the end of the event.
 
     Samples are ordered by person; begins: (people,) where each begins. offset: (n, 2) of the hand from the space
-    above the plate, NaN without a hand. The thing stands anywhere along the plate, and the hand before it. Each instant
-    is judged by the least offset, measured in its own deviation, among the samples within ``aside_ms``, or by the
-    nearest sample in time, which says less the farther away it is (a random walk). The share of the time that the hand
-    stayed there is added. Of a long event the mass may have moved at any instant of it (``meanwhile``): somebody else
-    pressed. A hand that was seen can have been somewhere else than it seems (``missed``), one that was not seen can
-    have been anywhere (``unseen``).
+    above the plate, NaN without a hand. blur: what hands err more than the tracks say [m]. The thing stands anywhere
+    along the plate, and the hand before it. Each instant is judged by the least offset, measured in its own deviation,
+    among the samples within ``aside_ms``, or by the nearest sample in time, which says less the farther away it is (a
+    random walk). The share of the time that the hand stayed there is added. Of a long event the mass may have moved at
+    any instant of it (``meanwhile``): somebody else pressed. A hand that was seen can have been somewhere else than it
+    seems (``missed``), one that was not seen can have been anywhere (``unseen``).
     """
     distance = offset.distance
     is_seen = ~np.isnan(distance)
@@ -150,7 +159,7 @@ def hands(
 
     during = ((samples.stamp_ns >= start_ns - span_ns) & (samples.stamp_ns <= end_ns + span_ns))[:, None]
     count = np.add.reduceat(is_seen & during, begins, axis=0, dtype=np.int64)
-    inside = np.add.reduceat((distance <= config.hand_reach) & during, begins, axis=0, dtype=np.int64)
+    inside = np.add.reduceat((distance <= math.hypot(config.hand_reach, blur)) & during, begins, axis=0, dtype=np.int64)
     at_plate = (at(start_ns) + at(end_ns)) / 2 + config.stay * (inside / np.maximum(count, 1) - 1)
     if end_ns - start_ns > 2 * span_ns:
         instants = np.linspace(start_ns, end_ns, min((end_ns - start_ns) // span_ns, _MOST_INSTANTS) + 1)
@@ -167,6 +176,7 @@ def visit(
     start_ns: int,
     end_ns: int,
     distance: Floats,
+    blur: float,
     config: PersonConfig,
 ) -> tuple[Floats, NDArray[np.int64], Floats]:
     """Whether the hand's stay at the plate fits the change.
@@ -183,7 +193,7 @@ def visit(
     near = (stamps >= start_ns - span_ns) & (stamps <= end_ns + span_ns) & ~np.isnan(distance)
     closest = np.minimum.reduceat(np.where(near, distance, np.inf), begins, axis=0)
     people = np.diff(begins, append=len(stamps))
-    away = distance > np.repeat(closest, people, axis=0) + config.leaves
+    away = distance > np.repeat(closest, people, axis=0) + math.hypot(config.leaves, _TWICE * blur)
     came = np.maximum.reduceat(np.where(away & (stamps <= start_ns), stamps, -_EVER_NS), begins, axis=0)
     left = np.minimum.reduceat(np.where(away & (stamps >= end_ns), stamps, _EVER_NS), begins, axis=0)
     hasty = start_ns - came < config.grasp_ms * 1_000_000
