@@ -50,7 +50,8 @@ class WeightConfig:
     nothing_stddev: settled changes that no product caused: drift, a bump, something leaning on the shelf [kg].
     coupling: standard deviation of what a plate feels of a change beside it, as a share of that change.
     press_stddev, most_press: how far a pressing hand's mass wanders until it lets go, and the most of it [kg].
-    hidden, most_hidden: a piece also stands on the plate beside, with at most so little that it is not felt there [kg].
+    hidden: a piece also stands on the plate beside. hidden_part: what is not felt there [kg]; most_hidden: what is not
+    felt on the share numb of the plates.
     most: heaviest thing that is taken or put at once [kg].
     most_units: units of one product that are taken or put at once.
     repeat: each further unit is this probable.
@@ -65,7 +66,9 @@ class WeightConfig:
     press_stddev: float
     most_press: float
     hidden: float
+    hidden_part: float
     most_hidden: float
+    numb: float
     most: float
     most_units: int
     repeat: float
@@ -73,12 +76,12 @@ class WeightConfig:
     def __post_init__(self) -> None:
         require(
             self,
-            tuple(name for name in self.__slots__ if name not in ("most_units", "repeat", "hidden", "stale")),
+            tuple(name for name in self.__slots__ if name not in ("most_units", "repeat", "hidden", "numb", "stale")),
             0,
             above=True,
         )
         require(self, ("most_units",), 1)
-        require(self, ("repeat", "hidden", "stale"), 0, 0.99, above=True)
+        require(self, ("repeat", "hidden", "numb", "stale"), 0, 0.99, above=True)
 
 
 @dataclass(frozen=True, slots=True)
