@@ -35,7 +35,8 @@ def test_weight_is_a_density_with_all_deviations():
     expected = stats.norm.logpdf(1.25, 2 * 0.62, math.hypot(0.003, 2 * 0.01))
     assert weight(1.25) == pytest.approx(expected)
     total, _ = integrate.quad(lambda mass: math.exp(weight(mass, 0.3)), 1.0, 1.5, points=[1.2, 1.24])
-    assert total == pytest.approx(1)
+    unfelt = WEIGHT.hidden_part + WEIGHT.numb * (WEIGHT.most_hidden - WEIGHT.hidden_part)
+    assert total == pytest.approx(0.7 + 0.3 * unfelt / 0.62, abs=1e-4)
 
 
 def test_a_part_of_a_piece_may_be_hidden_on_the_plate_beside():
@@ -44,6 +45,13 @@ def test_a_part_of_a_piece_may_be_hidden_on_the_plate_beside():
         likelihoods.weight(m, 1e-6, np.array(1.0), np.array(0.3), np.array(0.001), near) for m in (0.285, 0.3, 0.315)
     ]
     assert light[2] < light[0] < light[1]
+
+
+def test_a_light_change_is_told_only_beside_a_plate_that_hides_the_rest():
+    def of_32_g(mass):
+        return float(likelihoods.weight(mass, 1e-6, np.array(1.0), np.array(0.032), np.array(0.001), WEIGHT))
+
+    assert of_32_g(0.012) > of_32_g(0.016)
 
 
 def test_a_plate_feels_a_change_beside_it():
@@ -249,7 +257,7 @@ def reach_terms(*frames):
 
 
 def test_reach_is_flat_within_an_arm_and_falls_beyond():
-    terms = [reach_terms((5000, 1, (0.05, -d), ()))[0] for d in (0.1, 0.5, 0.9, 1.1, 1.3, 1.6)]
+    terms = [reach_terms((5000, 1, (0.05, -d), ()))[0] for d in (0.1, 0.5, 0.7, 0.9, 1.1, 1.4)]
     assert terms[:3] == pytest.approx([0.0, 0.0, 0.0])
     assert terms[2:] == sorted(terms[2:], reverse=True)
     assert terms[3] == pytest.approx(-0.5 * (0.2 / PERSON.arm_stddev) ** 2)

@@ -99,7 +99,7 @@ class PlaceConfig:
     held: a thing is taken while the hand goes on resting on the plate, so that the plate lost less than its mass.
     two_products: one change is two things taken or put at once; exchanged: one put and another taken.
     elsewhere: a person puts an item of the own cart where it does not belong, but near the place it came from;
-    mistaken: the same where something as heavy belongs that the person has in the hands too;
+    mistaken: the same where something as heavy belongs that the person has too, both in the hands or both put away;
     far: odds of a place farther away than what one person can reach. in_bag: odds of a thing that is not in the hand
     any more; earlier: of one in the hand that was not taken last.
     not_owned: something is put on a shelf that is in nobody's cart; restock: the same by staff.

@@ -376,24 +376,31 @@ class Explainer:
     def _owned(self, change: Change, ledger: Ledger) -> Iterable[tuple[int, str, Lot, float]]:
         """What may be put back: owner, sku, lot and the log of its share among the owner's things.
 
-        A thing goes to its own place, or to that of a like thing in the hands, else rather near the plate it came from;
-        and who has just taken it has it in the hand, the last one most of all.
+        A thing goes to its own place, or to that of a like thing that is where it was, in the hands or put away, else
+        rather near the plate it came from; and who has just taken it has it in the hand, the last one most of all.
         """
         place, time = self._config.place, self._config.time
+
+        def is_in_hand(lot: Lot) -> bool:
+            return change.start_ns - lot.since_ns <= time.in_hand_ms * 1_000_000
+
         for track_id, stock in ledger.carts.items():
             shares: dict[str, float] = {}
             total = 0.0
-            from_here = [lot.unit_mass for sku, lot in stock.items() if self.belongs(sku, change)]
+            from_here = [lot for sku, lot in stock.items() if self.belongs(sku, change)]
             latest_ns = max((lot.since_ns for lot in stock.values() if lot.since_ns <= change.end_ns), default=0)
             for sku, lot in stock.items():
                 if lot.since_ns > change.end_ns:
                     continue
-                in_hand = change.start_ns - lot.since_ns <= time.in_hand_ms * 1_000_000
+                in_hand = is_in_hand(lot)
                 share = 1 - place.elsewhere
                 if not self.belongs(sku, change):
                     near = any(self._map.apart(lot.plate_id, p) <= time.join_distance for p in change.plate_ids)
-                    alike = any(math.isclose(lot.unit_mass, mass, rel_tol=_ALIKE) for mass in from_here)
-                    mistaken = place.mistaken if alike and near and in_hand else place.elsewhere
+                    alike = any(
+                        math.isclose(lot.unit_mass, other.unit_mass, rel_tol=_ALIKE) and is_in_hand(other) == in_hand
+                        for other in from_here
+                    )
+                    mistaken = place.mistaken if alike and near else place.elsewhere
                     share = mistaken * (1.0 if near else place.far)
                 total += share
                 kept = place.earlier if in_hand else place.in_bag
@@ -448,13 +455,16 @@ class Explainer:
         ]
 
     def _of_lot(self, change: Change, sign: int, owner: int | None, sku: str, lot: Lot, prior: float) -> list[_Move]:
-        """Units of a lot whose mass the plates have measured."""
+        """Units of a lot whose mass the plates have measured, mostly well."""
         config = self._config.weight
         quantity = np.arange(1.0, min(lot.quantity, config.most_units) + 1)
+        unit_mass = np.full_like(quantity, lot.unit_mass)
         unit_stddev = math.hypot(lot.unit_stddev, config.least_stddev)
-        stddev = np.full_like(quantity, unit_stddev)
-        score = likelihoods.weight(
-            abs(change.mass), change.variance, quantity, np.full_like(quantity, lot.unit_mass), stddev, config
+        score = np.logaddexp(
+            likelihoods.weight(
+                abs(change.mass), change.variance, quantity, unit_mass, np.full_like(quantity, unit_stddev), config
+            ),
+            likelihoods.badly_weighed(abs(change.mass), change.variance, quantity, unit_mass, config),
         )
         score += likelihoods.units(quantity, config)
         return [

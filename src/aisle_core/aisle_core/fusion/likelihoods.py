@@ -44,14 +44,16 @@ def weight(
 
     All pieces of a product deviate alike (a wrong catalogue, another batch), so the deviation grows with the quantity.
     A piece may stand on the plate beside with a part too light to be felt there. Any part of it is equally likely to;
-    a part up to ``hidden_part`` is not felt anywhere, one up to ``most_hidden`` on the share ``numb`` of the plates.
+    a part up to ``hidden_part`` is not felt anywhere, one up to ``most_hidden`` on the share ``numb`` of the plates. A
+    change of no more than ``hidden_part`` is told only beside such a plate, or one that changed too.
     """
     stddev = np.sqrt(variance + (quantity * unit_stddev) ** 2)
     missing = quantity * unit_mass - mass
     below, light, heavy = (
         ndtr((missing - part) / stddev) for part in (0.0, config.hidden_part, config.most_hidden)
     )
-    hidden = ((below - light) + config.numb * (light - heavy)) / np.maximum(unit_mass, config.most_hidden)
+    numb = config.numb if mass > config.hidden_part else 1.0
+    hidden = ((below - light) + numb * (light - heavy)) / np.maximum(unit_mass, config.most_hidden)
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Floats = np.logaddexp(
             math.log1p(-config.hidden) + normal(missing, stddev), math.log(config.hidden) + np.log(hidden)
@@ -62,6 +64,12 @@ def weight(
 def stale_weight(mass: float, variance: float, quantity: Floats, unit_mass: Floats, config: WeightConfig) -> Floats:
     """The same when the catalogue is wrong about the product."""
     stddev = np.sqrt(variance + (quantity * unit_mass * config.stale_deviation) ** 2)
+    return math.log(config.stale) + normal(mass - quantity * unit_mass, stddev)
+
+
+def badly_weighed(mass: float, variance: float, quantity: Floats, unit_mass: Floats, config: WeightConfig) -> Floats:
+    """The same when the plates were wrong about the thing as often as a catalogue is, by as much as pieces differ."""
+    stddev = np.sqrt(variance + (quantity * unit_mass * config.deviation) ** 2)
     return math.log(config.stale) + normal(mass - quantity * unit_mass, stddev)
 
 
