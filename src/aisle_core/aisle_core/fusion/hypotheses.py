@@ -376,8 +376,9 @@ class Explainer:
     def _owned(self, change: Change, ledger: Ledger) -> Iterable[tuple[int, str, Lot, float]]:
         """What may be put back: owner, sku, lot and the log of its share among the owner's things.
 
-        A thing goes to its own place, or to that of a like thing that is where it was, in the hands or put away, else
-        rather near the plate it came from; and who has just taken it has it in the hand, the last one most of all.
+        A thing goes to its own place, or to that of a like thing that is where it was, in the hands or put away, or to
+        that of what lies in its own place now, else rather near the plate it came from; and who has just taken it has
+        it in the hand, the last one most of all.
         """
         place, time = self._config.place, self._config.time
 
@@ -393,20 +394,28 @@ class Explainer:
                 if lot.since_ns > change.end_ns:
                     continue
                 in_hand = is_in_hand(lot)
+                first = lot.since_ns == latest_ns
                 share = 1 - place.elsewhere
-                if not self.belongs(sku, change):
+                if not self.belongs(sku, change) and not self._is_crossed(sku, change, ledger):
                     near = any(self._map.apart(lot.plate_id, p) <= time.join_distance for p in change.plate_ids)
-                    alike = any(
+                    alike = near and any(
                         math.isclose(lot.unit_mass, other.unit_mass, rel_tol=_ALIKE) and is_in_hand(other) == in_hand
                         for other in from_here
                     )
-                    mistaken = place.mistaken if alike and near else place.elsewhere
-                    share = mistaken * (1.0 if near else place.far)
+                    first |= alike
+                    share = place.mistaken if alike else place.elsewhere * (1.0 if near else place.far)
                 total += share
                 kept = place.earlier if in_hand else place.in_bag
-                shares[sku] = share * (1.0 if in_hand and lot.since_ns == latest_ns else kept)
+                shares[sku] = share * (1.0 if in_hand and first else kept)
             for sku, share in shares.items():
                 yield track_id, sku, stock[sku], math.log(share / max(total, 1 - place.elsewhere))
+
+    def _is_crossed(self, sku: str, change: Change, ledger: Ledger) -> bool:
+        """Whether something that belongs on the plates lies where the product belongs."""
+        return any(
+            self._map.belongs(sku, plate_id) and any(self.belongs(other, change) for other in stock)
+            for plate_id, stock in ledger.foreign.items()
+        )
 
     def _by_other_hands(self, change: Change, owner: int, since_ns: int) -> Floats:
         """(C,) that the hand puts back what the owner took: another's, rather if their hands have met since."""
