@@ -49,9 +49,7 @@ def weight(
     """
     stddev = np.sqrt(variance + (quantity * unit_stddev) ** 2)
     missing = quantity * unit_mass - mass
-    below, light, heavy = (
-        ndtr((missing - part) / stddev) for part in (0.0, config.hidden_part, config.most_hidden)
-    )
+    below, light, heavy = (ndtr((missing - part) / stddev) for part in (0.0, config.hidden_part, config.most_hidden))
     numb = config.numb if mass > config.hidden_part else 1.0
     hidden = ((below - light) + numb * (light - heavy)) / np.maximum(unit_mass, config.most_hidden)
     with np.errstate(divide="ignore", invalid="ignore"):
