@@ -50,8 +50,9 @@ class WeightConfig:
     nothing_stddev: settled changes that no product caused: drift, a bump, something leaning on the shelf [kg].
     coupling: standard deviation of what a plate feels of a change beside it, as a share of that change.
     press_stddev, most_press: how far a pressing hand's mass wanders until it lets go, and the most of it [kg].
-    hidden: a piece also stands on the plate beside. hidden_part: what is not felt there [kg]; most_hidden: what is not
-    felt on the share numb of the plates.
+    hidden: a piece also stands on the plate beside, perhaps with a part that is not felt there.
+    hidden_part: no plate feels a lighter part [kg].
+    most_hidden, numb: every plate feels a heavier part [kg]; this share of them feels no lighter one.
     most: heaviest thing that is taken or put at once [kg].
     most_units: units of one product that are taken or put at once.
     repeat: each further unit is this probable.
