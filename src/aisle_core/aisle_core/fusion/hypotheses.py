@@ -287,11 +287,17 @@ class Explainer:
         return track_id in self._staff_ns
 
     def _measured(self, change: Change, part: Part) -> tuple[float, float]:
-        """Mass of one unit and its deviation [kg]; what is missing may stand on the plate beside, not felt."""
+        """Mass of one unit and its deviation [kg], by what was expected and what the plates felt.
+
+        What is missing may stand on the plate beside, not felt; what does not fit at all is what the plates felt.
+        """
         units = abs(part.quantity)
         mass, stddev = abs(change.mass) / units, math.sqrt(change.variance) / units
-        missing = part.unit_mass - mass
-        if _MISSING * math.hypot(stddev, part.unit_stddev) < missing <= self._config.weight.most_hidden / units:
+        missing, spread = part.unit_mass - mass, math.hypot(stddev, part.unit_stddev)
+        if abs(missing) <= _MISSING * spread:
+            share = (stddev / spread) ** 2
+            return mass + share * missing, stddev * part.unit_stddev / spread
+        if 0 < missing <= self._config.weight.most_hidden / units:
             return mass + missing / 2, missing / 2
         return mass, stddev
 
