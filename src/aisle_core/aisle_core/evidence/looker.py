@@ -103,8 +103,8 @@ class LookerState:
     """Plain data.
 
     frames: by camera, oldest first. known: by camera, what was last seen at each pixel before those frames; free tells
-    where anything was, and no plate changed since. tracks: the newest batch. pending: events that are still to be looked
-    at. changed_ns: when each plate changed lately.
+    where anything was, and no plate changed since. tracks: the newest batch. pending: events that are still to be
+    looked at. changed_ns: when each plate changed lately.
     """
 
     frames: dict[str, deque[Frame]] = field(default_factory=dict)
@@ -120,9 +120,9 @@ class Looker:
     """Looks at the plate of a shelf event before and after it, with all cameras that see it.
 
     Before is what was last seen of each pixel since the plate changed before, in two frames in a row when nobody stood
-    there; after likewise. What differs shows the thing: as it stood there before it was taken, or after it was put. Pixels that also look at plates
-    which changed lately do not count. Only events with several open products are looked at; each gets one report,
-    without scores when no camera saw the change.
+    there; after likewise. What differs shows the thing: as it stood there before it was taken, or after it was put.
+    Pixels that also look at plates which changed lately do not count. Only events with several open products are looked
+    at; each gets one report, without scores when no camera saw the change.
     """
 
     def __init__(
