@@ -128,6 +128,16 @@ def test_a_body_before_the_plate_is_not_taken_for_a_thing():
     assert report.stamp_ns >= 6 * S
 
 
+def test_what_was_seen_before_an_earlier_change_says_nothing_of_a_later_one():
+    body = (person(1, (0.15, -0.4)),)
+    pictures = [(0, picture(STOCKED)), (2.0, picture({}, body)), (7.0, picture({"p12": GREEN}))]
+    tracks = [(0, ()), (2.0, body), (7.0, ())]
+    reports = looks([event(1, "p1", 3.0, -0.355), event(2, "p1", 5.5, -0.355)], pictures, tracks)
+    assert [report.scores for report in reports] == [(), ()]
+    late = looks([event(1, "p1", 3.0, -0.028), event(2, "p1", 5.5, -0.355)], pictures, tracks)
+    assert [report.scores for report in late] == [()]
+
+
 def test_a_plate_that_stays_hidden_gets_a_report_without_scores():
     body = (person(1, (0.15, -0.4)),)
     pictures = [(0, picture({})), (4.0, picture({}, body))]

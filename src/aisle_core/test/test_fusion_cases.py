@@ -192,8 +192,25 @@ def test_own_items_of_same_weight_put_back_at_each_others_place_are_reviewed():
     assert events[2].quantity == -1
     assert events[2].review
     assert (events[2].sku, events[2].alternatives[0].sku) == ("salt", "soda")
-    own, other = 1 - FUSION.place.elsewhere, FUSION.place.mistaken * FUSION.place.earlier
+    own, other = 1 - FUSION.place.elsewhere, FUSION.place.mistaken
     assert events[2].confidence == pytest.approx(own / (own + other), abs=0.03)
+
+
+def test_like_things_both_put_back_may_have_been_swapped():
+    """The cart is empty either way, but the next take from either place is doubtful."""
+    made = scene((1, 0.3), (2, 0.5)).moves(1, "p1", 5.0, -0.355).moves(1, "p12", 7.0, -0.355)
+    made.moves(1, "p12", 10.0, 0.355).moves(1, "p1", 12.0, 0.355)
+    *earlier, last = made.moves(2, "p1", 18.0, -0.355).run()
+    assert not any(e.review for e in earlier)
+    assert last.review
+    assert {last.sku, last.alternatives[0].sku} == {"salt", "soda"}
+    assert last.alternatives[0].probability > 0.2
+
+
+def test_like_things_that_were_put_away_may_be_mistaken_too():
+    made = scene((1, 0.3)).moves(1, "p1", 5.0, -0.355).moves(1, "p12", 7.0, -0.355)
+    events = made.moves(1, "p12", 25.0, 0.355).run()
+    assert events[2].review
 
 
 def test_what_was_put_back_cannot_be_put_back_again():

@@ -296,3 +296,13 @@ def test_min_confidence_decides_what_is_reviewed():
     scene = Scene(config=strict).stands(1, 0.1).moves(1, "p0", 5.0, -0.62)
     (e,) = scene.run()
     assert e.review
+
+
+@pytest.mark.parametrize(("felt", "expected"), [(0.349, 0.3524), (0.31, 0.31)])
+def test_a_thing_in_a_cart_weighs_what_was_expected_and_felt_together_if_they_agree(felt, expected):
+    made = Scene().stands(1, 0.3).moves(1, "p1", 5.0, -felt, stddev=0.004).feels("p0", 15.0, 0.0)
+    fusion = Fusion(FUSION, STORE)
+    for item in made.items():
+        fusion.step(item)
+    lot = fusion.state().memory.thoughts[0].ledger.carts[1]["soda"]
+    assert lot.unit_mass == pytest.approx(expected, abs=0.0005)

@@ -151,6 +151,17 @@ def test_a_light_part_is_told_where_a_plate_beside_feels_the_rest() -> None:
     assert sum(event.mass_change for event in found) == pytest.approx(-0.03, abs=0.004)
 
 
+def test_a_light_part_is_told_beside_a_plate_whose_noise_hides_the_rest() -> None:
+    made = scene()
+    for plate in (5, 9):
+        made.pick(plate, 5.0, 12.0, press=False)
+    mass = made.mass_kg()
+    mass[:, 4] += made.rng.normal(0.0, 0.02, len(mass))
+    (event,) = events(mass)
+    assert event.plate_id == "p5"
+    assert event.mass_change == pytest.approx(-0.012, abs=0.003)
+
+
 def test_a_lean_that_plates_beside_it_feel_is_nothing() -> None:
     """Where the tremor is hidden by noise, that of the plate beside tells of the hand."""
     made = scene(seconds=16.0)

@@ -39,6 +39,8 @@ _LONGEST_NS = 2_000_000_000
 _STALE_NS = 10_000_000_000
 """People may stand before a plate so long: what was seen before is from before changes of other plates."""
 _FOREVER_NS = 1 << 60
+_CHANGES = 4
+"""So many changes of each plate are remembered."""
 _HELD_NS = 800_000_000
 """A thing is in the hand for so long before it is put and after it was taken."""
 _REACH, _AROUND_HAND = 0.45, 0.16
@@ -101,15 +103,15 @@ class LookerState:
     """Plain data.
 
     frames: by camera, oldest first. known: by camera, what was last seen at each pixel before those frames; free tells
-    where anything was. tracks: the newest batch. pending: events that are still to be looked at. changed_ns: when each
-    plate last changed.
+    where anything was, and no plate changed since. tracks: the newest batch. pending: events that are still to be
+    looked at. changed_ns: when each plate changed lately.
     """
 
     frames: dict[str, deque[Frame]] = field(default_factory=dict)
     known: dict[str, Frame] = field(default_factory=dict)
     tracks: tuple[PersonTrack, ...] = ()
     pending: list[ShelfEvent] = field(default_factory=list)
-    changed_ns: dict[str, int] = field(default_factory=dict)
+    changed_ns: dict[str, tuple[int, ...]] = field(default_factory=dict)
     looks: int = 0
     seen: int = 0
 
@@ -117,10 +119,10 @@ class LookerState:
 class Looker:
     """Looks at the plate of a shelf event before and after it, with all cameras that see it.
 
-    Before is what was last seen of each pixel, in two frames in a row when nobody stood there; after likewise. What
-    differs shows the thing: as it stood there before it was taken, or after it was put. Pixels that also look at plates
-    which changed lately do not count. Only events with several open products are looked at; each gets one report,
-    without scores when no camera saw the change.
+    Before is what was last seen of each pixel since the plate changed before, in two frames in a row when nobody stood
+    there; after likewise. What differs shows the thing: as it stood there before it was taken, or after it was put.
+    Pixels that also look at plates which changed lately do not count. Only events with several open products are looked
+    at; each gets one report, without scores when no camera saw the change.
     """
 
     def __init__(
@@ -191,13 +193,14 @@ class Looker:
             state.tracks = tuple(track for track in item.tracks if track.state is TrackState.SEEN)
             return []
         if isinstance(item, ShelfEvents):
-            state.changed_ns |= {event.plate_id: event.end_ns for event in item.events}
-            state.pending += [
-                event
-                for event in item.events
-                if any(event.plate_id in view.windows for view in self.views.values())
-                and len(self.open_products(event)) > 1
-            ]
+            for event in item.events:
+                earlier = state.changed_ns.get(event.plate_id, ())
+                state.changed_ns[event.plate_id] = (*earlier, event.end_ns)[-_CHANGES:]
+                in_view = any(event.plate_id in view.windows for view in self.views.values())
+                if in_view and len(self.open_products(event)) > 1:
+                    state.pending.append(event)
+                else:
+                    self._forget_late(event)
             return []
         reports = []
         for event in list(state.pending):
@@ -209,6 +212,7 @@ class Looker:
                 if enough or item.stamp_ns >= event.end_ns + config.wait_ms * 1_000_000:
                     state.pending.remove(event)
                     reports.append(self._report(event, things, item.stamp_ns))
+                    self._forget_late(event)
         self._forget(item.stamp_ns)
         return reports
 
@@ -222,7 +226,10 @@ class Looker:
         return reports
 
     def _forget(self, now_ns: int) -> None:
-        """Fold frames into what is known that are older than anything that waits or may come."""
+        """Fold frames into what is known that are older than anything that waits or may come.
+
+        What was known of a plate before it changed is known no more.
+        """
         begun_ns = min([event.start_ns for event in self._state.pending] + [now_ns - _LONGEST_NS])
         for device, frames in self._state.frames.items():
             while len(frames) > 1 and frames[0].stamp_ns < begun_ns - self._config.margin_ms * 1_000_000:
@@ -230,7 +237,21 @@ class Looker:
                 seen = self._agree(frame, frames[0])
                 known = self._state.known.get(device, Frame(0, frame.pixels, np.zeros_like(frame.free)))
                 pixels = cv2.copyTo(frame.pixels, seen.view(np.uint8), known.pixels.copy())
-                self._state.known[device] = Frame(frame.stamp_ns, pixels, seen | known.free)
+                self._state.known[device] = Frame(frames[0].stamp_ns, pixels, seen | known.free)
+                for plate_id, ends_ns in self._state.changed_ns.items():
+                    if any(frame.stamp_ns < end_ns <= frames[0].stamp_ns for end_ns in ends_ns):
+                        self._forget_plate(device, plate_id)
+
+    def _forget_plate(self, device: str, plate_id: str) -> None:
+        known, window = self._state.known[device], self.views[device].windows.get(plate_id)
+        if window is not None:
+            known.free[window.rows, window.columns] &= ~window.mask
+
+    def _forget_late(self, event: ShelfEvent) -> None:
+        """A change that was told late: frames after it are folded already."""
+        for device, known in self._state.known.items():
+            if known.stamp_ns >= event.end_ns:
+                self._forget_plate(device, event.plate_id)
 
     def _agree(self, one: Frame, other: Frame) -> Bools:
         """(h, w) what is the same in two frames, and free in both: no hand that passes by, and nobody unseen."""
@@ -261,10 +282,12 @@ class Looker:
         margin_ns = self._config.margin_ms * 1_000_000
         others = [e.start_ns for e in self._state.pending if e.plate_id == event.plate_id and e.start_ns > event.end_ns]
         until_ns = min(others, default=event.end_ns + _FOREVER_NS) - margin_ns
+        earlier = [end_ns for end_ns in self._state.changed_ns.get(event.plate_id, ()) if end_ns < event.end_ns]
+        since_ns = max(earlier, default=0)
         also_changed = [
             plate_id
-            for plate_id, changed_ns in self._state.changed_ns.items()
-            if changed_ns >= event.start_ns - _STALE_NS and plate_id != event.plate_id
+            for plate_id, ends_ns in self._state.changed_ns.items()
+            if ends_ns[-1] >= event.start_ns - _STALE_NS and plate_id != event.plate_id
         ]
         found = []
         for device, view in self.views.items():
@@ -273,8 +296,8 @@ class Looker:
             known = self._state.known.get(device)
             frames = [_part(frame, window) for frame in self._state.frames[device]]
             before = self._last_seen(
-                None if known is None else _part(known, window),
-                [f for f in frames if f.stamp_ns <= event.start_ns - margin_ns],
+                None if known is None or known.stamp_ns < since_ns else _part(known, window),
+                [f for f in frames if (since_ns and since_ns + margin_ns) <= f.stamp_ns <= event.start_ns - margin_ns],
             )
             after = self._last_seen(None, [f for f in frames if event.end_ns + margin_ns <= f.stamp_ns <= until_ns])
             if before is None or after is None:

@@ -50,8 +50,8 @@ class WeightConfig:
     nothing_stddev: settled changes that no product caused: drift, a bump, something leaning on the shelf [kg].
     coupling: standard deviation of what a plate feels of a change beside it, as a share of that change.
     press_stddev, most_press: how far a pressing hand's mass wanders until it lets go, and the most of it [kg].
-    hidden: a piece also stands on the plate beside, with so little that it is not felt there: at most ``unfelt`` [kg],
-    or ``unfelt_sigmas`` of the noise of that plate's samples.
+    hidden: a piece also stands on the plate beside, perhaps with a part that is not felt there: one up to ``unfelt``
+    [kg], or up to ``unfelt_sigmas`` of the noise of that plate's samples.
     most: heaviest thing that is taken or put at once [kg].
     most_units: units of one product that are taken or put at once.
     repeat: each further unit is this probable.
@@ -98,7 +98,7 @@ class PlaceConfig:
     held: a thing is taken while the hand goes on resting on the plate, so that the plate lost less than its mass.
     two_products: one change is two things taken or put at once; exchanged: one put and another taken.
     elsewhere: a person puts an item of the own cart where it does not belong, but near the place it came from;
-    mistaken: the same where something as heavy belongs that the person has in the hands too;
+    mistaken: the same where something as heavy belongs that the person has too, both in the hands or both put away;
     far: odds of a place farther away than what one person can reach. in_bag: odds of a thing that is not in the hand
     any more; earlier: of one in the hand that was not taken last.
     not_owned: something is put on a shelf that is in nobody's cart; restock: the same by staff.

@@ -314,11 +314,17 @@ class Explainer:
         return track_id in self._staff_ns
 
     def _measured(self, change: Change, part: Part) -> tuple[float, float]:
-        """Mass of one unit and its deviation [kg]; what is missing may stand on the plate beside, not felt."""
+        """Mass of one unit and its deviation [kg], by what was expected and what the plates felt.
+
+        What is missing may stand on the plate beside, not felt; what does not fit at all is what the plates felt.
+        """
         units = abs(part.quantity)
         mass, stddev = abs(change.mass) / units, math.sqrt(change.variance) / units
-        missing = part.unit_mass - mass
-        if _MISSING * math.hypot(stddev, part.unit_stddev) < missing <= change.unfelt / units:
+        missing, spread = part.unit_mass - mass, math.hypot(stddev, part.unit_stddev)
+        if abs(missing) <= _MISSING * spread:
+            share = (stddev / spread) ** 2
+            return mass + share * missing, stddev * part.unit_stddev / spread
+        if 0 < missing <= change.unfelt / units:
             return mass + missing / 2, missing / 2
         return mass, stddev
 
@@ -409,30 +415,46 @@ class Explainer:
     def _owned(self, change: Change, ledger: Ledger) -> Iterable[tuple[int, str, Lot, float]]:
         """What may be put back: owner, sku, lot and the log of its share among the owner's things.
 
-        A thing goes to its own place, or to that of a like thing in the hands, else rather near the plate it came from;
-        and who has just taken it has it in the hand, the last one most of all.
+        A thing goes to its own place, or to that of a like thing that is where it was, in the hands or put away, or to
+        that of what lies in its own place now, else rather near the plate it came from; and who has just taken it has
+        it in the hand, the last one most of all.
         """
         place, time = self._config.place, self._config.time
+
+        def is_in_hand(lot: Lot) -> bool:
+            return change.start_ns - lot.since_ns <= time.in_hand_ms * 1_000_000
+
         for track_id, stock in ledger.carts.items():
             shares: dict[str, float] = {}
             total = 0.0
-            from_here = [lot.unit_mass for sku, lot in stock.items() if self.belongs(sku, change)]
+            from_here = [lot for sku, lot in stock.items() if self.belongs(sku, change)]
             latest_ns = max((lot.since_ns for lot in stock.values() if lot.since_ns <= change.end_ns), default=0)
             for sku, lot in stock.items():
                 if lot.since_ns > change.end_ns:
                     continue
-                in_hand = change.start_ns - lot.since_ns <= time.in_hand_ms * 1_000_000
+                in_hand = is_in_hand(lot)
+                first = lot.since_ns == latest_ns
                 share = 1 - place.elsewhere
-                if not self.belongs(sku, change):
+                if not self.belongs(sku, change) and not self._is_crossed(sku, change, ledger):
                     near = any(self._map.apart(lot.plate_id, p) <= time.join_distance for p in change.plate_ids)
-                    alike = any(math.isclose(lot.unit_mass, mass, rel_tol=_ALIKE) for mass in from_here)
-                    mistaken = place.mistaken if alike and near and in_hand else place.elsewhere
-                    share = mistaken * (1.0 if near else place.far)
+                    alike = near and any(
+                        math.isclose(lot.unit_mass, other.unit_mass, rel_tol=_ALIKE) and is_in_hand(other) == in_hand
+                        for other in from_here
+                    )
+                    first |= alike
+                    share = place.mistaken if alike else place.elsewhere * (1.0 if near else place.far)
                 total += share
                 kept = place.earlier if in_hand else place.in_bag
-                shares[sku] = share * (1.0 if in_hand and lot.since_ns == latest_ns else kept)
+                shares[sku] = share * (1.0 if in_hand and first else kept)
             for sku, share in shares.items():
                 yield track_id, sku, stock[sku], math.log(share / max(total, 1 - place.elsewhere))
+
+    def _is_crossed(self, sku: str, change: Change, ledger: Ledger) -> bool:
+        """Whether something that belongs on the plates lies where the product belongs."""
+        return any(
+            self._map.belongs(sku, plate_id) and any(self.belongs(other, change) for other in stock)
+            for plate_id, stock in ledger.foreign.items()
+        )
 
     def _by_other_hands(self, change: Change, owner: int, since_ns: int) -> Floats:
         """(C,) that the hand puts back what the owner took: another's, rather if their hands have met since."""
@@ -483,19 +505,15 @@ class Explainer:
         ]
 
     def _of_lot(self, change: Change, sign: int, owner: int | None, sku: str, lot: Lot, prior: float) -> list[_Move]:
-        """Units of a lot whose mass the plates have measured."""
+        """Units of a lot whose mass the plates have measured, mostly well."""
         config = self._config.weight
         quantity = np.arange(1.0, min(lot.quantity, config.most_units) + 1)
+        unit_mass = np.full_like(quantity, lot.unit_mass)
         unit_stddev = math.hypot(lot.unit_stddev, config.least_stddev)
         stddev = np.full_like(quantity, unit_stddev)
-        score = likelihoods.weight(
-            abs(change.mass),
-            change.variance,
-            change.unfelt,
-            quantity,
-            np.full_like(quantity, lot.unit_mass),
-            stddev,
-            config,
+        score = np.logaddexp(
+            likelihoods.weight(abs(change.mass), change.variance, change.unfelt, quantity, unit_mass, stddev, config),
+            likelihoods.badly_weighed(abs(change.mass), change.variance, quantity, unit_mass, config),
         )
         score += likelihoods.units(quantity, config)
         return [

@@ -51,11 +51,11 @@ def weight(
     """That ``quantity`` units of a product make a mass difference (both positive).
 
     All pieces of a product deviate alike (a wrong catalogue, another batch), so the deviation grows with the quantity.
-    A piece may stand on the plate beside with a part too light to be felt there: any part up to ``unfelt`` is missing.
+    A piece may stand on the plate beside: any part of it is equally likely to, and one up to ``unfelt`` is not felt.
     """
     stddev = np.sqrt(variance + (quantity * unit_stddev) ** 2)
     missing = quantity * unit_mass - mass
-    hidden = (ndtr(missing / stddev) - ndtr((missing - unfelt) / stddev)) / unfelt
+    hidden = (ndtr(missing / stddev) - ndtr((missing - unfelt) / stddev)) / np.maximum(unit_mass, unfelt)
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Floats = np.logaddexp(
             math.log1p(-config.hidden) + normal(missing, stddev), math.log(config.hidden) + np.log(hidden)
@@ -66,6 +66,12 @@ def weight(
 def stale_weight(mass: float, variance: float, quantity: Floats, unit_mass: Floats, config: WeightConfig) -> Floats:
     """The same when the catalogue is wrong about the product."""
     stddev = np.sqrt(variance + (quantity * unit_mass * config.stale_deviation) ** 2)
+    return math.log(config.stale) + normal(mass - quantity * unit_mass, stddev)
+
+
+def badly_weighed(mass: float, variance: float, quantity: Floats, unit_mass: Floats, config: WeightConfig) -> Floats:
+    """The same when the plates were wrong about the thing as often as a catalogue is, by as much as pieces differ."""
+    stddev = np.sqrt(variance + (quantity * unit_mass * config.deviation) ** 2)
     return math.log(config.stale) + normal(mass - quantity * unit_mass, stddev)
 
 
@@ -185,8 +191,8 @@ def visit(
 
     A hand is at the plate while it is at most ``leaves`` farther than at the change. Who takes or puts has come some
     time before the change (``grasp_ms``), though not long before (``wait_ms``), and is gone soon after it
-    (``withdraw_ms``); a hand that rests, or that comes for something else, is there at any time. A hand that was not
-    seen to leave does so never.
+    (``withdraw_ms``); a hand that rests, or that comes for something else, is there at any time. A hand lingers if it
+    is seen there later; one that was not seen to leave does so never.
     """
     span_ns = config.aside_ms * 1_000_000
     stamps = samples.stamp_ns[:, None]
@@ -197,7 +203,9 @@ def visit(
     came = np.maximum.reduceat(np.where(away & (stamps <= start_ns), stamps, -_EVER_NS), begins, axis=0)
     left = np.minimum.reduceat(np.where(away & (stamps >= end_ns), stamps, _EVER_NS), begins, axis=0)
     hasty = start_ns - came < config.grasp_ms * 1_000_000
-    lingers = left - end_ns > config.withdraw_ms * 1_000_000
+    stays = ~away & ~np.isnan(distance) & (stamps < np.repeat(left, people, axis=0))
+    last = np.maximum.reduceat(np.where(stays, stamps, -_EVER_NS), begins, axis=0)
+    lingers = last - end_ns > config.withdraw_ms * 1_000_000
     long_ago = start_ns - config.wait_ms * 1_000_000
     was_here = np.logical_or.reduceat(~away & ~np.isnan(distance) & (stamps <= long_ago), begins, axis=0)
     waits = was_here & (came <= long_ago)

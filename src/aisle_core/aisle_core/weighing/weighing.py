@@ -434,8 +434,14 @@ class Weighing:
         return found
 
     def _is_part(self, plate: int, change: float) -> bool:
-        """Whether a plate beside changed alike at the same time, so that both may feel parts of one item."""
+        """Whether both this plate and one beside may feel parts of one item.
+
+        The one beside changed alike at the same time, or its noise hides such a part.
+        """
         config, state = self._config, self._state
+        noisy = self._limit() > config.min_change
+        if noisy[max(plate - 1, 0) : plate].any() or noisy[plate + 1 : plate + 2].any():
+            return True
         beside = math.copysign(1.0, change) * self._beside(np.array([plate]), 1)[:, 0]
         alike = (beside >= config.min_change) & (beside <= abs(change) / config.least_part)
         return any(
