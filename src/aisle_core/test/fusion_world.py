@@ -1,6 +1,7 @@
 """A small store and short scenes for the tests of people, tracking and fusion."""
 
 import dataclasses
+import random
 import typing
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from aisle_core.types import (
     ItemScore,
     PersonTrack,
     PersonTracks,
+    PlateHealth,
+    PlateState,
+    PlateStates,
     ShelfEvent,
     ShelfEvents,
     StaffTrack,
@@ -154,9 +158,11 @@ def report(event_id, at_s, **scores):
 class Scene:
     """People who stand at a place unless they reach somewhere, and shelf events; run gives the decisions."""
 
-    def __init__(self, store=STORE, config=FUSION, settle_s=0.5, rate=15):
-        self.store, self.config, self.settle_s, self.rate = store, config, settle_s, rate
-        self.people, self.reaches, self.events, self.reports, self.staff = {}, [], [], [], []
+    def __init__(self, store=STORE, config=FUSION, settle_s=0.5, rate=15, jitter=0.0):
+        """jitter: standard deviation of every coordinate of a hand [m]."""
+        self.store, self.config, self.settle_s, self.rate, self.jitter = store, config, settle_s, rate, jitter
+        self.people, self.reaches, self.events, self.reports, self.staff, self.noise = {}, [], [], [], [], {}
+        self.chance = random.Random(1)
 
     def stands(self, track_id, x, y=-0.5, to_s=1e6, hands=True, leaves=True):
         self.people[track_id] = (x, y, hands, leaves, to_s)
@@ -180,6 +186,11 @@ class Scene:
         self.staff.append((round((since_s + 2.0) * S), StaffTrack(round(since_s * S), len(self.staff), track_id)))
         return self
 
+    def is_noisy(self, plate_id, stddev):
+        """A sample of the plate has this standard deviation [kg]."""
+        self.noise[plate_id] = PlateState(plate_id, PlateHealth.OK, 3.0, stddev)
+        return self
+
     def says(self, number, **scores):
         """A recogniser scores products for an event."""
         self.reports.append(report(f"s1/{number}", self.events[number - 1].end_ns / S + 0.1, **scores))
@@ -197,6 +208,8 @@ class Scene:
             for who, place, at_s, side, for_s in self.reaches:
                 if who == track_id and at_s - 0.2 <= t <= at_s - 0.2 + for_s:
                     places[side] = (place[0], place[1] + sway, place[2])
+            if self.jitter:
+                places = {s: tuple(self.chance.gauss(c, self.jitter) for c in place) for s, place in places.items()}
             seen = tuple(hand(place, side) for side, place in places.items()) if hands else ()
             tracks.append(person(track_id, (x, y + sway), *seen))
         return tuple(tracks)
@@ -208,6 +221,8 @@ class Scene:
         for i in range(int(end_s * self.rate)):
             stamp = round(i / self.rate * S)
             items.append((stamp, 0, i, PersonTracks(stamp, i, self._tracks(i, i / self.rate))))
+        if self.noise:
+            items.append((0, 1, 0, PlateStates(0, 0, "s1", tuple(self.noise.values()))))
         by_stamp = {}
         for e in self.events:
             by_stamp.setdefault(e.end_ns + round(self.settle_s * S), []).append(e)

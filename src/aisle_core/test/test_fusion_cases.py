@@ -490,3 +490,23 @@ def test_a_thing_that_is_held_above_its_plate_for_long_and_then_taken():
     events = made.feels("p2", 5.0, -0.86).feels("p2", 9.0, -0.18).run()
     assert told(events) == [(1, "juice", 1)]
     assert not events[0].review
+
+
+def test_what_a_noisy_plate_beside_does_not_feel_may_stand_there():
+    def run(stddev):
+        return scene((1, 0.15)).is_noisy("p0", stddev).moves(1, "p1", 5.0, -0.275).run()
+
+    (noisy,) = run(0.05)
+    assert told([noisy]) == [(1, "soda", 1)] and not noisy.review
+    assert all(e.review for e in run(0.001))
+
+
+def test_hands_that_jitter_leave_it_open_who_of_two_took_something():
+    def run(jitter):
+        two = scene((1, 0.0), (2, 0.4), jitter=jitter).moves(1, "p0", 5.0, -0.62)
+        (e,) = two.reaches_for(2, (0.22, 0.05, 1.0), 5.0).run()
+        return e
+
+    assert told([run(0.0), run(0.05)]) == [(1, "water", 1)] * 2
+    assert not run(0.0).review
+    assert run(0.05).confidence < run(0.0).confidence - 0.01
