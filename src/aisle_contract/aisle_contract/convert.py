@@ -23,6 +23,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+import operator
 import types
 import typing
 from collections.abc import Callable
@@ -111,6 +112,8 @@ class _Plan:
     message_name: str
     frame_id: str | None
     fields: tuple[_Field, ...]
+    values: Callable[[Any], tuple[Any, ...]] | None
+    """The values of all fields of a message, where there is no header and none of them is optional."""
 
 
 def nanoseconds(stamp: Any) -> int:
@@ -173,6 +176,16 @@ class Codec:
         return self._by_plan(message, self._plan(core_class))
 
     def _by_plan(self, message: Any, plan: _Plan) -> Any:
+        if plan.values is None:
+            return self._field_by_field(message, plan)
+        try:
+            values = zip(plan.fields, plan.values(message), strict=True)
+            return plan.core_class(*[field.to_core(value) for field, value in values])
+        except ValueError:
+            return self._field_by_field(message, plan)
+
+    def _field_by_field(self, message: Any, plan: _Plan) -> Any:
+        """Any message; an error names the field."""
         arguments: dict[str, Any] = {}
         if plan.frame_id is not None:
             arguments["stamp_ns"] = nanoseconds(message.header.stamp)
@@ -292,7 +305,11 @@ class Codec:
             if not (has_header and field.name == "stamp_ns")
         )
         frame_id = (MAP_FRAME if core_class in _IN_MAP else "") if has_header else None
-        return _Plan(core_class, message_class, name, frame_id, fields)
+        read = tuple(field.message_name for field in fields)
+        is_plain = not has_header and len(fields) > 1 and not any(field.has_name for field in fields)
+        return _Plan(
+            core_class, message_class, name, frame_id, fields, operator.attrgetter(*read) if is_plain else None
+        )
 
     def _field(self, name: str, hint: Any, names: set[str]) -> _Field:
         stamped = name.removesuffix("_ns") + "_stamp"

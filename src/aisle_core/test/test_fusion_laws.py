@@ -148,9 +148,10 @@ def test_the_order_within_a_batch_does_not_matter(scene, chance):
                 return replace(item, tracks=tuple(chance.sample(item.tracks, len(item.tracks))))
         return item
 
-    shuffled = [shuffle(item) for item in scene.items()]
+    items = scene.items()
+    shuffled = [shuffle(item) for item in items]
     fusion, other = Fusion(FUSION, STORE), Fusion(FUSION, STORE)
-    for a, b in zip(feed(fusion, scene.items()), feed(other, shuffled), strict=True):
+    for a, b in zip(feed(fusion, items), feed(other, shuffled), strict=True):
         assert (a.stamp_ns, len(a.events)) == (b.stamp_ns, len(b.events))
         for x, y in zip(a.events, b.events, strict=True):
             assert replace(x, confidence=0, alternatives=()) == replace(y, confidence=0, alternatives=())
