@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Self
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -43,6 +43,8 @@ _CHANGES = 4
 """So many changes of each plate are remembered."""
 _HELD_NS = 800_000_000
 """A thing is in the hand for so long before it is put and after it was taken."""
+_HAND_SAYS = 0.5
+"""What a look at a hand is worth, against one at a plate: it also shows what else is held, and clothes."""
 _REACH, _AROUND_HAND = 0.45, 0.16
 """A hand at the plate is so near to the middle of its opening, and what it holds so near to it [m]."""
 
@@ -96,6 +98,14 @@ class Frame:
     pixels: Pixels
     free: Bools
     hands: Mapping[tuple[int, int], Point] = field(default_factory=dict)
+
+
+class _Thing(NamedTuple):
+    """A thing that was seen: pixels (h, w, 3) with it, mask (h, w) of those that show it; what the look is worth."""
+
+    pixels: Pixels
+    mask: Bools
+    worth: float
 
 
 @dataclass(slots=True)
@@ -258,15 +268,15 @@ class Looker:
         return ~differ(one.pixels, other.pixels, self._config.changed) & one.free & other.free
 
     @staticmethod
-    def _pixels(things: Sequence[tuple[Pixels, Bools]]) -> int:
-        return sum(int(mask.sum()) for _, mask in things)
+    def _pixels(things: Sequence[_Thing]) -> int:
+        return sum(int(thing.mask.sum()) for thing in things)
 
-    def _report(self, event: ShelfEvent, things: list[tuple[Pixels, Bools]], now_ns: int) -> ItemEvidence:
+    def _report(self, event: ShelfEvent, things: list[_Thing], now_ns: int) -> ItemEvidence:
         skus = self.open_products(event)
         references = self._references.of(skus)
         total = np.zeros(len(skus))
-        for pixels, mask in things:
-            say = self._config.strength * min(1.0, float(mask.sum()) / self._config.full_pixels)
+        for pixels, mask, worth in things:
+            say = worth * self._config.strength * min(1.0, float(mask.sum()) / self._config.full_pixels)
             total += say * self._recogniser.compare(
                 self._recogniser.describe(pixels, mask), references, self._references.typical
             )
@@ -277,7 +287,7 @@ class Looker:
             now_ns, 0, self._source_id, event.shelf_event_id, tuple(ItemScore(sku, score) for sku, score in scores)
         )
 
-    def _things(self, event: ShelfEvent) -> list[tuple[Pixels, Bools]]:
+    def _things(self, event: ShelfEvent) -> list[_Thing]:
         """Of each camera that saw it, the plate's pixels with the thing, and which of them changed."""
         margin_ns = self._config.margin_ms * 1_000_000
         others = [e.start_ns for e in self._state.pending if e.plate_id == event.plate_id and e.start_ns > event.end_ns]
@@ -305,7 +315,7 @@ class Looker:
             mask = differ(before.pixels, after.pixels, self._config.changed) & before.free & after.free
             mask &= view.only(event.plate_id, also_changed)
             if mask.sum() >= self._config.least_pixels:
-                found.append(((before if event.mass_change < 0 else after).pixels, mask))
+                found.append(_Thing((before if event.mass_change < 0 else after).pixels, mask, 1.0))
         return found
 
     def _last_seen(self, known: Frame | None, frames: Sequence[Frame]) -> Frame | None:
@@ -320,7 +330,7 @@ class Looker:
             free |= seen
         return Frame(frames[-1].stamp_ns, pixels, free)
 
-    def _in_hand(self, event: ShelfEvent) -> list[tuple[Pixels, Bools]]:
+    def _in_hand(self, event: ShelfEvent) -> list[_Thing]:
         """Of each camera that saw it, the surroundings of the hand with the thing, and which pixels are the thing.
 
         Around the hand that was at the plate there are, before the known background, an arm, a body, and on one side of
@@ -353,7 +363,7 @@ class Looker:
             nearest = min(with_thing, key=lambda f: max(event.start_ns - f.stamp_ns, f.stamp_ns - event.end_ns))
             pixels, mask = _new(*self._around(view, nearest, hand, known), empty)
             if mask.sum() >= self._config.least_pixels:
-                found.append((pixels, mask))
+                found.append(_Thing(pixels, mask, _HAND_SAYS))
         return found
 
     def _around(self, view: CameraView, frame: Frame, hand: tuple[int, int], known: Frame) -> tuple[Pixels, Bools]:
