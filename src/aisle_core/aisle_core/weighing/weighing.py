@@ -150,7 +150,7 @@ class Weighing:
         return self._batch()
 
     def plate_states(self) -> PlateStates:
-        """Health, last plateau and noise of every plate."""
+        """Health, last plateau and noise of every plate, in single precision: a message carries no more."""
         state, recent = self._state, self._state.recent
         health = plate_health(
             recent.last(recent.spreads, self._frames(self._config.stuck_s)),
@@ -162,7 +162,8 @@ class Weighing:
         )
         noise = np.where(state.noise.count[0] > 0, state.noise.sample, np.nan)
         plates = list(self._unlisted)
-        for column, *known in zip(self._columns.tolist(), health, state.baseline.tolist(), noise.tolist(), strict=True):
+        single = (values.astype(np.float32).tolist() for values in (state.baseline, noise))
+        for column, *known in zip(self._columns.tolist(), health, *single, strict=True):
             plates[column] = PlateState(self._layout.plate_ids[column], *known)
         state.state_batches += 1
         return PlateStates(state.evaluated_ns, state.state_batches - 1, self._layout.gateway_id, tuple(plates))
