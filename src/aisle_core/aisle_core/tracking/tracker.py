@@ -437,22 +437,14 @@ class Tracker:
         count = np.bincount(row[known], minlength=len(people))
         highest = np.full(len(people), -np.inf)
         np.maximum.at(highest, row[known], height[known])
-        calm = np.flatnonzero((count > 0) & (people.knot == 0))
-        people.height[calm], people.height_variance[calm], people.doubts[calm] = stature.learned(
-            people.height[calm],
-            people.height_variance[calm],
-            highest[calm],
-            np.full(len(calm), variance),
-            people.doubts[calm],
-        )
-        after = np.flatnonzero((count > 0) & (people.knot != 0))
-        people.recent_height[after], people.recent_variance[after], people.doubts[after] = stature.learned(
-            people.recent_height[after],
-            people.recent_variance[after],
-            highest[after],
-            np.full(len(after), variance),
-            people.doubts[after],
-        )
+        for rows, tall, spread in (
+            (people.knot == 0, people.height, people.height_variance),
+            (people.knot != 0, people.recent_height, people.recent_variance),
+        ):
+            seen = np.flatnonzero((count > 0) & rows)
+            tall[seen], spread[seen], people.doubts[seen] = stature.learned(
+                tall[seen], spread[seen], highest[seen], np.full(len(seen), variance), people.doubts[seen]
+            )
 
     # --- belief
 
