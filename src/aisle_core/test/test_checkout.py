@@ -899,6 +899,20 @@ def test_two_bodies_and_one_pulse():
     assert (run.receipt.charged_minor, run.receipt.review_minor) == (0, line.amount_minor)
 
 
+@pytest.mark.parametrize("first_s", [(1.6, 1.9), (1.9, 1.6), (1.9, 2.2), (2.2, 1.9)])
+def test_of_two_bodies_and_one_pulse_the_visit_is_theirs_who_was_seen_first(first_s):
+    people = [track(4, x=0, y=0.2, first=first_s[0]), track(5, x=0, y=0.2, first=first_s[1])]
+    ahead, behind = (4, 5) if first_s[0] < first_s[1] else (5, 4)
+    run = Run(GATED_STORE).step(credential(1, "in_1", "card"), goes_in(2), tracks(2.3, *people), tick(4.1))
+    run.step(decided(5, take("a", 4, "cola", at=5), take("b", 5, "soap", at=5)), tick(6.5), tick(7))
+    (visit,) = run.checkout.state().visits.values()
+    (alarm,) = run.alarms
+    assert (visit.track_ids, alarm.track_id) == ([ahead], behind)
+    (line,) = run.finish().receipt.lines
+    assert line.sku == {4: "cola", 5: "soap"}[ahead]
+    assert line.review and run.receipt.review
+
+
 def test_two_bodies_and_one_pulse_are_told_of_where_they_came_in():
     run = Run(GATED_STORE).step(
         credential(1, "in_1", "anna"),

@@ -54,13 +54,13 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
         self._time = self.announce(CLOCK)
         self._status = self.announce(REPLAY_STATUS)
         self._readiness = Readiness(self.params.wait_for_nodes, self.get_namespace(), list(self._routes.values()))
-        self._flow = Flow(load_store(find_site(self.params.site)).latency)
+        self._flow = Flow(load_store(find_site(self.params.site)).latency, self.params.wait_for_nodes)
         self._playhead = Playhead(self._bag.start_ns, self._bag.end_ns, self.params.rate, self.params.start_paused)
         self._seek(self._bag.start_ns + round(self.params.start_offset_s * 1e9))
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._next_clock_ns = self._next_status_ns = 0
         for topic in STREAMS:
-            self.listen(topic, lambda message, of=topic: self._flow.take(of, message, self._steady.now().nanoseconds))
+            self.listen(topic, lambda message, of=topic: self._flow.take(of, message))
         self.listen(REPLAY_COMMANDS, self._on_command)
         self.listen(DIAGNOSTICS, self._readiness.take)
         self._timer = self.every(PERIOD_S, self._advance, self._steady)
@@ -78,7 +78,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
 
     def _seek(self, position_ns: int) -> None:
         self._playhead.seek(position_ns)
-        self._flow.clear()
+        self._flow.begin(self._playhead.position_ns)
         self._messages: Iterator[tuple[int, BagTopic, bytes]] = self._bag.raw(self._playhead.position_ns)
         self._next = next(self._messages, None)
 
@@ -103,7 +103,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
             self._tell_status()
 
     def _play(self, now_ns: int) -> None:
-        position_ns = self._playhead.advance(now_ns, self._flow.lagging(self._playhead.position_ns, now_ns))
+        position_ns = self._playhead.advance(now_ns, self._flow.limit_ns(self._playhead.position_ns, now_ns))
         while self._next is not None and self._next[0] <= position_ns:
             self._publish(*self._next)
             self._next = next(self._messages, None)

@@ -18,9 +18,11 @@ SAVE_EVERY = 1000
 """Items between two snapshots: some seconds of a store, and less than a second to decide again."""
 LINK_PERIOD_S, LINK_TRIES = 0.1, 100
 """After a restart the node goes on when the listeners of before listen and all that was missed has come, at the latest
-after so many looks."""
-STEADY_NS = 2_000_000_000
-"""Sources whose last words are nearer together speak all the time."""
+after so many looks in succession that found nothing new of what is missing."""
+STEADY_NS = 10_000_000_000
+"""Sources that have spoken so shortly before the end of the process will speak again."""
+CAUGHT_UP_NS = 2_000_000_000
+"""Sources whose last words are nearer together have told all that was missed."""
 
 
 class LastingParams(SiteParams, Protocol):
@@ -42,7 +44,7 @@ class LastingNode(StageNode[P]):
         self._keeper: Keeper | None = None
         self._held: list[Any] | None = None
         self._early: list[Any] = []
-        self._newest: dict[tuple[type[Any], str], int] = {}
+        self._newest: dict[tuple[type[Any], str], tuple[int, int]] = {}
         self._repeated: Counter[tuple[type[Any], str]] = Counter()
         self._since_save = 0
         if not self.params.state:
@@ -57,15 +59,15 @@ class LastingNode(StageNode[P]):
         self._stage.resume(state)
         self._held = []
         for item in kept.items:
-            self._newest[_source(item)] = item.stamp_ns
+            self._newest[_source(item)] = item.stamp_ns, item.sequence
             self._held += self._stage.push(item)
         self._repeated = Counter(dict.fromkeys(self._newest, 0))
-        last_ns = max(self._newest.values(), default=0)
-        steady = [source for source, stamp_ns in self._newest.items() if last_ns - stamp_ns <= STEADY_NS]
+        last_ns, _ = max(self._newest.values(), default=(0, 0))
+        steady = [source for source, (stamp_ns, _) in self._newest.items() if last_ns - stamp_ns <= STEADY_NS]
         waited = {entry.core_class for entry in self._inputs if not entry.feedback}
         self._steady = {source for source in steady if source[0] in waited}
         self._missed = True
-        self._looks = 0
+        self._looks, self._missing = 0, dict[str, int]()
         self._link_timer = self.every(LINK_PERIOD_S, self._look, Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(f"goes on with {len(kept.items)} items since the last snapshot")
 
@@ -81,7 +83,7 @@ class LastingNode(StageNode[P]):
     def _use(self, item: Any) -> None:
         assert self._keeper is not None
         self._keeper.append(item)
-        self._newest[_source(item)] = item.stamp_ns
+        self._newest[_source(item)] = item.stamp_ns, item.sequence
         self._since_save += 1
         super()._take(item)
         if self._since_save >= SAVE_EVERY:
@@ -93,7 +95,7 @@ class LastingNode(StageNode[P]):
         if source not in self._repeated:
             return False
         self._repeated[source] += 1
-        if item.stamp_ns > self._newest[source] or self._repeated[source] > Qos.EVENT.depth:
+        if (item.stamp_ns, item.sequence) > self._newest[source] or self._repeated[source] > Qos.EVENT.depth:
             del self._repeated[source]
             return False
         return True
@@ -120,15 +122,21 @@ class LastingNode(StageNode[P]):
         self._since_save = 0
 
     def _look(self) -> None:
-        self._looks += 1
-        linked = all(
-            output.publisher.get_subscription_count() >= self._listeners.get(name, 0)
-            for name, output in self.outputs.items()
-        )
         heard = {_source(item): item.stamp_ns for item in self._early}
         last_ns = max(heard.values(), default=0)
-        caught_up = all(source in heard and last_ns - heard[source] <= STEADY_NS for source in self._steady)
-        if (linked and caught_up) or self._looks >= LINK_TRIES:
+        missing: dict[str, int] = {}
+        for name, output in self.outputs.items():
+            listeners = output.publisher.get_subscription_count()
+            if listeners < self._listeners.get(name, 0):
+                missing[f"a listener of {name}"] = listeners
+        for source in self._steady:
+            if source not in heard or last_ns - heard[source] > CAUGHT_UP_NS:
+                missing[" ".join([source[0].__name__, *filter(None, source[1:])])] = heard.get(source, 0)
+        self._looks = self._looks + 1 if missing == self._missing else 0
+        self._missing = missing
+        if missing and self._looks >= LINK_TRIES:
+            self.get_logger().warning(f"goes on without {', '.join(sorted(missing))}; see whether its node runs")
+        if not missing or self._looks >= LINK_TRIES:
             self._go_on()
 
     def _go_on(self) -> None:

@@ -37,13 +37,14 @@ class Playhead:
             self._stop_ns = min(self.position_ns + step_ns, self._end_ns)
             self.paused = False
 
-    def advance(self, now_ns: int, held: bool = False) -> int:
-        """Position at this instant of the steady clock; ``held``: time has passed, but the recording waited."""
+    def advance(self, now_ns: int, limit_ns: int | None = None) -> int:
+        """Position at this instant of the steady clock, not beyond ``limit_ns`` unless it was there already."""
         elapsed_ns = 0 if self._last_now_ns is None else now_ns - self._last_now_ns
         self._last_now_ns = now_ns
-        if self.paused or held:
+        if self.paused:
             return self.position_ns
-        self.position_ns = min(self.position_ns + round(elapsed_ns * self.rate), self._end_ns)
+        limit_ns = self._end_ns if limit_ns is None else min(max(limit_ns, self.position_ns), self._end_ns)
+        self.position_ns = min(self.position_ns + round(elapsed_ns * self.rate), limit_ns)
         if self._stop_ns is not None and self.position_ns >= self._stop_ns:
             self.position_ns = self._stop_ns
             self._stop_ns, self.paused = None, True

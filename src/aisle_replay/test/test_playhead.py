@@ -126,9 +126,11 @@ def test_a_step_that_is_not_above_0_is_refused(step):
     assert head.paused
 
 
-def test_a_held_playhead_stands_still_and_goes_on_from_there() -> None:
+def test_the_playhead_goes_to_its_limit_and_on_from_there() -> None:
     playhead = Playhead(0, 1000, 1.0, paused=False)
     playhead.advance(0)
-    assert playhead.advance(100) == 100
-    assert playhead.advance(300, held=True) == 100
-    assert playhead.advance(310) == 110
+    assert playhead.advance(100, limit_ns=150) == 100
+    assert playhead.advance(300, limit_ns=150) == 150
+    assert playhead.advance(310, limit_ns=120) == 150
+    assert playhead.advance(320) == 160
+    assert playhead.advance(5000, limit_ns=2000) == 1000

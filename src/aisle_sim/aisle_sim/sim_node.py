@@ -63,13 +63,14 @@ class SimNode(AisleNode[SimParams]):
         self._time, self._status, self._end = (self.announce(topic) for topic in (CLOCK, REPLAY_STATUS, END_OF_STREAM))
         self._over = False
         self._readiness = Readiness(self.params.wait_for_nodes, self.get_namespace())
-        self._flow = Flow(self.store.latency)
+        self._flow = Flow(self.store.latency, self.params.wait_for_nodes)
+        self._flow.begin(START_NS)
         self._playhead = Playhead(START_NS, FOREVER_NS, self.params.rate, self.params.start_paused)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._last_now_ns = self._steady.now().nanoseconds
         self._lived_ns = self._next_status_ns = 0
         for topic in STREAMS:
-            self.listen(topic, lambda message, of=topic: self._flow.take(of, message, self._steady.now().nanoseconds))
+            self.listen(topic, lambda message, of=topic: self._flow.take(of, message))
         self.listen(REPLAY_COMMANDS, self._on_command)
         self.listen(DIAGNOSTICS, self._readiness.take)
         self._timer = self.every(PERIOD_S, self._advance, self._steady)
@@ -93,7 +94,7 @@ class SimNode(AisleNode[SimParams]):
         if not self._readiness.reached:
             self.complain(f"waiting for {', '.join(self._readiness.missing)}")
         else:
-            position_ns = self._playhead.advance(self._lived_ns, self._flow.lagging(position_ns, now_ns))
+            position_ns = self._playhead.advance(self._lived_ns, self._flow.limit_ns(position_ns, now_ns))
             self._live.advance(position_ns)
             for item in self._live.simulation.take_truth():
                 self.send(self._truth[type(item)], CODEC.to_message(item))

@@ -573,8 +573,8 @@ class Checkout:
     def _look_behind(self, stamp_ns: int) -> None:
         """Find who came in together with somebody else: first seen before ``stamp_ns``, at passages, and left over.
 
-        Who is left over is known once all those passages have their tracks. Which of the two showed the credential is
-        not, so the visit is doubtful, and every line of it.
+        Who is left over is known once all those passages have their tracks. A lane opens for whoever is ahead, so of
+        the two the visit is theirs who was seen first. That is not certain, so the visit is doubtful, and every line.
         """
         state, config = self._state, self._config
         bind_ns = config.bind_time_ms * _MS
@@ -589,14 +589,36 @@ class Checkout:
             ]
             if near and all(state.passages[number].stamp_ns < stamp_ns for _, number in near):
                 passage = state.passages[min(near)[1]]
-                state.strangers.append(track.track_id)
                 visit = state.visits.get(passage.session_id)
+                stranger_id = track.track_id
                 if visit is not None:
                     visit.doubtful = visit.mistaken = True
+                    stranger_id = self._who_was_behind(visit, passage.stamp_ns, track)
+                state.strangers.append(stranger_id)
                 session_id = "" if passage.session_id.startswith("staff-") else passage.session_id
                 kind = GateAlarmKind.TAIL_GATING
-                self._alarm(stamp_ns + bind_ns, passage.lane_id, kind, session_id, track.track_id)
+                self._alarm(stamp_ns + bind_ns, passage.lane_id, kind, session_id, stranger_id)
         state.passages = [passage for passage in state.passages if passage.stamp_ns >= stamp_ns - 2 * bind_ns]
+
+    def _who_was_behind(self, visit: _Visit, passage_ns: int, left_over: PersonTrack) -> int:
+        """Track of the later one of two who passed together; the visit is the other's from now on."""
+        state = self._state
+        bound = [state.first_seen[track_id] for track_id in visit.track_ids if track_id in state.first_seen]
+        if visit.staff or not bound or left_over.track_id not in state.tracks:
+            return left_over.track_id
+        taken = min(bound, key=lambda track: abs(track.first_ns - passage_ns))
+        if taken.first_ns <= left_over.first_ns or taken.track_id in visit.left:
+            return left_over.track_id
+        visit.track_ids.remove(taken.track_id)
+        if visit.label == taken.label:
+            visit.label = None
+        del state.session_of[taken.track_id]
+        theirs = [event for event in visit.events if event.track_id == taken.track_id]
+        if theirs:
+            state.waiting[taken.track_id] = theirs
+        visit.events = [event for event in visit.events if event.track_id != taken.track_id]
+        self._put_on(visit, left_over)
+        return taken.track_id
 
     # --- what is told
 
