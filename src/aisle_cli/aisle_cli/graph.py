@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import itertools
 import statistics
 from collections.abc import Callable, Iterator
@@ -32,13 +33,15 @@ DISCOVERY_S = 8.0
 LISTEN_S = 4.0
 SETTLE_S = 1.5
 ANSWER_S = 5.0
+GOODBYE_S = 10.0
+"""The middleware was once seen to hang while it left the graph: then the command ends, and says where it was."""
 SHOWN_NUMBERS = 24
 CONSOLE = Console(highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
 def observer() -> Iterator[tuple[Node, Callable[[Future, float], None]]]:
-    """A node, and a function that spins until a future is done or the time is over."""
+    """A node, and a function that spins until a future is done or the time is over; a command ends with it."""
     rclpy.init()
     node = Node("aisle_observer", start_parameter_services=False, enable_rosout=False)
     spin = spinner([node])
@@ -46,6 +49,7 @@ def observer() -> Iterator[tuple[Node, Callable[[Future, float], None]]]:
         with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
             yield node, spin
     finally:
+        faulthandler.dump_traceback_later(GOODBYE_S, exit=True)
         node.destroy_node()
         rclpy.try_shutdown()
 
