@@ -913,6 +913,14 @@ def test_of_two_bodies_and_one_pulse_the_visit_is_theirs_who_was_seen_first(firs
     assert line.review and run.receipt.review
 
 
+def test_somebody_who_was_there_long_before_is_not_who_was_ahead():
+    people = track(4, x=0, y=0.2, first=0.6), track(5, x=0, y=0.2, first=1.9)
+    run = Run(GATED_STORE).step(credential(1, "in_1", "card"), goes_in(2), tracks(2.3, *people))
+    run.step(*(tick(at / 10) for at in range(40, 80)))
+    (visit,) = run.checkout.state().visits.values()
+    assert visit.track_ids == [5]
+
+
 def test_two_bodies_and_one_pulse_are_told_of_where_they_came_in():
     run = Run(GATED_STORE).step(
         credential(1, "in_1", "anna"),

@@ -54,6 +54,8 @@ _MS = 1_000_000
 _BEFORE_ALL = -(1 << 63)
 _WITHOUT_TRACK = 3.0
 """Cost of a passage that stays without a track; a possible pair costs at most 1 for the time and 1 for the place."""
+_TOGETHER_NS = 1_000_000_000
+"""Two bodies between which a light barrier sees no gap pass within so long: half a metre at a slow walk."""
 _LEAST_KEY_LENGTH = 16
 
 
@@ -607,7 +609,8 @@ class Checkout:
         if visit.staff or not bound or left_over.track_id not in state.tracks:
             return left_over.track_id
         taken = min(bound, key=lambda track: abs(track.first_ns - passage_ns))
-        if taken.first_ns <= left_over.first_ns or taken.track_id in visit.left:
+        ahead_ns = taken.first_ns - left_over.first_ns
+        if not 0 < ahead_ns <= _TOGETHER_NS or taken.track_id in visit.left:
             return left_over.track_id
         visit.track_ids.remove(taken.track_id)
         if visit.label == taken.label:
