@@ -21,10 +21,12 @@ from aisle_sim.random_scenario import Mix, random_scenario
 
 VISITS, VISITS_SEED = 10, 5
 KILL_TIMEOUT_S = 120.0
+UNHEARD = 300
+"""Messages of the fusion: more than there are between two snapshots."""
 
 
-def kill(node: str, domain_id: str) -> None:
-    """Kill the process of a node in a domain with signal 9."""
+def send(signal_number: int, node: str, domain_id: str) -> None:
+    """Send a signal to the process of a node in a domain."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
@@ -32,7 +34,7 @@ def kill(node: str, domain_id: str) -> None:
         except OSError:
             continue
         if node.encode() in words and f"ROS_DOMAIN_ID={domain_id}".encode() in settings:
-            os.kill(int(folder.name), signal.SIGKILL)
+            os.kill(int(folder.name), signal_number)
             return
     pytest.fail(f"no process of {node}")
 
@@ -55,8 +57,26 @@ def test_the_fusion_is_killed_amid_ten_visits_and_nothing_is_lost_or_doubled(
     carts = observer.listen(interfaces.CARTS, f"/corner/{interfaces.CARTS.name}")
     observer.until(lambda: any(sum(c.state == c.STATE_OPEN for c in m.carts) == VISITS for m in carts), KILL_TIMEOUT_S)
     assert any(state.glob("cart_fusion_node.00000000[2-9].snapshot"))
-    kill("cart_fusion_node", domain["ROS_DOMAIN_ID"])
+    send(signal.SIGKILL, "cart_fusion_node", domain["ROS_DOMAIN_ID"])
     assert launched.wait(180) == 0, launched.text()[-4000:]
     assert "goes on with" in launched.text()
+    replay(crowd_bag, config_folder()).results.write_events(offline)
+    assert events.read_bytes() == offline.read_bytes()
+
+
+def test_what_a_listener_has_not_got_when_the_fusion_is_killed_is_said_again(
+    aisle, domain: dict[str, str], observer: Observer, crowd_bag: Path, tmp_path: Path
+) -> None:
+    state, events, offline = tmp_path / "state", tmp_path / "events.jsonl", tmp_path / "offline.jsonl"
+    arguments = (f"bag:={crowd_bag}", "rate:=5.0", f"state:={state}", f"events:={events}")
+    launched = aisle("launch", "replay", "namespace:=corner", *arguments)
+    told = observer.listen(interfaces.CART_EVENTS, f"/corner/{interfaces.CART_EVENTS.name}")
+    observer.until(lambda: any(event.cart_event_id for m in told for event in m.events), KILL_TIMEOUT_S)
+    send(signal.SIGSTOP, "results_node", domain["ROS_DOMAIN_ID"])
+    unheard = len(told) + UNHEARD
+    observer.until(lambda: len(told) > unheard, KILL_TIMEOUT_S)
+    send(signal.SIGKILL, "cart_fusion_node", domain["ROS_DOMAIN_ID"])
+    send(signal.SIGCONT, "results_node", domain["ROS_DOMAIN_ID"])
+    assert launched.wait(180) == 0, launched.text()[-4000:]
     replay(crowd_bag, config_folder()).results.write_events(offline)
     assert events.read_bytes() == offline.read_bytes()

@@ -18,8 +18,8 @@ STREAMS = (PERSON_TRACKS, SHELF_EVENTS, ITEM_EVIDENCE, CART_EVENTS)
 LAG_SHARE = 0.7
 """Of a stage's patience with a silent source: the player is never farther ahead of the stage."""
 GIVE_UP_NS = 10_000_000_000
-"""A stream that does not move while the player waits for so long of real time is silent in the recording too. A message
-that the middleware lost comes again after 3 s, a node that was killed after 3 to 10 s."""
+"""A stream that does not move while the player waits for so long of real time is silent in the recording too; a node
+that was killed is back by then."""
 
 
 class Flow:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 
 from aisle_contract.interfaces import Qos, source_of
 from aisle_core.stages import LastingStage
@@ -15,7 +16,9 @@ from aisle_nodes.keeper import Keeper
 from aisle_nodes.stage_node import SiteParams, StageNode
 
 SAVE_EVERY = 1000
-"""Items between two snapshots: some seconds of a store, and less than a second to decide again."""
+"""Items between two snapshots, more while listeners have not heard all: some seconds of a store, and less than a second
+to decide again."""
+HEARD_AT_ONCE, HEARD_AT_LAST = Duration(), Duration(seconds=5)
 LINK_PERIOD_S, LINK_TRIES = 0.1, 100
 """After a restart the node goes on when the listeners of before listen and all that was missed has come, at the latest
 after so many looks in succession that found nothing new of what is missing."""
@@ -86,7 +89,7 @@ class LastingNode(StageNode[P]):
         self._newest[_source(item)] = item.stamp_ns, item.sequence
         self._since_save += 1
         super()._take(item)
-        if self._since_save >= SAVE_EVERY:
+        if self._since_save >= SAVE_EVERY and self._is_heard(HEARD_AT_ONCE):
             self._save()
 
     def _is_repeated(self, item: Any) -> bool:
@@ -108,12 +111,17 @@ class LastingNode(StageNode[P]):
         self._newest.clear()
         self._repeated.clear()
         if self._keeper is not None:
+            self._is_heard(HEARD_AT_LAST)
             self._save()
 
     def teardown(self) -> None:
         if getattr(self, "_keeper", None) is not None:
             self._keeper.close()
         super().teardown()
+
+    def _is_heard(self, patience: Duration) -> bool:
+        """Whether all listeners have acknowledged all that was said: only then it need not be said again."""
+        return all(output.publisher.wait_for_all_acked(patience) for output in self.outputs.values())
 
     def _save(self) -> None:
         assert self._keeper is not None
@@ -148,7 +156,7 @@ class LastingNode(StageNode[P]):
         for item in sorted(missed, key=lambda item: item.stamp_ns):
             self._use(item)
         self._tell_rejections()
-        self._save()
+        self._since_save = SAVE_EVERY
 
 
 def _source(item: Any) -> tuple[type[Any], str]:
