@@ -205,6 +205,23 @@ def test_a_gain_waits_for_as_long_as_the_noise_hides_a_hand() -> None:
     assert 1.5e9 <= out["p8"] - at(noisy.end_s) <= 6e9
 
 
+def test_parts_of_one_thing_come_together_where_the_noise_of_one_plate_hides_a_hand() -> None:
+    made = scene(seconds=16.0)
+    put = made.put(4, 6.0, 400.0)
+    made.put(5, 6.0, 120.0)
+    mass = made.mass_kg()
+    mass[:, 5] += made.rng.normal(0.0, 0.008, len(mass))
+    readings = blocks(mass)
+    found = [
+        (part.end_ns, [event.plate_id for event in batch.events])
+        for part, batch in zip(readings, batches(readings, 12), strict=False)
+        if batch.events
+    ]
+    ((out_ns, plate_ids),) = found
+    assert sorted(plate_ids) == ["p4", "p5"]
+    assert out_ns - at(put.end_s) <= 1.5e9
+
+
 @pytest.mark.parametrize("apart_s", [0.0, 0.1, 0.4])
 def test_picks_from_plates_side_by_side_are_told_apart(apart_s: float) -> None:
     made = scene()

@@ -6,15 +6,19 @@ import numpy as np
 import pytest
 
 from aisle_core.weighing.noise import Drift, Noise, plateau_evidence
-from aisle_core.weighing.rest import Rest, judge_rest
+from aisle_core.weighing.rest import judge_rest
 
 LEAST, MOST = 4, 40
 NOISE = 0.0005
 
 
-def judge(means: np.ndarray, force: float, usable: int = MOST, noise: float = NOISE) -> Rest:
-    """Of plates with the same force; ``means`` (frames, plates), oldest first."""
+def judge(
+    means: np.ndarray, force: float, usable: int = MOST, noise: float | np.ndarray = NOISE, pairs: bool = False
+) -> np.ndarray:
+    """Of plates with the same force; ``means`` (frames, plates), oldest first. pairs: each two changed together."""
     plates = means.shape[1]
+    number = np.arange(plates)
+    together = (number[:, None] // 2 == number // 2) & (number[:, None] != number)
     return judge_rest(
         means[::-1],
         np.full(plates, usable),
@@ -27,6 +31,7 @@ def judge(means: np.ndarray, force: float, usable: int = MOST, noise: float = NO
         tremor=0.02,
         creep=0.002,
         log_odds=np.full(plates, 6.9),
+        together=together & pairs,
     )
 
 
@@ -39,30 +44,37 @@ def trembling(plates: int, force: float, noise: float = NOISE) -> np.ndarray:
 
 
 def test_goods_rest_at_once_where_a_hand_would_be_seen() -> None:
-    rest = judge(resting(1000), 0.2, usable=LEAST + 4)
-    assert (rest.frames > 0).mean() > 0.9
-    assert rest.trembles.mean() < 0.02
+    assert (judge(resting(1000), 0.2, usable=LEAST + 4) > 0).mean() > 0.9
 
 
 def test_a_hand_does_not_rest() -> None:
-    rest = judge(trembling(1000, 0.2), 0.2)
-    assert (rest.frames > 0).mean() < 0.002
-    assert rest.trembles.mean() > 0.99
+    assert (judge(trembling(1000, 0.2), 0.2) > 0).mean() < 0.002
+
+
+def test_plates_that_changed_together_are_judged_together() -> None:
+    """One of each two is quiet, and what it shows of goods or a hand holds for the noisy one."""
+    noise = np.tile([NOISE, 0.004], 500)
+    goods = np.random.default_rng(1).normal(1.0, noise, (MOST, 1000))
+    hands = goods + 0.2 * np.random.default_rng(2).normal(0.0, 0.02, (MOST, 1000))
+    assert (judge(goods, 0.2, 12, noise)[1::2] > 0).mean() < 0.1
+    assert (judge(goods, 0.2, 12, noise, pairs=True)[1::2] > 0).mean() > 0.8
+    assert (judge(hands, 0.2, MOST, noise)[1::2] > 0).mean() > 0.1
+    assert (judge(hands, 0.2, MOST, noise, pairs=True)[1::2] > 0).mean() < 0.002
 
 
 @pytest.mark.parametrize("usable", [5, 10, 20])
 def test_where_the_noise_hides_a_hand_rest_has_to_last(usable: int) -> None:
-    assert (judge(resting(1000, 0.004), 0.1, usable, 0.004).frames == 0).all()
+    assert (judge(resting(1000, 0.004), 0.1, usable, 0.004) == 0).all()
 
 
 def test_a_long_plateau_that_speaks_for_neither_is_rest() -> None:
-    assert (judge(resting(1000, 0.004), 0.1, MOST, 0.004).frames > 0).mean() > 0.8
+    assert (judge(resting(1000, 0.004), 0.1, MOST, 0.004) > 0).mean() > 0.8
 
 
 def test_without_a_hand_the_longest_flat_plateau_counts() -> None:
     means = resting(1000)
     means[:30] += 0.1
-    frames = judge(means, 0.0).frames
+    frames = judge(means, 0.0)
     assert frames.max() == 10
     assert np.median(frames) == 10
 
@@ -70,14 +82,14 @@ def test_without_a_hand_the_longest_flat_plateau_counts() -> None:
 def test_a_plateau_that_the_newest_frames_have_left_is_over() -> None:
     means = resting(1000, 0.004)
     means[-2:] -= 0.025
-    assert (judge(means, 0.0, noise=0.004).frames > 0).mean() < 0.1
+    assert (judge(means, 0.0, noise=0.004) > 0).mean() < 0.1
 
 
 def test_frames_from_before_the_change_and_missing_ones_do_not_count() -> None:
     means = resting(3)
     means[-6, 1] = np.nan
     rest = judge(means, 0.0, usable=8)
-    assert rest.frames.tolist() == [8, 5, 8]
+    assert rest.tolist() == [8, 5, 8]
 
 
 @pytest.mark.parametrize("walk", [0.0003, 0.001, 0.004])

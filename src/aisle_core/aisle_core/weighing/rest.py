@@ -7,8 +7,6 @@ stand out of the noise, the sooner it is decided.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,15 +17,6 @@ Bools = NDArray[np.bool_]
 
 _NEITHER = -1.0
 """Logarithm of the odds above which frames do not speak for a hand."""
-
-
-class Rest(NamedTuple):
-    """Judgement of some plates, (plates,)."""
-
-    frames: Ints
-    """Length of the longest plateau that ends now; 0: the plate does not rest."""
-    trembles: Bools
-    """The frames speak for a hand rather than for rest."""
 
 
 def judge_rest(
@@ -42,8 +31,9 @@ def judge_rest(
     tremor: float,
     creep: float,
     log_odds: Floats,
-) -> Rest:
-    """Judge the last frames of some plates.
+    together: Bools,
+) -> Ints:
+    """Length of the longest plateau that ends now on some plates, (plates,); 0: the plate does not rest.
 
     ``means`` (frames, plates) [kg] are the means of the last frames, newest first, of which ``usable`` (plates,) lie
     after the change; a plateau has ``least`` to ``most`` (plates,) of them. ``noise`` (plates,) is the standard
@@ -52,7 +42,8 @@ def judge_rest(
     near to the others. Where a hand may press,
     they have to be ``exp(log_odds)`` (plates,) times as likely at rest, with creep of the part ``creep`` of the force,
     than with a hand that trembles by the part ``tremor`` of it. A plateau of ``most`` frames need only not speak for a
-    hand.
+    hand. Others that changed ``together`` (plates, plates) with a plate bear the same thing, goods or a hand: the odds
+    are of all of them.
     """
     count = np.arange(1, len(means) + 1)[:, np.newaxis]
     off = means - means[0]
@@ -62,14 +53,12 @@ def judge_rest(
 
     quiet = noise**2 + (creep * force) ** 2
     more = (tremor * force) ** 2 / quiet
-    likelihood = 0.5 * (freedom * np.log1p(more) - scatter / quiet * (more / (1.0 + more)))
+    alone = 0.5 * (freedom * np.log1p(more) - scatter / quiet * (more / (1.0 + more)))
+    likelihood = alone + np.nan_to_num(alone) @ together if together.any() else alone
     sure = (likelihood >= np.where(count < most, log_odds, _NEITHER)) | (force == 0.0)
     bound = np.maximum(flat_sigmas * np.sqrt(quiet), flat)
     newest = (off[0] + off[1]) / 2
     level = (scatter <= freedom * bound**2) & (np.abs(total / count - newest) <= bound)
     plateau = sure & level & (count >= least) & (count <= np.minimum(usable, most))
-    frames = np.maximum.reduce(np.where(plateau, count, 0))
-
-    oldest = np.minimum(np.maximum(usable - 2, 0), len(means) - 1)
-    against = likelihood[oldest, np.arange(len(oldest))]
-    return Rest(frames, ~(against >= _NEITHER))
+    frames: Ints = np.maximum.reduce(np.where(plateau, count, 0))
+    return frames

@@ -29,7 +29,7 @@ from aisle_core.weighing.config import WeighingConfig
 from aisle_core.weighing.frames import NO_FRAMES, Framer, Frames, Recent
 from aisle_core.weighing.health import plate_health
 from aisle_core.weighing.noise import Drift, Noise, evidence, plateau_evidence
-from aisle_core.weighing.rest import Rest, judge_rest
+from aisle_core.weighing.rest import judge_rest
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -146,7 +146,7 @@ class Weighing:
         moved = (state.recent.last(state.recent.spreads, 2) > 0).all(axis=0)
         plates = np.flatnonzero(self._open() & moved & (state.recent.count - state.left >= 2))
         rest, _ = self._rest(plates)
-        self._found += self._close(plates, np.maximum(rest.frames, 2))
+        self._found += self._close(plates, np.maximum(rest, 2))
         return self._batch()
 
     def plate_states(self) -> PlateStates:
@@ -273,24 +273,25 @@ class Weighing:
         return ~(self._state.resting | np.isnan(self._state.baseline))
 
     def _settled(self, plates: Ints) -> tuple[Ints, Ints]:
-        """Which of these plates have settled, and over how many frames each.
-
-        A hand presses on several plates at once: while one trembles, a gain beside it that began with it is held too.
-        """
+        """Which of these plates have settled, and over how many frames each; gains that began together do together."""
         config, state = self._config, self._state
-        rest, gained = self._rest(plates)
-        known = ~np.isnan(state.baseline[plates]) | (rest.frames >= 2 * self._frames(config.confirm_s))
-        settled = (rest.frames > 0) & known
-        trembling = plates[gained & rest.trembles & ~settled]
-        if trembling.size:
-            beside = np.abs(plates[:, np.newaxis] - trembling) <= config.coupling_columns
-            began = state.left[plates][:, np.newaxis] - state.left[trembling]
-            together = beside & (np.abs(began) <= self._frames(config.coupling_s))
-            settled &= ~(gained & together.any(axis=1))
-        return plates[settled], rest.frames[settled]
+        rest, together = self._rest(plates)
+        known = ~np.isnan(state.baseline[plates]) | (rest >= 2 * self._frames(config.confirm_s))
+        settled = (rest > 0) & known
+        settled &= ~(together & ~settled).any(axis=1)
+        return plates[settled], rest[settled]
 
-    def _rest(self, plates: Ints) -> tuple[Rest, Bools]:
-        """Whether these plates rest, and which of them gained mass.
+    def _together(self, plates: Ints, gained: Bools) -> Bools:
+        """(plates, plates): others that gained mass beside a plate that did, since the same time."""
+        config, left = self._config, self._state.left[plates]
+        beside = np.abs(plates[:, np.newaxis] - plates) <= config.coupling_columns
+        began = np.abs(left[:, np.newaxis] - left) <= self._frames(config.coupling_s)
+        found: Bools = beside & began & gained & gained[:, np.newaxis]
+        np.fill_diagonal(found, False)
+        return found
+
+    def _rest(self, plates: Ints) -> tuple[Ints, Bools]:
+        """Over how many frames these plates rest, 0 for none, and which of them gained mass together.
 
         A hand that is still there presses with no more than the plate gained, or with what it had pressed with before
         the plate lost mass. When the plates at rest shake, as under a footfall, every plate may scatter that much more.
@@ -308,6 +309,7 @@ class Weighing:
         limit = self._limit()[plates]
         own = np.abs(change) > config.coupling * self._felt(plates)
         gained: Bools = (change > limit) & own
+        together = self._together(plates, gained)
         pressed = np.where(state.pressed[plates] > limit, state.pressed[plates], 0.0)
         rest = judge_rest(
             means,
@@ -321,10 +323,11 @@ class Weighing:
             config.tremor,
             config.creep,
             np.where(change < 0, config.log_odds_loss, config.log_odds),
+            together,
         )
         middle = np.sort(spreads[:, plates], axis=0)[least // 2]
         calm = (middle > 0) & (middle <= config.calm_sigmas * shaking * state.noise.sample[plates])
-        return Rest(np.where(calm, rest.frames, 0), rest.trembles), gained
+        return np.where(calm, rest, 0), together
 
     def _shaking(self, spreads: Floats, means: Floats) -> tuple[float, float]:
         """How much more the plates at rest scatter than usual, as a factor: their samples, and their frame means."""
