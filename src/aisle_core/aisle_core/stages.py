@@ -14,8 +14,9 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .checkout import Checkout, CheckoutConfig, CheckoutInput, CheckoutOutput, CheckoutState
@@ -203,7 +204,8 @@ class Stage(ABC, Generic[In]):
     def _numbered(self, outputs: list[Output]) -> list[Output]:
         numbered = []
         for output in outputs:
-            key = (type(output), _speaker(output))
+            speaker = _SPEAKERS.get(type(output))
+            key = (type(output), "" if speaker is None else speaker(output))
             sequence = self._sequences[key]
             numbered.append(output if output.sequence == sequence else replace(output, sequence=sequence))
             self._sequences[key] = sequence + 1
@@ -669,7 +671,8 @@ class CartFusionStage(LastingStage[FusionInput]):
         seeming = self._fusion.tentative() if self._tentative else ()
         if told is None:
             return (CartEvents(item.stamp_ns, 0, self._fusion.progress(item.stamp_ns), seeming),)
-        return replace(told, events=told.events + seeming), *self._planogram.step(told)
+        looks = replace(told, events=told.events + seeming) if seeming else told
+        return looks, *self._planogram.step(told)
 
     def _end(self, line: str, stamp_ns: int) -> Iterable[Output]:
         last = self._fusion.finish(stamp_ns)
@@ -786,14 +789,9 @@ def _outputs(output: CheckoutOutput) -> list[Output]:
     return [*said, *carts, *output.receipts, *output.reviews]
 
 
-def _speaker(output: Output) -> str:
-    """Who counts the sequence of this output, among those of its type."""
-    match output:
-        case ShelfEvents() | PlateStates():
-            return output.gateway_id
-        case PersonDetections() | ItemEvidence():
-            return output.source_id
-        case GateCommand() | GateAlarm() | EntryRequest():
-            return output.lane_id
-        case _:
-            return ""
+_SPEAKERS: dict[type[Any], Callable[[Any], str]] = {
+    **dict.fromkeys((ShelfEvents, PlateStates), attrgetter("gateway_id")),
+    **dict.fromkeys((PersonDetections, ItemEvidence), attrgetter("source_id")),
+    **dict.fromkeys((GateCommand, GateAlarm, EntryRequest), attrgetter("lane_id")),
+}
+"""Who counts the sequence of an output among those of its type; of other types there is one speaker."""

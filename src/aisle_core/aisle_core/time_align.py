@@ -125,23 +125,28 @@ class _Stream:
     def hear(self, key: Key, frontier: Key) -> None:
         """Note a message that is no duplicate. `frontier` tells which of the remembered keys still wait."""
         stamp_ns, _, sequence = key
-        restarted = self.last_ns is None or (stamp_ns > self.last_ns and sequence <= self.highest)
-        if restarted:
+        is_newest = self.last_ns is None or stamp_ns > self.last_ns
+        if self.last_ns is None or (is_newest and sequence <= self.highest):
             self.lost_before = self.lost()
             self.lowest, self.highest, self.distinct = sequence, sequence, 0
-        elif self.last_ns is not None and stamp_ns >= self.last_ns:
-            self.highest = max(self.highest, sequence)
-        self.lowest = min(self.lowest, sequence)
+        elif stamp_ns >= self.last_ns and sequence > self.highest:
+            self.highest = sequence
+        elif sequence < self.lowest:
+            self.lowest = sequence
         self.distinct += 1
 
-        if self.last_ns is None or stamp_ns > self.last_ns:
+        lateness_ns = self.source.lateness_ns
+        if is_newest:
             self.last_ns = stamp_ns
-        least_sequence = _ANY_SEQUENCE if self.source.lateness_ns else sequence + 1
-        self.bound = max(self.bound, (stamp_ns - self.source.lateness_ns, self.rank, least_sequence))
+        if is_newest or not lateness_ns:
+            bound = (stamp_ns - lateness_ns, self.rank, _ANY_SEQUENCE if lateness_ns else sequence + 1)
+            if bound > self.bound:
+                self.bound = bound
 
-        self.seen[key] = None
-        while len(self.seen) > _REMEMBERED and next(iter(self.seen)) < frontier:
-            self.seen.popitem(last=False)
+        seen = self.seen
+        seen[key] = None
+        while len(seen) > _REMEMBERED and next(iter(seen)) < frontier:
+            seen.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +218,8 @@ class Aligner(Generic[T]):
         if stream is None:
             raise ValueError(f"unknown source {source!r}: the aligner knows {', '.join(self._by_name)}")
         released: list[Released[T]] = []
-        if stream.last_ns is not None and stream.last_ns - stamp_ns > self._jump_ns(stream.source):
+        last_ns = stream.last_ns
+        if last_ns is not None and stamp_ns < last_ns and last_ns - stamp_ns > self._jump_ns(stream.source):
             released = self.flush()
             stream.resets += 1
             self._epoch += 1
@@ -230,11 +236,14 @@ class Aligner(Generic[T]):
             heappush(self._waiting, Released(stamp_ns, stream.rank, sequence, source, self._epoch, item))
         if self._first_ns is None:
             self._first_ns = stamp_ns
-        self._newest_ns = max(self._newest_ns, stamp_ns)
+        if stamp_ns > self._newest_ns:
+            self._newest_ns = stamp_ns
         if not stream.holding and not stream.source.sporadic:
             stream.holding = True
             heappush(self._holders, stream.bound)
-        self._frontier = max(self._frontier, self._least_to_come())
+        least = self._least_to_come()
+        if least > self._frontier:
+            self._frontier = least
         return released + self._release()
 
     def flush(self) -> list[Released[T]]:
@@ -319,9 +328,10 @@ class Aligner(Generic[T]):
         return min(holders[0], sporadic) if holders else sporadic
 
     def _release(self) -> list[Released[T]]:
+        waiting, frontier = self._waiting, self._frontier
         released = []
-        while self._waiting and self._waiting[0] < self._frontier:
-            message = heappop(self._waiting)
+        while waiting and waiting[0] < frontier:
+            message = heappop(waiting)
             self._streams[message.rank].released += 1
             released.append(message)
         return released

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Hand, HandSide, PersonTrack, PersonTracks, TrackState
+from ..types import Hand, HandSide, PersonTrack, PersonTracks, Point, TrackState
 
 Floats = NDArray[np.float64]
 
@@ -90,6 +90,8 @@ class History:
         self._history_ns = history_ns
         self._meeting = meeting
         self._met: dict[tuple[int, int], int] = {}
+        self._held: list[tuple[int, Point]] = []
+        self._together: list[tuple[int, int]] = []
         self._first = self._end = 0
         self._stamp_ns = np.empty(_FIRST_CAPACITY, dtype=np.int64)
         self._track_id = np.empty(_FIRST_CAPACITY, dtype=np.int64)
@@ -156,15 +158,21 @@ class History:
 
     def _meet(self, tracks: PersonTracks) -> None:
         held = [(t.track_id, hand.position) for t in tracks.tracks if t.state is TrackState.SEEN for hand in t.hands]
+        if held != self._held:
+            self._held, self._together = held, self._near(held)
+        for pair in self._together:
+            self._met[pair] = tracks.stamp_ns
+
+    def _near(self, held: list[tuple[int, Point]]) -> list[tuple[int, int]]:
+        """Tracks whose hands are together."""
         if len(held) < 2:
-            return
+            return []
         places = np.array([place for _, place in held])
         near = ((places[:, None] - places) ** 2).sum(axis=2) <= self._meeting**2
         if np.count_nonzero(near) == len(held):
-            return
-        for one, other in np.argwhere(near).tolist():
-            if held[one][0] < held[other][0]:
-                self._met[held[one][0], held[other][0]] = tracks.stamp_ns
+            return []
+        pairs = [(held[one][0], held[other][0]) for one, other in np.argwhere(near).tolist()]
+        return [(one, other) for one, other in pairs if one < other]
 
     def _append(self, stamp_ns: int, tracks: list[PersonTrack]) -> None:
         stamps = self._stamp_ns[self._first : self._end]

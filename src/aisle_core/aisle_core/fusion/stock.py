@@ -173,9 +173,9 @@ class LivePlanogram:
         if isinstance(batch, ShelfEvents):
             loads = [(event.plate_id, event.mass_after, event.mass_change_stddev) for event in batch.events]
         else:
-            healthy = [plate for plate in batch.plates if plate.health is PlateHealth.OK]
-            first = [plate for plate in healthy if plate.plate_id not in self._state.loads]
-            loads = [(p.plate_id, p.mass, p.noise_stddev) for p in first if not math.isnan(p.mass)]
+            new = [plate for plate in batch.plates if plate.plate_id not in self._state.loads]
+            healthy = [plate for plate in new if plate.health is PlateHealth.OK]
+            loads = [(p.plate_id, p.mass, p.noise_stddev) for p in healthy if not math.isnan(p.mass)]
         for plate_id, mass, stddev in loads:
             if plate_id in self._bay:
                 self._state.loads[plate_id] = mass, stddev
@@ -355,7 +355,7 @@ class LivePlanogram:
     def _tell(self, stamp_ns: int, causes: Mapping[str, str]) -> list[StockEvents | StockLines]:
         state = self._state
         events: list[StockEvent] = []
-        for bay in [bay for bay in self._slots if bay in self._due]:
+        for bay in [bay for bay in self._slots if bay in self._due] if self._due else ():
             events += self._news(bay, causes)
             self._clear(bay)
         self._due.clear()

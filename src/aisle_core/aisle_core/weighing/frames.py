@@ -6,7 +6,6 @@ A frame is the step in which samples are judged.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,13 +80,10 @@ class Framer:
         """Nothing collected."""
         return cls(size, np.empty((0, plates)), np.empty(0, np.int64))
 
-    def push(self, taken: Sequence[tuple[Ints, Floats]]) -> Frames:
-        """Take stamps (n,) and samples (n, plates), several times; return the frames that are full now."""
-        if len(self.pending) or len(taken) != 1:
-            taken = [(self.pending_ns, self.pending), *taken]
-            stamps, samples = (np.concatenate(arrays) for arrays in zip(*taken, strict=True))
-        else:
-            ((stamps, samples),) = taken
+    def push(self, stamps: Ints, samples: Floats) -> Frames:
+        """Take stamps (n,) and samples (n, plates); return the frames that are full now."""
+        if len(self.pending):
+            stamps, samples = np.concatenate([self.pending_ns, stamps]), np.concatenate([self.pending, samples])
         full = len(samples) // self.size * self.size
         self.pending, self.pending_ns = samples[full:], stamps[full:]
         return Frames.of(stamps[:full], samples[:full], self.size)

@@ -93,6 +93,7 @@ class Weighing:
         self._config = config
         self._layout = layout
         self._columns = np.array([n for n, plate_id in enumerate(layout.plate_ids) if plate_id in listed], np.int64)
+        self._listed = [layout.plate_ids[column] for column in self._columns]
         self._unlisted = [PlateState(name, PlateHealth.UNLISTED, math.nan, math.nan) for name in layout.plate_ids]
         plates = len(self._columns)
         self._state = WeighingState(
@@ -162,9 +163,10 @@ class Weighing:
         )
         noise = np.where(state.noise.count[0] > 0, state.noise.sample, np.nan)
         plates = list(self._unlisted)
-        single = (values.astype(np.float32).tolist() for values in (state.baseline, noise))
-        for column, *known in zip(self._columns.tolist(), health, *single, strict=True):
-            plates[column] = PlateState(self._layout.plate_ids[column], *known)
+        masses, noises = (values.astype(np.float32).tolist() for values in (state.baseline, noise))
+        known = map(PlateState, self._listed, health, masses, noises)
+        for column, plate in zip(self._columns.tolist(), known, strict=True):
+            plates[column] = plate
         state.state_batches += 1
         return PlateStates(state.evaluated_ns, state.state_batches - 1, self._layout.gateway_id, tuple(plates))
 
@@ -176,14 +178,16 @@ class Weighing:
         The frames that are full with them, and after how many of those each of the blocks is over.
         """
         state = self._state
-        taken: list[tuple[Ints, Floats]] = []
+        taken: list[tuple[Ints, NDArray[np.float32]]] = []
         ends: deque[int] = deque()
         count = 0
         while blocks:
             readings = blocks[0]
             stamps = readings.stamp_ns + readings.sample_period_ns * np.arange(len(readings.mass), dtype=np.int64)
-            newer = slice(None) if readings.stamp_ns > state.last_ns else stamps > state.last_ns
-            stamps, samples = stamps[newer], readings.mass[newer][:, self._columns].astype(np.float64)
+            samples = readings.mass
+            if readings.stamp_ns <= state.last_ns:
+                newer = stamps > state.last_ns
+                stamps, samples = stamps[newer], samples[newer]
             if len(stamps):
                 if readings.sample_period_ns != state.period_ns:
                     if taken:
@@ -196,7 +200,10 @@ class Weighing:
                 count += len(stamps)
             ends.append((len(state.framer.pending) + count) // state.framer.size)
             blocks.popleft()
-        return state.framer.push(taken), ends
+        if not taken:
+            return NO_FRAMES, ends
+        stamps, samples = (np.concatenate(arrays) for arrays in zip(*taken, strict=True))
+        return state.framer.push(stamps, samples[:, self._columns].astype(np.float64)), ends
 
     def check(self, readings: ScaleReadings) -> None:
         """Raise AisleError when the block has another number of plates than the layout, or no sample period."""
