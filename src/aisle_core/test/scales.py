@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from scipy.signal import lfilter
 
 from aisle_core.types import ScaleLayout, ScaleReadings
 from aisle_core.weighing import WeighingConfig
@@ -118,14 +119,8 @@ class Scene:
         radius = 0.85
         first, second = 2 * radius * np.cos(2 * math.pi * frequency / RATE), -(radius**2)
         gain = np.sqrt((1 + second) * ((1 - second) ** 2 - first**2) / (1 - second))
-        result = np.zeros_like(drive)
-        for index in range(len(drive)):
-            result[index] = gain * drive[index]
-            if index >= 1:
-                result[index] += first * result[index - 1]
-            if index >= 2:
-                result[index] += second * result[index - 2]
-        return result
+        filters = zip(gain, first, drive.T, strict=True)
+        return np.column_stack([lfilter([g], [1.0, -f, -second], one) for g, f, one in filters])
 
     # --- hands
 
@@ -217,9 +212,8 @@ class Scene:
         shape = np.clip(np.minimum(self.time - begin_s, begin_s + hold_s - self.time) / 0.08, 0, 1)
         keep = math.exp(-2 * math.pi * 4 / RATE)
         shocks = self.rng.standard_normal(self.samples) * math.sqrt(1 - keep**2)
-        tremor = np.zeros(self.samples)
-        for index in range(1, self.samples):
-            tremor[index] = keep * tremor[index - 1] + shocks[index]
+        shocks[0] = 0.0
+        tremor = lfilter([1.0], [1.0, -keep], shocks)
         self.load[:, plate] += force_g * shape * (1 + 0.07 * tremor)
 
     # --- result

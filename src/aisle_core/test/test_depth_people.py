@@ -76,8 +76,8 @@ def test_who_stands_still_for_minutes_stays():
     scene, people = Scene(period_ns=10 * PERIOD_NS), stage()
     for _ in range(5):
         people.step(scene.image(), INFO)
-    counts = [len(people.step(scene.image(person(0.9, -1.5)), INFO).detections) for _ in range(300)]
-    assert counts == [1] * 300
+    counts = [len(people.step(scene.image(person(0.9, -1.5)), INFO).detections) for _ in range(150)]
+    assert counts == [1] * 150
     (one,) = people.step(scene.image(person(0.9, -1.5)), INFO).detections
     assert near(one, 0.9, -1.5, 0.06)
     for _ in range(8):

@@ -108,7 +108,7 @@ def test_who_walk_side_by_side_are_not_exchanged_while_they_are_seen_as_one(seed
 def test_who_stands_lives():
     random = np.random.default_rng(3)
     tracker = Tracker(CONFIG, COVERAGE)
-    found = follow(tracker, range(600), lambda step: [(2.0, 1.0)], random=random)
+    found = follow(tracker, range(300), lambda step: [(2.0, 1.0)], random=random)
     assert {tuple(tracks.track_id) for tracks in found[5:]} == {(1,)}
     assert np.linalg.norm(found[-1].position - (2.0, 1.0)) < 0.05
     assert (found[-1].state == TrackState.SEEN).all()
@@ -176,7 +176,7 @@ def test_offsets_are_learned():
     random = np.random.default_rng(4)
     tracker = Tracker(CONFIG, COVERAGE)
     offsets = np.array([(0.02, 0.0), (-0.02, 0.02), (0.0, -0.02)])
-    for step in range(900):
+    for step in range(500):
         at = seen(step, [(4 + 2 * np.cos(0.05 * step), 2 * np.sin(0.05 * step))], (0, 1, 2), random=random)
         shifted = Detections(at.sensor, at.stamp_ns, at.position + offsets[at.sensor], at.covariance, at.height)
         tracker.step(step * STEP_MS * MS, shifted, np.arange(3))
@@ -310,7 +310,7 @@ def test_a_track_names_its_detections():
     assert [last.used(row).tolist() for row in (0, 1)] in ([[0, 2], [1, 3]], [[1, 3], [0, 2]])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**16))
 def test_the_order_of_detections_does_not_matter(seed):
     random = np.random.default_rng(seed)
