@@ -5,7 +5,7 @@ import math
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial.transform import Rotation
@@ -55,6 +55,7 @@ mounts = st.builds(
 corrections = st.lists(st.floats(-0.3, 0.3), min_size=6, max_size=6).map(np.array)
 
 
+@settings(max_examples=30)
 @given(mounts, corrections)
 def test_moving_by_the_correction_between_two_poses_takes_one_to_the_other(mount, by):
     assert_allclose(correction(mount, moved(mount, by)), by, atol=1e-6)

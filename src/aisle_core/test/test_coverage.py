@@ -97,7 +97,7 @@ def test_a_fixture_casts_a_shadow_as_long_as_the_rays_say(yaw: float) -> None:
     assert cover.floor[row, column] == -1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3)), min_size=2, max_size=4))
 def test_counts_add_up_over_sensors(places: list[tuple[float, float, float]]) -> None:
     pillar = (block(-0.5, -0.5, Size(1, 1, 2)),)
