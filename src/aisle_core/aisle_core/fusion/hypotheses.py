@@ -73,7 +73,8 @@ class Change:
     movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's. first_scores,
     last_scores: (C,) of the begin alone and of the end alone. press_scores: (C,) that they press there or on the plates
     beside. attended: whether any hand was there. felt: greatest change on a plate beside at the same time [kg].
-    unfelt: most that the plates beside do not tell of [kg]. score: prior of the union.
+    unfelt: most that the plates beside do not tell of [kg]. score: prior of the union. moves: of products of the
+    catalogue, from their own shelves or out of nobody's cart.
     """
 
     events: tuple[ShelfEvent, ...]
@@ -93,6 +94,7 @@ class Change:
     felt: float
     unfelt: float
     score: float
+    moves: tuple[_Move, ...] = ()
 
     @property
     def principal(self) -> ShelfEvent:
@@ -230,7 +232,7 @@ class Explainer:
         leaves = (left_ns - end_ns <= self._config.person.withdraw_ms * 1_000_000) & (hands.hands >= 0)
         pressing = math.log(self._config.person.press_leaves) if sum(masses) > 0 else 0.0
         by_two = start_ns + _BY_TWO_NS <= end_ns
-        return Change(
+        change = Change(
             events=events,
             mass=sum(masses),
             variance=sum(event.mass_change_stddev**2 for event in events),
@@ -257,6 +259,9 @@ class Explainer:
             unfelt=self._unfelt(plate_ids),
             score=likelihoods.shared(masses, plate_ids, self._map, self._config.place),
         )
+        put = math.log(self._config.place.not_owned)
+        moves = self._catalogue(change, 1, None, 0.0) if change.mass < 0 else self._catalogue(change, -1, 0, put)
+        return replace(change, moves=tuple(moves))
 
     def _unfelt(self, plate_ids: tuple[str, ...]) -> float:
         """Most that may have moved on the plates beside without being felt there [kg]."""
@@ -390,14 +395,13 @@ class Explainer:
     def _takes(self, change: Change, ledger: Ledger) -> list[_Move]:
         place = self._config.place
         lots = self._lying(change, ledger)
-        moves = self._catalogue(change, 1, None, math.log1p(-place.foreign) if lots else 0.0)
+        moves = self._catalogue(change, 1, None, math.log1p(-place.foreign)) if lots else [*change.moves]
         for sku, lot in lots:
             moves += self._of_lot(change, 1, None, sku, lot, math.log(place.foreign / len(lots)))
         return [*moves, self._unknown(change, 1)]
 
     def _puts(self, change: Change, ledger: Ledger) -> list[_Move]:
-        place = self._config.place
-        moves = self._catalogue(change, -1, 0, math.log(place.not_owned))
+        moves = [*change.moves]
         for track_id, sku, lot, prior in self._owned(change, ledger):
             moves += self._of_lot(change, -1, track_id, sku, lot, prior)
         return [*moves, self._unknown(change, -1)]
