@@ -78,7 +78,7 @@ class CheckoutNode(StageNode[CheckoutParams]):
             for lane in self.store.lanes
         ]
         return [
-            Input(CART_EVENTS, CartEvents, CART_EVENTS.name),
+            Input(CART_EVENTS, CartEvents, CART_EVENTS.name, missed=True),
             Input(PERSON_TRACKS, PersonTracks, PERSON_TRACKS.name),
             Input(TICK, Tick, TICK.name),
             *gates,

@@ -45,7 +45,8 @@ class ResultsNode(AisleNode[ResultsParams]):
         self._new_stream()
         for topic, core_class in INPUTS.items():
             for name in topic_names(topic, self.store):
-                self.listen(topic, lambda message, kind=core_class: self._take(message, kind), name)
+                missed = topic in (CART_EVENTS, STOCK_EVENTS)
+                self.listen(topic, lambda message, kind=core_class: self._take(message, kind), name, missed)
         self.listen(END_OF_STREAM, self._announced)
 
     def input_seen(self, name: str) -> None:

@@ -36,6 +36,7 @@ class Input:
     name: str
     required: bool = True
     feedback: bool = False
+    missed: bool = False
     frame_id: str = ""
 
 
@@ -67,7 +68,7 @@ class StageNode(AisleNode[P]):
         self._prepare()
         self._new_ends()
         for entry in self._inputs:
-            self.listen(entry.topic, self._pusher(entry), entry.name, self._missed)
+            self.listen(entry.topic, self._pusher(entry), entry.name, self._missed or entry.missed)
         self.listen(END_OF_STREAM, self._on_end, missed=self._missed)
         self._end_output = self.announce(END_OF_STREAM)
 
