@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -125,7 +127,7 @@ def replay(
         people=dataclasses.replace(config.people, source=people),
         tracker=dataclasses.replace(config.tracker, source=people),
     )
-    with BagReader(bag) as reader:
+    with _only_new_garbage(), BagReader(bag) as reader:
         store = reader.load_store() if site is None else load_store(site)
         if store.site_hash != reader.site_hash and not allow_config:
             recorded = f"{reader.site_hash[:12]}..." if reader.site_hash else "unknown"
@@ -160,6 +162,16 @@ def replay(
             observe(reader.end_ns, output)
         duration_s = (reader.end_ns - reader.start_ns) / 1e9
         return ReplayResult(results, store, messages, duration_s, reader.truth_path)
+
+
+@contextlib.contextmanager
+def _only_new_garbage() -> Iterator[None]:
+    """The collector of cyclic garbage does not go through what was there before, again and again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _eyes(references: Path, config_dir: Path) -> tuple[Recogniser, References]:

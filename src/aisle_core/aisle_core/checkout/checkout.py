@@ -221,7 +221,8 @@ class Checkout:
         self._plates = KDTree(np.array([plate.centre[:2] for plate in store.plates.values()]).reshape(-1, 2))
         self._times = config.gate_times
         self._places: list[tuple[float, float]] = []
-        self._near: list[bool] = []
+        self._near: list[int] = []
+        """Plates within reach of each of the places."""
         self._state = CheckoutState()
         self._changed = False
         self._commands: list[GateCommand] = []
@@ -341,10 +342,11 @@ class Checkout:
         state.tracked_ns = tracks.stamp_ns
         places = [track.position[:2] for track in people]
         if places != self._places:
-            distances, _ = self._plates.query(np.array(places).reshape(-1, 2))
-            self._places, self._near = places, (distances <= self._config.reach).tolist()
-        for track, is_near in zip(people, self._near, strict=True):
-            if is_near or missed or track.state is not TrackState.SEEN:
+            points = np.array(places).reshape(-1, 2)
+            plates = self._plates.query_ball_point(points, self._config.reach, return_length=True)
+            self._places, self._near = places, plates.tolist()
+        for track, near in zip(people, self._near, strict=True):
+            if near or missed or track.state is not TrackState.SEEN:
                 state.touched_ns[track.track_id] = tracks.stamp_ns
 
     def _is_tracked(self, stamp_ns: int) -> bool:
