@@ -53,7 +53,7 @@ def test_two_who_touch(apart, height):
 
 @pytest.mark.parametrize("turn", [0.0, math.pi / 4])
 def test_who_stands_beside_a_taller_one_is_found_in_every_direction(turn):
-    x, y = 0.3 + 0.38 * math.cos(turn), -1.4 + 0.38 * math.sin(turn)
+    x, y = 0.3 + 0.4 * math.cos(turn), -1.4 + 0.4 * math.sin(turn)
     two = found(person(0.3, -1.4), person(x, y, 1.5))
     assert len(two) == 2
     assert min(math.dist(one.head, (x, y, 1.5)) for one in two) < 0.08
