@@ -105,6 +105,24 @@ def test_who_walk_side_by_side_are_not_exchanged_while_they_are_seen_as_one(seed
     assert not changed
 
 
+def test_who_appears_alone_before_several_sensors_is_believed_at_once():
+    tracker = Tracker(CONFIG, COVERAGE)
+    (first,) = follow(tracker, [0], lambda _: [(2.0, 0.0)])
+    assert places(first).keys() == {1}
+    (beside,) = follow(tracker, [1], lambda _: [(2.0, 0.0), (2.7, 0.0)])
+    assert places(beside).keys() == {1}
+    (later,) = follow(tracker, [2], lambda _: [(2.0, 0.0), (2.7, 0.0)])
+    assert places(later).keys() == {1, 2}
+
+
+def test_who_appears_where_somebody_lost_could_be_is_waited_for():
+    tracker = Tracker(CONFIG, COVERAGE)
+    follow(tracker, range(10), lambda _: [(2.0, 0.0)])
+    follow(tracker, range(10, 25), lambda _: [])
+    (first,) = follow(tracker, [25], lambda _: [(3.0, 0.0)])
+    assert places(first).keys() == {1} and first.owner.tolist() == [-1, -1]
+
+
 def test_who_stands_lives():
     random = np.random.default_rng(3)
     tracker = Tracker(CONFIG, COVERAGE)

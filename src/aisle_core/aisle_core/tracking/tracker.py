@@ -36,6 +36,8 @@ one sex and country; children widen it)."""
 _AGILITY = (0.7, 6.0)
 """Bounds of how much more or less restless one person may be taken for than most."""
 _IMPOSSIBLE = 1e6
+_SURE = 0.99
+"""Who is seen in one step only is somebody new if that is so probable; else another step is waited for."""
 _WALKS = 0.4
 """Who is slower [m/s] stands, and goes where others do not when others go."""
 
@@ -509,10 +511,10 @@ class Tracker:
     def _believe(self, stamp_ns: int, twin: NDArray[np.bool_]) -> None:
         """Confirm who was seen often enough: as somebody lost, or as somebody new."""
         config, people = self._config, self._state.people
+        often = (people.steps >= config.confirm_steps) & (people.detections >= config.confirm_detections)
         new = np.flatnonzero(
             (people.track_id == 0)
-            & (people.steps >= config.confirm_steps)
-            & (people.detections >= config.confirm_detections)
+            & (often | self._sudden())
             & (people.agreement >= 0.0)
             & (people.seen_ns == stamp_ns)
             & ~twin
@@ -536,6 +538,8 @@ class Tracker:
             me = new[row]
             choice = min(int(column), len(lost))
             share = likelihood[row, choice] / max(likelihood[row].sum(), 1e-300)
+            if not often[me] and (choice < len(lost) or share < _SURE):
+                continue
             if choice < len(lost):
                 before = lost[choice]
                 people.track_id[me] = people.track_id[before]
@@ -554,6 +558,15 @@ class Tracker:
                 people.track_id[me] = self._state.born
         people.track_id[gone] = -1
         people.knot[gone] = 0
+
+    def _sudden(self) -> NDArray[np.bool_]:
+        """Who is seen by sensors that agree where nobody is who could be seen twice."""
+        people = self._state.people
+        sudden = np.asarray((people.track_id == 0) & (people.detections > 1) & (people.agreement > 0.0))
+        rows, known = np.flatnonzero(sudden), np.flatnonzero(people.track_id > 0)
+        crowded, _ = near(people.mean[rows, :2], people.mean[known, :2], self._config.merge_distance)
+        sudden[rows[crowded]] = False
+        return sudden
 
     def _return_cost(self, new: Index, lost: Index, stamp_ns: int) -> Array:
         """(new, lost) minus log-likelihood that a new one is a lost one."""
