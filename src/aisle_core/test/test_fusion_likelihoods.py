@@ -393,7 +393,7 @@ def test_who_takes_comes_before_the_change_and_leaves_after_it():
         return visit_terms(*steady(1, at("p0"), there), *steady(1, away, rest))
 
     took, left_ns = stays(4600, 5300)
-    assert took == 0.0 and 5.25 * S < left_ns < 5.4 * S
+    assert took > 1.0 and 5.25 * S < left_ns < 5.4 * S
     assert stays(4950, 5300)[0] == pytest.approx(math.log(PERSON.hasty))
     assert stays(4600, 5950)[0] == pytest.approx(math.log(PERSON.lingers))
     assert stays(4000, 5300)[0] == 0.0, "nobody knows since when it is there"

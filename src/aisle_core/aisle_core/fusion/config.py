@@ -169,6 +169,8 @@ class PersonConfig:
     grasp_ms, hasty: odds of a hand that came less than this before the change.
     wait_ms, waits: odds of a hand that was there this long before the change; one that lingers too counts once.
     withdraw_ms, lingers: odds of a hand that has not left this long after the change.
+    comes_ms, goes_ms: how long a hand that takes is there before and after the change in the median; timing: standard
+    deviation of the logarithm of both.
     press_leaves: odds of a hand that leaves so soon, and that the plate still feels.
     missed: probability that a hand which was seen elsewhere was at the plate nevertheless.
     unseen: the same for a hand that was not seen at all.
@@ -200,6 +202,9 @@ class PersonConfig:
     waits: float
     withdraw_ms: int
     lingers: float
+    comes_ms: int
+    goes_ms: int
+    timing: float
     press_leaves: float
     missed: float
     unseen: float
@@ -216,7 +221,7 @@ class PersonConfig:
     again: float
 
     def __post_init__(self) -> None:
-        require(self, ("hand_reach", "hand_aside", "arm", "arm_stddev", "together", "mixed_ms"), 0, above=True)
+        require(self, ("hand_reach", "hand_aside", "arm", "arm_stddev", "together", "mixed_ms", "timing"), 0, above=True)
         require(
             self,
             (
@@ -234,6 +239,7 @@ class PersonConfig:
             0,
         )
         require(self, ("leaves", "grasp_ms", "wait_ms", "withdraw_ms"), 0)
+        require(self, ("comes_ms", "goes_ms"), 1)
         require(self, ("mixed", "meanwhile", "missed", "unseen", "nobody"), 0, 0.99, above=True)
         require(self, ("hasty", "waits", "lingers", "missing", "press_leaves", "same_hand", "again"), 0, 1, above=True)
 

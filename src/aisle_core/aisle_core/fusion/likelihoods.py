@@ -30,6 +30,10 @@ _EVER_NS = 1 << 62
 _MOST_INSTANTS = 20
 _ANY_STAY = math.log(0.02)
 """Who takes comes and goes otherwise than all others this rarely: something is held above the plate."""
+_ANY_TIME = math.log(100)
+"""Other hands come and go 50 ms to 5 s from the change, at any time alike [logarithm]."""
+_UNUSUAL = 0.1
+"""Hands that take come or go at any time this rarely."""
 _LEAST_REACH = 1e-4
 """A head is anywhere else than it seems this rarely."""
 
@@ -192,7 +196,9 @@ def visit(
     A hand is at the plate while it is at most ``leaves`` farther than at the change. Who takes or puts has come some
     time before the change (``grasp_ms``), though not long before (``wait_ms``), and is gone soon after it
     (``withdraw_ms``); a hand that rests, or that comes for something else, is there at any time. A hand lingers if it
-    is seen there later; one that was not seen to leave does so never.
+    is seen there later; one that was not seen to leave does so never. How long before and after the change a hand in
+    the plate was there is log-normal about ``comes_ms`` and ``goes_ms``: of the times that the samples leave open the
+    most usual one counts.
     """
     span_ns = config.aside_ms * 1_000_000
     stamps = samples.stamp_ns[:, None]
@@ -200,18 +206,32 @@ def visit(
     closest = np.minimum.reduceat(np.where(near, distance, np.inf), begins, axis=0)
     people = np.diff(begins, append=len(stamps))
     away = distance > np.repeat(closest, people, axis=0) + math.hypot(config.leaves, _TWICE * blur)
+    here = ~away & ~np.isnan(distance)
     came = np.maximum.reduceat(np.where(away & (stamps <= start_ns), stamps, -_EVER_NS), begins, axis=0)
     left = np.minimum.reduceat(np.where(away & (stamps >= end_ns), stamps, _EVER_NS), begins, axis=0)
+    first = np.minimum.reduceat(np.where(here & (stamps > np.repeat(came, people, axis=0)), stamps, _EVER_NS), begins)
+    last = np.maximum.reduceat(np.where(here & (stamps < np.repeat(left, people, axis=0)), stamps, -_EVER_NS), begins)
+    comes = _usual(start_ns - first, start_ns - came, config.comes_ms, config)
+    goes = _usual(last - end_ns, left - end_ns, config.goes_ms, config)
     hasty = start_ns - came < config.grasp_ms * 1_000_000
-    stays = ~away & ~np.isnan(distance) & (stamps < np.repeat(left, people, axis=0))
-    last = np.maximum.reduceat(np.where(stays, stamps, -_EVER_NS), begins, axis=0)
     lingers = last - end_ns > config.withdraw_ms * 1_000_000
     long_ago = start_ns - config.wait_ms * 1_000_000
-    was_here = np.logical_or.reduceat(~away & ~np.isnan(distance) & (stamps <= long_ago), begins, axis=0)
+    was_here = np.logical_or.reduceat(here & (stamps <= long_ago), begins, axis=0)
     waits = was_here & (came <= long_ago)
     score = np.where(hasty, math.log(config.hasty), 0.0)
     score += np.minimum(np.where(lingers, math.log(config.lingers), 0.0), np.where(waits, math.log(config.waits), 0.0))
+    usual = np.where(closest <= math.hypot(config.hand_reach, blur), comes + goes, 0.0)
+    score = np.where(usual > 0.0, score + usual, np.minimum(score, usual))
     return np.where(np.isfinite(closest), np.maximum(score, _ANY_STAY), 0.0), left, closest
+
+
+def _usual(least_ns: NDArray[np.int64], most_ns: NDArray[np.int64], usual_ms: int, config: PersonConfig) -> Floats:
+    """Log odds of a time between the two: of a hand that takes, log-normal, against one at any time, log-uniform."""
+    usual_ns = usual_ms * 1_000_000
+    off = np.log(np.clip(usual_ns, np.maximum(least_ns, 1), np.maximum(most_ns, 1)) / usual_ns) / config.timing
+    more = _ANY_TIME / (config.timing * math.sqrt(2 * math.pi))
+    found: Floats = np.log((1 - _UNUSUAL) * more * np.exp(-0.5 * off**2) + _UNUSUAL)
+    return found
 
 
 def reach(
