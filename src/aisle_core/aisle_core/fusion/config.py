@@ -221,7 +221,9 @@ class PersonConfig:
     again: float
 
     def __post_init__(self) -> None:
-        require(self, ("hand_reach", "hand_aside", "arm", "arm_stddev", "together", "mixed_ms", "timing"), 0, above=True)
+        require(
+            self, ("hand_reach", "hand_aside", "arm", "arm_stddev", "together", "mixed_ms", "timing"), 0, above=True
+        )
         require(
             self,
             (
