@@ -294,9 +294,10 @@ def test_shares_of_a_plate_leave_room_for_its_own_product():
 
 def test_min_confidence_decides_what_is_reviewed():
     strict = replace(FUSION, decision=DecisionConfig(**(values(FUSION.decision) | {"min_confidence": 1.0})))
-    scene = Scene(config=strict).stands(1, 0.1).moves(1, "p0", 5.0, -0.62)
-    (e,) = scene.run()
-    assert e.review
+    for config, review in ((FUSION, False), (strict, True)):
+        (e,) = Scene(config=config).stands(1, 0.1).moves(1, "p0", 5.0, -0.56).run()
+        assert 0.95 < e.confidence < 1.0
+        assert e.review == review
 
 
 @pytest.mark.parametrize(("felt", "expected"), [(0.349, 0.3524), (0.31, 0.31)])
