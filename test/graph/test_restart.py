@@ -48,28 +48,37 @@ def crowd_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bag
 
 
+@pytest.fixture(scope="module")
+def offline_events(crowd_bag: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What is decided of them without a graph."""
+    events = tmp_path_factory.mktemp("offline") / "events.jsonl"
+    replay(crowd_bag, config_folder()).results.write_events(events)
+    return events.read_bytes()
+
+
+def replayed(aisle, bag: Path, folder: Path):
+    """A graph that replays the bag; in the folder it keeps ``state`` and in the end writes ``events.jsonl``."""
+    arguments = (f"bag:={bag}", "rate:=5.0", f"state:={folder / 'state'}", f"events:={folder / 'events.jsonl'}")
+    return aisle("launch", "replay", "namespace:=corner", *arguments)
+
+
 def test_the_fusion_is_killed_amid_ten_visits_and_nothing_is_lost_or_doubled(
-    aisle, domain: dict[str, str], observer: Observer, crowd_bag: Path, tmp_path: Path
+    aisle, domain: dict[str, str], observer: Observer, crowd_bag: Path, offline_events: bytes, tmp_path: Path
 ) -> None:
-    state, events, offline = tmp_path / "state", tmp_path / "events.jsonl", tmp_path / "offline.jsonl"
-    arguments = (f"bag:={crowd_bag}", "rate:=5.0", f"state:={state}", f"events:={events}")
-    launched = aisle("launch", "replay", "namespace:=corner", *arguments)
+    launched = replayed(aisle, crowd_bag, tmp_path)
     carts = observer.listen(interfaces.CARTS, f"/corner/{interfaces.CARTS.name}")
     observer.until(lambda: any(sum(c.state == c.STATE_OPEN for c in m.carts) == VISITS for m in carts), KILL_TIMEOUT_S)
-    assert any(state.glob("cart_fusion_node.00000000[2-9].snapshot"))
+    assert any((tmp_path / "state").glob("cart_fusion_node.00000000[2-9].snapshot"))
     send(signal.SIGKILL, "cart_fusion_node", domain["ROS_DOMAIN_ID"])
     assert launched.wait(180) == 0, launched.text()[-4000:]
     assert "goes on with" in launched.text()
-    replay(crowd_bag, config_folder()).results.write_events(offline)
-    assert events.read_bytes() == offline.read_bytes()
+    assert (tmp_path / "events.jsonl").read_bytes() == offline_events
 
 
 def test_what_a_listener_has_not_got_when_the_fusion_is_killed_is_said_again(
-    aisle, domain: dict[str, str], observer: Observer, crowd_bag: Path, tmp_path: Path
+    aisle, domain: dict[str, str], observer: Observer, crowd_bag: Path, offline_events: bytes, tmp_path: Path
 ) -> None:
-    state, events, offline = tmp_path / "state", tmp_path / "events.jsonl", tmp_path / "offline.jsonl"
-    arguments = (f"bag:={crowd_bag}", "rate:=5.0", f"state:={state}", f"events:={events}")
-    launched = aisle("launch", "replay", "namespace:=corner", *arguments)
+    launched = replayed(aisle, crowd_bag, tmp_path)
     told = observer.listen(interfaces.CART_EVENTS, f"/corner/{interfaces.CART_EVENTS.name}")
     observer.until(lambda: any(event.cart_event_id for m in told for event in m.events), KILL_TIMEOUT_S)
     send(signal.SIGSTOP, "results_node", domain["ROS_DOMAIN_ID"])
@@ -78,5 +87,4 @@ def test_what_a_listener_has_not_got_when_the_fusion_is_killed_is_said_again(
     send(signal.SIGKILL, "cart_fusion_node", domain["ROS_DOMAIN_ID"])
     send(signal.SIGCONT, "results_node", domain["ROS_DOMAIN_ID"])
     assert launched.wait(180) == 0, launched.text()[-4000:]
-    replay(crowd_bag, config_folder()).results.write_events(offline)
-    assert events.read_bytes() == offline.read_bytes()
+    assert (tmp_path / "events.jsonl").read_bytes() == offline_events

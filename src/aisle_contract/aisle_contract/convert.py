@@ -176,13 +176,7 @@ class Codec:
         return self._by_plan(message, self._plan(core_class))
 
     def _by_plan(self, message: Any, plan: _Plan) -> Any:
-        if plan.values is None:
-            return self._field_by_field(message, plan)
-        try:
-            values = zip(plan.fields, plan.values(message), strict=True)
-            return plan.core_class(*[field.to_core(value) for field, value in values])
-        except ValueError:
-            return self._field_by_field(message, plan)
+        return self._all_by_plan((message,), plan)[0]
 
     def _all_by_plan(self, messages: Any, plan: _Plan) -> tuple[Any, ...]:
         """Many messages; those of plain fields field after field, which is faster."""

@@ -139,8 +139,8 @@ class _Stream:
         if is_newest:
             self.last_ns = stamp_ns
         if is_newest or not lateness_ns:
-            bound = (stamp_ns - lateness_ns, self.rank, _ANY_SEQUENCE if lateness_ns else sequence + 1)
-            self.bound = max(self.bound, bound)
+            least_sequence = _ANY_SEQUENCE if lateness_ns else sequence + 1
+            self.bound = max(self.bound, (stamp_ns - lateness_ns, self.rank, least_sequence))
 
         seen = self.seen
         seen[key] = None
@@ -239,8 +239,7 @@ class Aligner(Generic[T]):
         if not stream.holding and not stream.source.sporadic:
             stream.holding = True
             heappush(self._holders, stream.bound)
-        least = self._least_to_come()
-        self._frontier = max(self._frontier, least)
+        self._frontier = max(self._frontier, self._least_to_come())
         return released + self._release()
 
     def flush(self) -> list[Released[T]]:

@@ -1,6 +1,7 @@
 """bag_player_node: plays a bag into the graph, with /clock; pause, resume, step, seek and rate."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from aisle_msgs.msg import ReplayCommand
@@ -60,7 +61,7 @@ class BagPlayerNode(AisleNode[BagPlayerParams]):
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._next_clock_ns = self._next_status_ns = 0
         for topic in STREAMS:
-            self.listen(topic, lambda message, of=topic: self._flow.take(of, message))
+            self.listen(topic, partial(self._flow.take, topic))
         self.listen(REPLAY_COMMANDS, self._on_command)
         self.listen(DIAGNOSTICS, self._readiness.take)
         self._timer = self.every(PERIOD_S, self._advance, self._steady)

@@ -19,6 +19,7 @@ SAVE_EVERY = 1000
 """Items between two snapshots, more while listeners have not heard all: some seconds of a store, and less than a second
 to decide again."""
 HEARD_AT_ONCE, HEARD_AT_LAST = Duration(), Duration(seconds=5)
+"""How long listeners may take to acknowledge: before a snapshot, which can wait, and at the end of a stream."""
 LINK_PERIOD_S, LINK_TRIES = 0.1, 100
 """After a restart the node goes on when the listeners of before listen and all that was missed has come, at the latest
 after so many looks in succession that found nothing new of what is missing."""
@@ -130,6 +131,17 @@ class LastingNode(StageNode[P]):
         self._since_save = 0
 
     def _look(self) -> None:
+        missing = self._still_missing()
+        self._looks = self._looks + 1 if missing == self._missing else 0
+        self._missing = missing
+        if missing and self._looks < LINK_TRIES:
+            return
+        if missing:
+            self.get_logger().warning(f"goes on without {', '.join(sorted(missing))}; see whether its node runs")
+        self._go_on()
+
+    def _still_missing(self) -> dict[str, int]:
+        """Listeners and sources that are not all there yet, each with how far it has come."""
         heard = {_source(item): item.stamp_ns for item in self._early}
         last_ns = max(heard.values(), default=0)
         missing: dict[str, int] = {}
@@ -140,12 +152,7 @@ class LastingNode(StageNode[P]):
         for source in self._steady:
             if source not in heard or last_ns - heard[source] > CAUGHT_UP_NS:
                 missing[" ".join([source[0].__name__, *filter(None, source[1:])])] = heard.get(source, 0)
-        self._looks = self._looks + 1 if missing == self._missing else 0
-        self._missing = missing
-        if missing and self._looks >= LINK_TRIES:
-            self.get_logger().warning(f"goes on without {', '.join(sorted(missing))}; see whether its node runs")
-        if not missing or self._looks >= LINK_TRIES:
-            self._go_on()
+        return missing
 
     def _go_on(self) -> None:
         """Say again what was said since the last snapshot, and use what was missed, in the order of its stamps."""

@@ -44,8 +44,8 @@ class ResultsNode(AisleNode[ResultsParams]):
         self._names = {name for topic in INPUTS for name in topic_names(topic, self.store)}
         self._new_stream()
         for topic, core_class in INPUTS.items():
+            missed = topic in (CART_EVENTS, STOCK_EVENTS)
             for name in topic_names(topic, self.store):
-                missed = topic in (CART_EVENTS, STOCK_EVENTS)
                 self.listen(topic, lambda message, kind=core_class: self._take(message, kind), name, missed)
         self.listen(END_OF_STREAM, self._announced)
 

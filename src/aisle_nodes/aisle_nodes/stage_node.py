@@ -27,8 +27,9 @@ class Input:
     """One input topic.
 
     required: the stream ends only after its end was announced. feedback: it comes from further down the flow, and its
-    end is not waited for at all. frame_id: the frame that images are taken to be in,
-    whatever they say; a foreign camera does not know our names.
+    end is not waited for at all. missed: also what its publisher said before the two had found each other, as one does
+    that comes again and goes on. frame_id: the frame that images are taken to be in, whatever they say; a foreign
+    camera does not know our names.
     """
 
     topic: Topic

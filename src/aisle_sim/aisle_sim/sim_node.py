@@ -1,5 +1,6 @@
 """sim_node: the simulated store, live; its devices speak through the drivers of this process."""
 
+from functools import partial
 from pathlib import Path
 
 from aisle_msgs.msg import ReplayCommand
@@ -70,7 +71,7 @@ class SimNode(AisleNode[SimParams]):
         self._last_now_ns = self._steady.now().nanoseconds
         self._lived_ns = self._next_status_ns = 0
         for topic in STREAMS:
-            self.listen(topic, lambda message, of=topic: self._flow.take(of, message))
+            self.listen(topic, partial(self._flow.take, topic))
         self.listen(REPLAY_COMMANDS, self._on_command)
         self.listen(DIAGNOSTICS, self._readiness.take)
         self._timer = self.every(PERIOD_S, self._advance, self._steady)

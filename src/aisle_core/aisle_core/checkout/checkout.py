@@ -535,6 +535,17 @@ class Checkout:
         if visit.staff:
             self._staff.append(StaffTrack(visit.open_ns, 0, track.track_id))
 
+    def _take_off(self, visit: _Visit, track: PersonTrack) -> None:
+        """Undo ``_put_on`` of a track of a visit that is nobody's who works here."""
+        del self._state.session_of[track.track_id]
+        visit.track_ids.remove(track.track_id)
+        if visit.label == track.label:
+            visit.label = None
+        theirs = [event for event in visit.events if event.track_id == track.track_id]
+        if theirs:
+            self._state.waiting[track.track_id] = theirs
+        visit.events = [event for event in visit.events if event.track_id != track.track_id]
+
     def _close(self, visit: _Visit, stamp_ns: int, reason: CloseReason) -> None:
         if visit.close_ns is None:
             visit.close_ns, visit.close_reason = stamp_ns, reason
@@ -614,14 +625,7 @@ class Checkout:
         ahead_ns = taken.first_ns - left_over.first_ns
         if not 0 < ahead_ns <= _TOGETHER_NS or taken.track_id in visit.left:
             return left_over.track_id
-        visit.track_ids.remove(taken.track_id)
-        if visit.label == taken.label:
-            visit.label = None
-        del state.session_of[taken.track_id]
-        theirs = [event for event in visit.events if event.track_id == taken.track_id]
-        if theirs:
-            state.waiting[taken.track_id] = theirs
-        visit.events = [event for event in visit.events if event.track_id != taken.track_id]
+        self._take_off(visit, taken)
         self._put_on(visit, left_over)
         return taken.track_id
 
