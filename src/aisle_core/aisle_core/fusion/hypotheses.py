@@ -231,7 +231,11 @@ class Explainer:
         odds, left_ns, attended = hands.visits(places, start_ns, end_ns)
         leaves = (left_ns - end_ns <= self._config.person.withdraw_ms * 1_000_000) & (hands.hands >= 0)
         pressing = math.log(self._config.person.press_leaves) if sum(masses) > 0 else 0.0
-        by_two = start_ns + _BY_TWO_NS <= end_ns
+        first, last = (
+            [hands.scores(places, at_ns, at_ns) + hands.visits(places, at_ns, at_ns)[0] for at_ns in (start_ns, end_ns)]
+            if start_ns + _BY_TWO_NS <= end_ns
+            else [scores + odds] * 2
+        )
         change = Change(
             events=events,
             mass=sum(masses),
@@ -243,8 +247,8 @@ class Explainer:
             movers=hands.movers,
             hands=hands.hands,
             mover_scores=scores + odds,
-            first_scores=hands.scores(places, start_ns, start_ns) if by_two else scores,
-            last_scores=hands.scores(places, end_ns, end_ns) if by_two else scores,
+            first_scores=first,
+            last_scores=last,
             press_scores=hands.scores(hands.at(self._map.with_beside(plate_ids)), start_ns, end_ns)
             + np.where(leaves, pressing, 0.0),
             attended=attended,
