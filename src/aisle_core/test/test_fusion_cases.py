@@ -384,6 +384,13 @@ def test_two_people_take_from_one_plate_in_one_step():
     assert sorted(told(events)) == [(1, "water", 1), (2, "water", 1)]
 
 
+def test_two_hands_in_one_plate_that_come_and_go_one_after_the_other_took_both():
+    made = scene((1, -0.1), (2, 0.3)).reaches_for(1, "p0", 4.9, for_s=0.6).reaches_for(2, "p0", 5.1, for_s=0.7)
+    events = made.feels("p0", 5.0, -1.24, lasts_ms=200).run()
+    assert sorted(told(events)) == [(1, "water", 1), (2, "water", 1)]
+    assert not any(e.review for e in events)
+
+
 def test_two_products_of_one_plate_in_one_step():
     store = make_store({"soda": ("p1",), "tea": ("p1",)}, {"soda": 0.355, "tea": 0.2})
     events = scene((1, 0.1), store=store).moves(1, "p1", 5.0, -0.555).run()
