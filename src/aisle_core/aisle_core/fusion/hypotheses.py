@@ -299,6 +299,7 @@ class Explainer:
             part = _part(change, move, column)
             found.append(Hypothesis((part,), None, change.score + float(table[row, column])))
         found += self._held(change, ledger, least)
+        found += self._freed(change, ledger, least)
         found += self._pairs(change, ledger, least)
         found += self._together(change, moves, least)
         found.sort(key=lambda hypothesis: -hypothesis.score)
@@ -580,6 +581,24 @@ class Explainer:
                 score = change.score + move.score + float(change.mover_scores[column])
                 found.append(Hypothesis((part,), Press(part.mover, force), score))
         return found
+
+    def _freed(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
+        """One move by a hand that has pressed on the plate and lets go of it in the same step."""
+        config, press = self._config, ledger.presses.get(change.plate_ids[0])
+        if press is None or len(change.events) > 1 or change.mass + press.mass >= -config.weight.unfelt:
+            return []
+        freed = replace(
+            change, mass=change.mass + press.mass, variance=change.variance + config.weight.press_stddev**2, moves=()
+        )
+        freed = replace(freed, moves=tuple(self._catalogue(freed, 1, None, 0.0)))
+        prior = math.log(config.place.release * config.place.freed)
+        hands = np.where(change.movers == press.track_id, change.mover_scores, likelihoods.NOWHERE)
+        return [
+            Hypothesis((_part(change, move, column),), Press(press.track_id, 0.0), score)
+            for move in self._takes(freed, ledger)
+            for column in np.flatnonzero(move.score + prior + hands >= least).tolist()
+            for score in [change.score + prior + move.score + float(hands[column])]
+        ]
 
     # --- two parts
 
