@@ -421,6 +421,18 @@ def test_one_thing_put_back_and_another_taken_in_one_step():
     assert not any(e.review for e in events)
 
 
+def test_two_people_put_two_things_on_one_plate_in_one_step():
+    made = scene((1, 0.3), (2, 0.9)).moves(1, "p0", 3.0, -0.62).moves(2, "p7", 4.0, -0.2)
+    made.reaches_for(1, "p6", 9.0).reaches_for(2, "p6", 9.05).feels("p6", 9.0, 0.82)
+    assert sorted(told(made.run())) == [(1, "water", -1), (1, "water", 1), (2, "tea", -1), (2, "tea", 1)]
+
+
+def test_one_puts_a_thing_back_where_another_takes_one_in_one_step():
+    made = scene((1, 0.3), (2, 0.9)).moves(1, "p0", 3.0, -0.62)
+    made.reaches_for(1, "p7", 9.0).reaches_for(2, "p7", 9.05).feels("p7", 9.0, 0.42)
+    assert sorted(told(made.run())) == [(1, "water", -1), (1, "water", 1), (2, "tea", 1)]
+
+
 def test_a_foreign_thing_across_two_plates_is_sold_from_there():
     made = scene((1, 0.3), (2, 0.9)).moves(1, "p0", 3.0, -0.62).reaches_for(1, "p6", 7.0).reaches_for(2, "p6", 12.0)
     made.feels("p6", 7.0, 0.4).feels("p7", 7.02, 0.22).feels("p6", 12.0, -0.4).feels("p7", 12.02, -0.22)

@@ -70,11 +70,11 @@ class Change:
     """One or several shelf events explained as one move, and what does not depend on who holds what.
 
     mass: signed sum [kg]. plate_ids: heaviest change first. shares: (P,) prior of each product by the planogram.
-    movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's. first_scores,
-    last_scores: (C,) of the begin alone and of the end alone. press_scores: (C,) that they press there or on the plates
-    beside. attended: whether any hand was there. felt: greatest change on a plate beside at the same time [kg].
-    unfelt: most that the plates beside do not tell of [kg]. score: prior of the union. moves: of products of the
-    catalogue, from their own shelves or out of nobody's cart.
+    movers, hands, mover_scores: (C,) the hands that may have done it, the last one nobody's. two_hands: of two people,
+    columns of the hand at the begin and of the other at the end, and their score. press_scores: (C,) that they press
+    there or on the plates beside. attended: whether any hand was there. felt: greatest change on a plate beside at
+    the same time [kg]. unfelt: most that the plates beside do not tell of [kg]. score: prior of the union. moves: of
+    products of the catalogue, from their own shelves or out of nobody's cart.
     """
 
     events: tuple[ShelfEvent, ...]
@@ -87,8 +87,7 @@ class Change:
     movers: NDArray[np.int64]
     hands: NDArray[np.int64]
     mover_scores: Floats
-    first_scores: Floats
-    last_scores: Floats
+    two_hands: tuple[tuple[int, int, float], ...]
     press_scores: Floats
     attended: bool
     felt: float
@@ -247,8 +246,7 @@ class Explainer:
             movers=hands.movers,
             hands=hands.hands,
             mover_scores=scores + odds,
-            first_scores=first,
-            last_scores=last,
+            two_hands=_two_hands(hands.movers, first, last),
             press_scores=hands.scores(hands.at(self._map.with_beside(plate_ids)), start_ns, end_ns)
             + np.where(leaves, pressing, 0.0),
             attended=attended,
@@ -605,20 +603,12 @@ class Explainer:
     def _together(self, change: Change, moves: Sequence[_Move], least: float) -> list[Hypothesis]:
         """Two people who take units of one product in one step."""
         config = self._config
-        first = _best_hands(change.movers, change.first_scores)
-        last = _best_hands(change.movers, change.last_scores)
-        pairs = [
-            (one, other, float(change.first_scores[one] + change.last_scores[other]))
-            for a, one in islice(first.items(), _PEOPLE_TOGETHER)
-            for b, other in islice(last.items(), _PEOPLE_TOGETHER)
-            if a != b
-        ]
         prior = math.log(config.person.together) + math.log1p(-config.weight.repeat) - math.log(config.weight.repeat)
         found = []
         for move in moves:
             if move.quantity < 2 or not move.sku:
                 continue
-            for one, other, hands in pairs:
+            for one, other, hands in change.two_hands:
                 score = move.score + prior + hands
                 if score < least:
                     continue
@@ -628,7 +618,10 @@ class Explainer:
         return found
 
     def _pairs(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
-        """Two things that one hand moved in one step: two taken, two put back, or one put back and another taken."""
+        """Two things that moved in one step: two taken, two put back, or one put back and another taken.
+
+        By one hand, or each by a hand of another person.
+        """
         config, place = self._config, self._config.place
         hand = float(change.mover_scores.max())
         near = {int(track) for track in change.movers[change.mover_scores >= hand - config.decision.prune]}
@@ -645,9 +638,15 @@ class Explainer:
             change.mass + mass[first] + mass[second],
             np.sqrt(change.variance + variance[first] + variance[second]),
         )
-        score += prior[first] + prior[second] + np.log(np.where(alike, place.two_products, place.exchanged))
+        score += prior[first] + prior[second]
         score[alike & (sign[first] * change.mass > 0)] = likelihoods.NOWHERE
+        prior_of_two = math.log(config.person.together / 2)
+        most = max((hands for *_, hands in change.two_hands), default=likelihoods.NOWHERE)
         found = []
+        for index in np.flatnonzero(score + prior_of_two + most >= least).tolist():
+            pair = things[first[index]], things[second[index]]
+            found += self._by_two(change, pair, float(score[index]) + prior_of_two, least)
+        score += np.log(np.where(alike, place.two_products, place.exchanged))
         for index in np.flatnonzero(score + hand >= least).tolist():
             one, other = things[first[index]], things[second[index]]
             owners = {thing.owner for thing in (one, other) if thing.owner is not None}
@@ -658,6 +657,17 @@ class Explainer:
                     continue
                 parts = (_part(change, one, column), _part(change, other, column))
                 found.append(Hypothesis(parts, None, change.score + float(score[index] + change.mover_scores[column])))
+        return found
+
+    def _by_two(self, change: Change, things: tuple[_Move, _Move], score: float, least: float) -> list[Hypothesis]:
+        """Two things that two people moved in one step; score: without the hands."""
+        found = []
+        for one, other in (things, things[::-1]):
+            for first, last, hands in change.two_hands:
+                owned = one.owner in (None, change.movers[first]) and other.owner in (None, change.movers[last])
+                if owned and score + hands >= least:
+                    parts = (_part(change, one, first), _part(change, other, last))
+                    found.append(Hypothesis(parts, None, change.score + score + hands))
         return found
 
     def _takeable(self, change: Change, ledger: Ledger) -> list[_Move]:
@@ -713,6 +723,19 @@ def _best_hands(movers: NDArray[np.int64], scores: Floats) -> dict[int, int]:
         if movers[column]:
             found.setdefault(int(movers[column]), column)
     return found
+
+
+def _two_hands(
+    movers: NDArray[np.int64], first_scores: Floats, last_scores: Floats
+) -> tuple[tuple[int, int, float], ...]:
+    """Columns of the hands of two people, of the one at the begin and of the other at the end, and their score."""
+    first, last = _best_hands(movers, first_scores), _best_hands(movers, last_scores)
+    return tuple(
+        (one, other, float(first_scores[one] + last_scores[other]))
+        for a, one in islice(first.items(), _PEOPLE_TOGETHER)
+        for b, other in islice(last.items(), _PEOPLE_TOGETHER)
+        if a != b
+    )
 
 
 def _part(change: Change, move: _Move, column: int, units: int = 0) -> Part:
