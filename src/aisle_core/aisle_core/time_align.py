@@ -139,9 +139,8 @@ class _Stream:
         if is_newest:
             self.last_ns = stamp_ns
         if is_newest or not lateness_ns:
-            bound = (stamp_ns - lateness_ns, self.rank, _ANY_SEQUENCE if lateness_ns else sequence + 1)
-            if bound > self.bound:
-                self.bound = bound
+            least_sequence = _ANY_SEQUENCE if lateness_ns else sequence + 1
+            self.bound = max(self.bound, (stamp_ns - lateness_ns, self.rank, least_sequence))
 
         seen = self.seen
         seen[key] = None
@@ -236,14 +235,11 @@ class Aligner(Generic[T]):
             heappush(self._waiting, Released(stamp_ns, stream.rank, sequence, source, self._epoch, item))
         if self._first_ns is None:
             self._first_ns = stamp_ns
-        if stamp_ns > self._newest_ns:
-            self._newest_ns = stamp_ns
+        self._newest_ns = max(self._newest_ns, stamp_ns)
         if not stream.holding and not stream.source.sporadic:
             stream.holding = True
             heappush(self._holders, stream.bound)
-        least = self._least_to_come()
-        if least > self._frontier:
-            self._frontier = least
+        self._frontier = max(self._frontier, self._least_to_come())
         return released + self._release()
 
     def flush(self) -> list[Released[T]]:
