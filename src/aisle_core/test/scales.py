@@ -6,6 +6,7 @@ assumptions, stated at each function. Masses are grams in here, kilograms in wha
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ COUNT_G = 0.241
 START_NS = 1_700_000_000_000_000_000
 
 
+@functools.cache
 def tuning() -> WeighingConfig:
     """The values that the node runs with."""
     document = yaml.safe_load((ROOT / "config" / "nodes" / "shelf_event_node.yaml").read_text(encoding="utf-8"))

@@ -1,6 +1,8 @@
 """People in depth images: who is found and where, who is not, and what bad images do."""
 
+import copy
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -14,11 +16,18 @@ from .depth_scene import CONFIG, INFO, PERIOD_NS, SENSOR, Scene, arm, box, ellip
 from .fusion_world import STORE, hand
 
 
-def found(*bodies, frames=4, info=INFO, encoding="16UC1"):
-    """What is found in the last image, after the empty scene was seen for a while."""
+@functools.cache
+def empty(info, encoding):
+    """A scene and who looks at it, after it was seen empty for a while."""
     scene, people = Scene(info), stage()
     for _ in range(25):
         people.step(scene.image(encoding=encoding), info)
+    return scene, people
+
+
+def found(*bodies, frames=4, info=INFO, encoding="16UC1"):
+    """What is found in the last image, after the empty scene was seen for a while."""
+    scene, people = copy.deepcopy(empty(info, encoding))
     for _ in range(frames):
         batch = people.step(scene.image(*bodies, encoding=encoding), info)
     return batch.detections

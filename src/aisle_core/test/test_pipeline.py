@@ -199,7 +199,7 @@ def by_speaker(outputs):
     return dict(heard)
 
 
-def run(items, store=STORE, at_once=1):
+def run(items, store=STORE, at_once=1000):
     pipeline = Pipeline(CONFIG, store)
     if at_once == 1:
         outputs = [output for item in items for output in pipeline.push(item)]
@@ -209,7 +209,7 @@ def run(items, store=STORE, at_once=1):
     return pipeline, outputs + pipeline.finish()
 
 
-PIPELINE, OUTPUTS = run(RECORDING)
+PIPELINE, OUTPUTS = run(RECORDING, at_once=1)
 EXPECTED = by_speaker(OUTPUTS)
 
 

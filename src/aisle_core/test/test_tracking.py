@@ -222,6 +222,14 @@ def test_heights_tell_who_is_who_after_a_meeting():
     assert after_a_meeting(replace(CONFIG, swap_cost=1e6)) == pytest.approx((2.0, 3.0), abs=0.05)
 
 
+def test_a_head_of_unknown_height_is_of_whom_it_is_nearer_to():
+    tracker = Tracker(CONFIG)
+    before = follow(tracker, range(20), lambda step: [(2.0, 0.0), (2.24, 0.0)], heights=(1.7, np.nan))[-1]
+    assert np.isnan(before.height).tolist() == [False, True]
+    after = follow(tracker, (20,), lambda step: [(2.126, 0.0)], sensors=(0,))[-1]
+    assert [after.track_id[row] for row in after.owner] == [before.track_id[1]]
+
+
 def test_doubt_after_a_meeting_goes_when_heights_settle_it():
     def met(heights):
         tracker = Tracker(CONFIG)
@@ -338,7 +346,8 @@ def test_the_order_of_detections_does_not_matter(seed):
         detections = seen(step, people + 0.1 * step, (0, 1, 2), random=random)
         shuffled = random.permutation(len(detections.sensor))
         a = one.step(step * STEP_MS * MS, detections, np.arange(3))
-        b = other.step(step * STEP_MS * MS, detections.take(shuffled), np.arange(3))
+        other_order = Detections(*(getattr(detections, name)[shuffled] for name in FIELDS))
+        b = other.step(step * STEP_MS * MS, other_order, np.arange(3))
         assert a.track_id.tolist() == b.track_id.tolist()
         assert a.position.tobytes() == b.position.tobytes()
         assert a.owner[shuffled].tolist() == b.owner.tolist()

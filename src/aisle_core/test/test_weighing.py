@@ -9,7 +9,7 @@ import pytest
 
 from aisle_core.errors import AisleError
 from aisle_core.types import PlateHealth, PlateState, ScaleReadings, ShelfEvent, ShelfEvents
-from aisle_core.weighing import Weighing
+from aisle_core.weighing import Weighing, weigh_together
 
 from .scales import PERIOD_NS, RATE, START_NS, Scene, at, blocks, layout, tuning
 
@@ -26,7 +26,7 @@ def scene(seed: int = 7, plates: int = 12, seconds: float = 12.0) -> Scene:
 
 def batches(readings: list[ScaleReadings], plates: int) -> list[ShelfEvents]:
     weighing = Weighing(tuning(), layout(plates), layout(plates).plate_ids)
-    return [weighing.step(part) for part in readings] + [weighing.finish()]
+    return [batch for _, batch in weigh_together([(weighing, readings)])] + [weighing.finish()]
 
 
 def events(mass_kg: np.ndarray) -> list[ShelfEvent]:

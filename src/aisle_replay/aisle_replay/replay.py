@@ -127,7 +127,7 @@ def replay(
         people=dataclasses.replace(config.people, source=people),
         tracker=dataclasses.replace(config.tracker, source=people),
     )
-    with _only_new_garbage(), BagReader(bag) as reader:
+    with _without_collector(), BagReader(bag) as reader:
         store = reader.load_store() if site is None else load_store(site)
         if store.site_hash != reader.site_hash and not allow_config:
             recorded = f"{reader.site_hash[:12]}..." if reader.site_hash else "unknown"
@@ -165,13 +165,15 @@ def replay(
 
 
 @contextlib.contextmanager
-def _only_new_garbage() -> Iterator[None]:
-    """The collector of cyclic garbage does not go through what was there before, again and again."""
-    gc.freeze()
+def _without_collector() -> Iterator[None]:
+    """The collector of cyclic garbage rests: no stage leaves any, and it would look for some all the time."""
+    enabled = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if enabled:
+            gc.enable()
 
 
 def _eyes(references: Path, config_dir: Path) -> tuple[Recogniser, References]:

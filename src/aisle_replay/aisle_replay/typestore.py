@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -19,6 +20,8 @@ from rosbags.typesys.stores import ros2_jazzy
 
 from aisle_contract.convert import MESSAGE_OF, Codec
 from aisle_core.errors import AisleError
+
+from .cdr import READERS
 
 PACKAGE = "aisle_msgs"
 _COMMENT = re.compile(r"#.*")
@@ -136,12 +139,16 @@ class MessageTypes:
         definition = self._store.get_msgdef(name)
         if data[:2] not in (_BIG_ENDIAN, _LITTLE_ENDIAN):
             raise SerdeError(f"{len(data)} bytes that do not begin as plain CDR")
+        core_class, body = self._core_of.get(name), data[4:]
+        if core_class in READERS and data[:2] == _LITTLE_ENDIAN:
+            # What they cannot read is read once more, to name what is wrong.
+            with contextlib.suppress(struct.error, ArithmeticError, LookupError, ValueError):
+                return READERS[core_class](body)
         read = definition.deserialize_cdr_le if data[:2] == _LITTLE_ENDIAN else definition.deserialize_cdr_be
         try:
-            message, _ = read(data[4:], 0, definition.cls, self._store)
+            message, _ = read(body, 0, definition.cls, self._store)
         except (struct.error, ValueError) as error:
             raise SerdeError(f"no {name}: {error}") from error
-        core_class = self._core_of.get(name)
         return message if core_class is None else self.codec.to_core(message, core_class)
 
     def _need(self, name: str) -> None:

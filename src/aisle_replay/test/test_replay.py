@@ -1,3 +1,4 @@
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -6,6 +7,7 @@ import pytest
 from autocheckout_recording import real_recording, stamp_ns, tiny, write
 
 from aisle_core.errors import AisleError
+from aisle_core.stages import Output
 from aisle_replay.autocheckout import import_autocheckout
 from aisle_replay.bag import BagReader
 from aisle_replay.replay import load_config, replay
@@ -45,6 +47,18 @@ def test_any_order_of_arrival_gives_the_same_bytes(bag: Path, seed: int) -> None
 def test_the_order_of_the_stamps_gives_the_same_bytes(bag: Path) -> None:
     expected = replay(bag, CONFIG).results
     assert replay(bag, CONFIG, order="stamp").results.event_lines() == expected.event_lines()
+
+
+def test_decisions_leave_no_cyclic_garbage(bag: Path) -> None:
+    loading: list[int] = []
+
+    def observe(log_ns: int, output: Output) -> None:
+        if not loading:
+            loading.append(gc.collect())
+
+    result = replay(bag, CONFIG, observe=observe)
+    assert loading and gc.collect() == 0
+    assert result.results.quantities()
 
 
 def test_another_site_needs_consent(bag: Path, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from rosbags.serde import SerdeError
 from aisle_contract.convert import MESSAGE_OF, Codec
 from aisle_core import types as core
 from aisle_core.errors import AisleError
+from aisle_replay import typestore
+from aisle_replay.cdr import READERS
 from aisle_replay.typestore import MessageTypes, message_folder, message_types
 
 TYPES = message_types()
@@ -109,6 +111,20 @@ def test_bytes_equal_those_of_rclpy(core_class: type[Any]) -> None:
         assert same(TYPES.deserialize(theirs, MESSAGE_OF[core_class]), value)
         message = deserialize_message(ours, codec.message_class(core_class))
         assert same(codec.to_core(message, core_class), value)
+
+
+@pytest.mark.parametrize("core_class", READERS, ids=lambda cls: cls.__name__)
+def test_what_is_read_straight_from_the_bytes_is_what_the_message_says(core_class: type[Any]) -> None:
+    name = MESSAGE_OF[core_class]
+    for seed in SEEDS:
+        data = TYPES.serialize(example(core_class, random.Random(seed)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(typestore, "READERS", {})
+            message = TYPES.deserialize(data, name)
+        assert same(READERS[core_class](data[4:]), message)
+        for size in range(4, len(data)):
+            with pytest.raises(SerdeError):
+                TYPES.deserialize(data[:size], name)
 
 
 def test_bytes_behind_the_message_are_left_alone() -> None:

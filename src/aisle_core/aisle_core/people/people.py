@@ -177,7 +177,7 @@ class People:
             same = [other for other in chosen if other.position == point.position]
             if known or same or len(chosen) == _HANDS:
                 continue
-            if min(math.dist(point.position[:2], anchor[:2]) for anchor in torso) > self._config.max_reach:
+            if not any(math.dist(point.position[:2], anchor[:2]) <= self._config.max_reach for anchor in torso):
                 self._count("hands_out_of_reach")
                 continue
             chosen.append(point)

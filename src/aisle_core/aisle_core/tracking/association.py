@@ -1,11 +1,10 @@
-"""Which detection is whom: one assignment over all sensors, each person at most once per sensor."""
+"""Which detection is whom: each person at most once per sensor."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 Index = NDArray[np.intp]
@@ -15,13 +14,18 @@ _FEW = 20_000
 """Up to so many pairs are compared one by one sooner than by a tree."""
 
 
+def squared_distances(first: Array, second: Array) -> Array:
+    """(n, m) between points (n, 2) and (m, 2)."""
+    x, y = first[:, :1] - second[:, 0], first[:, 1:] - second[:, 1]
+    return np.asarray(x * x + y * y)
+
+
 def near(first: Array, second: Array, radius: float) -> tuple[Index, Index]:
     """Pairs of points (n, 2) and (m, 2) within ``radius``: rows of both, in lexicographic order."""
     if not len(first) or not len(second):
         return np.empty(0, np.intp), np.empty(0, np.intp)
     if len(first) * len(second) <= _FEW:
-        x, y = first[:, :1] - second[:, 0], first[:, 1:] - second[:, 1]
-        row, column = np.nonzero(x**2 + y**2 <= radius**2)
+        row, column = (squared_distances(first, second) <= radius**2).nonzero()
         return row, column
     found = cKDTree(first).sparse_distance_matrix(cKDTree(second), radius, output_type="coo_matrix")
     order = np.lexsort((found.col, found.row))
@@ -35,47 +39,44 @@ def without(count: int, rows: Index) -> Index:
     return np.flatnonzero(left)
 
 
-def assign(rows: int, row: Index, column: NDArray[np.int64], cost: Array, alone: Array) -> Index:
-    """The assignment of least total cost (Jonker and Volgenant 1987, sparse).
+def assign(sensor: NDArray[np.int64], row: Index, column: Index, cost: Array, alone: float) -> Index:
+    """Of each sensor the assignment of least total cost, each column at most once (Jonker and Volgenant 1987).
 
-    row, column, cost (k,): the allowed pairs; alone (rows,): cost of a row without a column. Columns are any numbers.
+    sensor (n,): of each row; row, column, cost (k,): the allowed pairs; alone: cost of a row without a column.
     Returns for each row the place of its pair among the k, -1 if it is alone.
     """
-    chosen = np.full(rows, -1, dtype=np.intp)
-    useful = np.flatnonzero(cost < alone[row])
+    chosen = np.full(len(sensor), -1, dtype=np.intp)
+    useful = (cost < alone).nonzero()[0]
     if not len(useful):
         return chosen
-    options = np.bincount(row[useful], minlength=rows)[row[useful]]
-    _, there, rivals = np.unique(column[useful], return_inverse=True, return_counts=True)
-    clear = (options == 1) & (rivals[there] == 1)
-    chosen[row[useful[clear]]] = useful[clear]
-    useful = useful[~clear]
-    if not len(useful):
+    # Of the pairs of a row the last one stays, which is the cheapest.
+    cheapest_last = useful[np.argsort(-cost[useful], kind="stable")]
+    chosen[row[cheapest_last]] = cheapest_last
+    # Where two rows of a sensor want the same column, all its rows are weighed together.
+    key = sensor[row] * (int(column.max()) + 1) + column
+    wanted = chosen[chosen >= 0]
+    clash = np.bincount(key[wanted])[key[wanted]] > 1
+    if not clash.any():
         return chosen
-    contested, here = np.unique(row[useful], return_inverse=True)
-    columns, there = np.unique(column[useful], return_inverse=True)
-    count = len(contested)
-    key = here * len(columns) + there
-    order = np.argsort(key, kind="stable")
-    useful, here, there, key = useful[order], here[order], there[order], key[order]
-    # Compressed rows: the pairs of each, and behind them the column of its own in which it is alone.
-    end = np.cumsum(np.bincount(here, minlength=count) + 1)
-    place = np.arange(len(useful)) + here
-    value, index = np.empty(end[-1]), np.empty(end[-1], dtype=np.int32)
-    value[place], value[end - 1] = cost[useful], alone[contested]
-    index[place], index[end - 1] = there, len(columns) + np.arange(count)
-    begin = np.concatenate([[0], end]).astype(np.int32)
-    graph = csr_array((value - value.min() + 1.0, index, begin), shape=(count, len(columns) + count))
-    matched_row, matched_column = min_weight_full_bipartite_matching(graph)
-    taken = matched_column < len(columns)
-    wanted = matched_row[taken].astype(np.int64) * len(columns) + matched_column[taken]
-    chosen[contested[matched_row[taken]]] = useful[np.searchsorted(key, wanted)]
+    contested = np.zeros(int(sensor.max()) + 1, dtype=bool)
+    contested[sensor[row[wanted[clash]]]] = True
+    useful = useful[contested[sensor[row[useful]]]]
+    rows, here = np.unique(row[useful], return_inverse=True)
+    columns, there = np.unique(key[useful], return_inverse=True)
+    gain, pair = np.zeros((len(rows), len(columns))), np.full((len(rows), len(columns)), -1)
+    gain[here, there], pair[here, there] = alone - cost[useful], useful
+    matched = linear_sum_assignment(gain, maximize=True)
+    chosen[rows] = -1
+    chosen[rows[matched[0]]] = pair[matched]
     return chosen
 
 
 def groups(count: int, first: Index, second: Index) -> Index:
-    """Connected components of ``count`` nodes under undirected edges: (count,) labels by the least node."""
-    if not len(first):
-        return np.arange(count)
-    graph = csr_array((np.ones(len(first)), (first, second)), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)
+    """Connected components of ``count`` nodes under undirected edges: (count,) the least node of each one's."""
+    label = np.arange(count)
+    while (label[first] != label[second]).any():
+        least = np.minimum(label[first], label[second])
+        for one in (first, second):
+            np.minimum.at(label, one, least)
+        label = label[label]
+    return label

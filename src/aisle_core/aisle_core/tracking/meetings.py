@@ -38,14 +38,14 @@ def meet(people: Population, config: TrackerConfig) -> None:
         return
     distance = motion.mahalanobis(people.mean[a] - people.mean[b], people.covariance[a] + people.covariance[b])
     height = (people.height[a] - people.height[b]) ** 2 / (people.height_variance[a] + people.height_variance[b])
-    mistaken = 0.5 * np.exp(-0.5 * (distance + np.nan_to_num(height)))
+    mistaken = 0.5 * np.exp(-0.5 * (distance + np.where(np.isnan(height), 0.0, height)))
     for one in (a, b):
         np.minimum.at(people.confidence, one, 1.0 - mistaken)
     apart, spread = (
         people.mean[a, :2] - people.mean[b, :2],
         people.covariance[a, :2, :2] + people.covariance[b, :2, :2],
     )
-    alike = motion.mahalanobis(apart, spread) < _ALIKE
+    alike = motion.distance(apart, spread) < _ALIKE
     a, b = a[alike], b[alike]
     if not len(a):
         return

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 _EYE = np.eye(2)
+_LOG_2PI = float(np.log(2 * np.pi))
 
 
 def predict(mean: Array, covariance: Array, seconds: float, noise: Array, damping: Array) -> tuple[Array, Array]:
@@ -59,11 +60,13 @@ def update(
     information[:, :2, :2] = weight
     information[:, :2, 2:] = information[:, 2:, :2] = -back * weight
     information[:, 2:, 2:] = back**2 * weight
-    measured, first = np.unique(row, return_index=True)
+    measured = np.flatnonzero(np.bincount(row))
+    first = np.searchsorted(row, measured)
     gained = np.add.reduceat(information, first, axis=0)
     pulled = np.add.reduceat(np.concatenate([pull, -lag[:, None] * pull], axis=1), first, axis=0)
     mean, covariance = mean.copy(), covariance.copy()
-    after = np.linalg.inv(np.linalg.inv(covariance[measured]) + gained)
+    before = covariance[measured]
+    after = np.linalg.solve(np.eye(4) + before @ gained, before)
     covariance[measured] = (after + after.transpose(0, 2, 1)) / 2
     mean[measured] += (covariance[measured] @ pulled[:, :, None])[:, :, 0]
     return mean, covariance
@@ -106,6 +109,8 @@ def update_together(
     The difference of their velocities is measured as 0, with ``stddev`` [m/s] on each axis; what both have in common
     is not kept.
     """
+    if not len(first):
+        return mean, covariance
     before, before_spread = mean, covariance
     mean, covariance = mean.copy(), covariance.copy()
     total = before_spread[first, 2:, 2:] + before_spread[second, 2:, 2:] + stddev**2 * _EYE
@@ -134,7 +139,15 @@ def mahalanobis(error: Array, spread: Array) -> Array:
     return np.asarray(np.einsum("ni,ni->n", error, np.linalg.solve(spread, error[:, :, None])[:, :, 0]))
 
 
+def distance(error: Array, spread: Array) -> Array:
+    """Squared Mahalanobis distance (n,) of errors (n, 2) with covariance (n, 2, 2)."""
+    x, y = error.T
+    return np.asarray(
+        (spread[:, 1, 1] * x * x - 2 * spread[:, 0, 1] * x * y + spread[:, 0, 0] * y * y) / determinant(spread)
+    )
+
+
 def surprise(error: Array, spread: Array) -> tuple[Array, Array]:
     """Squared Mahalanobis distance (n,) of errors (n, 2), and minus the log of their Gaussian density [1/m^2]."""
-    distance = np.einsum("ni,nij,nj->n", error, inverse(spread), error)
-    return distance, 0.5 * distance + 0.5 * np.log(determinant(spread)) + np.log(2 * np.pi)
+    squared = distance(error, spread)
+    return squared, 0.5 * squared + 0.5 * np.log(determinant(spread)) + _LOG_2PI

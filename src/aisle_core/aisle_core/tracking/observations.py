@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import AisleError
 from . import motion
+from .association import squared_distances
 from .config import TrackerConfig
 
 Array = NDArray[np.float64]
@@ -39,12 +40,6 @@ class Detections:
             raise AisleError("detections: a position or covariance is not finite; leave such detections out")
         if m and (self.sensor.min() < 0 or (motion.determinant(self.covariance) <= 0).any()):
             raise AisleError("detections: give sensors from 0 and positive definite covariances")
-
-    def take(self, rows: Index) -> Detections:
-        """Some of them."""
-        return Detections(
-            self.sensor[rows], self.stamp_ns[rows], self.position[rows], self.covariance[rows], self.height[rows]
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +76,6 @@ class Coverage:
 
     def probability(self, sensor: NDArray[np.int64], point: Array, config: TrackerConfig) -> Array:
         """(n, s) that each of s sensors sees somebody at each of (n, 2) points, 0 beyond its reach."""
-        share = ((point[:, None] - self.position[sensor]) ** 2).sum(axis=2) / self.reach[sensor] ** 2
+        share = squared_distances(point, self.position[sensor]) / self.reach[sensor] ** 2
         drop = config.detection_probability - config.edge_probability
         return np.where(share < 1.0, config.detection_probability - drop * share, 0.0)

@@ -38,6 +38,8 @@ class SensorOffsets:
         count = len(self.mean)
         weight = 1.0 / (variance * samples)
         total = np.bincount(sensor, weight, count)
-        pull = np.stack([np.bincount(sensor, weight * error[:, axis], count) for axis in (0, 1)], axis=1)
+        pull = np.empty((count, 2))
+        for axis in (0, 1):
+            pull[:, axis] = np.bincount(sensor, weight * error[:, axis], count)
         self.variance = 1.0 / (1.0 / self.variance + total)
         self.mean = self.mean + self.variance[:, None] * pull

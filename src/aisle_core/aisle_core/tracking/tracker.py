@@ -1,7 +1,7 @@
 """Detections of many overlapping sensors -> identities on the floor.
 
-Every detection is compared with where its person was when it was captured. One assignment over all sensors gives each
-person at most one detection of each sensor; the costs are negative log-likelihoods of place, motion and height
+Every detection is compared with where its person was when it was captured. An assignment gives each person at most one
+detection of each sensor; the costs are negative log-likelihoods of place, motion and height
 (Blackman, Popoli: Design and Analysis of Modern Tracking Systems, 1999, chapter 6). Who is not seen is kept with
 growing uncertainty and is found again by the same likelihood, against that of somebody new.
 """
@@ -36,6 +36,7 @@ one sex and country; children widen it)."""
 _AGILITY = (0.7, 6.0)
 """Bounds of how much more or less restless one person may be taken for than most."""
 _IMPOSSIBLE = 1e6
+_SEEN, _LOST = np.uint8(TrackState.SEEN), np.uint8(TrackState.LOST)
 _SURE = 0.99
 """Who is seen in one step only is somebody new if that is so probable; else another step is waited for."""
 _WALKS = 0.4
@@ -111,7 +112,7 @@ class Tracker:
         order = np.lexsort((*detections.position.T, detections.stamp_ns, detections.sensor))
         reported = np.unique(np.concatenate([reported_sensors.astype(np.int64), detections.sensor]))
         self._know(reported)
-        sorted_detections = self._corrected(detections.take(order))
+        sorted_detections = self._corrected(detections, order)
         seconds = self._predict(stamp_ns)
         pairs = self._associate(sorted_detections, stamp_ns)
         pairs = self._bear(sorted_detections, pairs, stamp_ns)
@@ -170,7 +171,7 @@ class Tracker:
         first, second = close(people, followed, config.merge_distance)
         target = np.concatenate([followed, first])
         partner = np.concatenate([np.full(len(followed), -1), second])
-        place = people.mean[target].copy()
+        place = people.mean[target]
         place[len(followed) :] = (people.mean[first] + people.mean[second]) / 2
         detection, column = near(position, place[:, :2], config.gate_distance)
         covariance = people.covariance[target]
@@ -178,38 +179,42 @@ class Tracker:
         lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
         expected, uncertainty = motion.observed(place[column], covariance[column], lag)
         distance, cost = motion.surprise(position[detection] - expected, uncertainty + spread[detection])
-        row = target[column]
-        one = partner[column] < 0
-        height = self._height_cost(detections.height[detection], np.full(len(row), config.height_stddev**2), row)
-        cost += np.where(one, height, self._merge_cost(row, np.where(one, row, partner[column])))
-        cost += np.where(people.track_id[row] == 0, config.tentative_cost, config.absence_cost * people.absence[row])
-        inside = distance <= config.gate
-        detection, column, cost = detection[inside], column[inside], cost[inside]
-        alone = np.full(len(position), -np.log(config.clutter_density))
-        chosen = assign(
-            len(position), detection, detections.sensor[detection] * max(len(target), 1) + column, cost, alone
+        unlikely = np.where(
+            people.track_id[target] == 0, config.tentative_cost, config.absence_cost * people.absence[target]
         )
+        unlikely[len(followed) :] += self._merge_cost(first, second)
+        height = self._height_cost(detections.height[detection], config.height_stddev**2, target[column])
+        cost += unlikely[column] + np.where(column < len(followed), height, 0.0)
+        gated = distance <= config.gate
+        detection, column, cost = detection[gated], column[gated], cost[gated]
+        chosen = assign(detections.sensor, detection, column, cost, -np.log(config.clutter_density))
         found = np.flatnonzero(chosen >= 0)
         column = column[chosen[found]]
         pairs = _Pairing(found, target[column], partner[column])
-        # Who is seen alone by a sensor is not also seen by it as half of a pair.
-        key = detections.sensor[found] * max(len(people), 1)
-        single = np.zeros((int(detections.sensor.max(initial=0)) + 1) * max(len(people), 1), dtype=bool)
-        single[(key + pairs.row)[pairs.partner < 0]] = True
-        twice = (pairs.partner >= 0) & (single[key + pairs.row] | single[key + pairs.partner])
-        pairs = _Pairing(found[~twice], pairs.row[~twice], pairs.partner[~twice])
-        pairs = self._seen_as_one(detections, pairs, first, second, stamp_ns)
+        if len(first):
+            pairs = self._seen_once(detections, pairs)
+            pairs = self._seen_as_one(detections, pairs, first, second, stamp_ns)
         return self._find_who_turned(detections, pairs, followed, stamp_ns)
+
+    def _seen_once(self, detections: Detections, pairs: _Pairing) -> _Pairing:
+        """Who is seen alone by a sensor is not also seen by it as half of a pair."""
+        sensor, one = detections.sensor[pairs.detection], pairs.partner < 0
+        alone = np.zeros((int(sensor.max(initial=0)) + 1, len(self._state.people)), dtype=bool)
+        alone[sensor[one], pairs.row[one]] = True
+        kept = one | ~(alone[sensor, pairs.row] | alone[sensor, pairs.partner])
+        return _Pairing(pairs.detection[kept], pairs.row[kept], pairs.partner[kept])
 
     def _find_who_turned(self, detections: Detections, pairs: _Pairing, followed: Index, stamp_ns: int) -> _Pairing:
         """Look for people whom nobody saw where they should be, among detections of nobody who is believed in."""
         config, people = self._config, self._state.people
-        taken = (pairs.partner >= 0) | (people.track_id[pairs.row] > 0)
-        free = without(len(detections.sensor), pairs.detection[taken])
         unseen = np.zeros(len(people), dtype=bool)
         unseen[followed] = people.track_id[followed] > 0
         unseen[pairs.row] = unseen[pairs.partner[pairs.partner >= 0]] = False
         missing = np.flatnonzero(unseen)
+        if not len(missing):
+            return pairs
+        taken = (pairs.partner >= 0) | (people.track_id[pairs.row] > 0)
+        free = without(len(detections.sensor), pairs.detection[taken])
         position, spread = detections.position, detections.covariance
         there, place = near(position[free], people.mean[missing, :2], config.gate_distance)
         new = np.full(len(position), -1)
@@ -223,13 +228,11 @@ class Tracker:
         expected, uncertainty = motion.observed(people.mean[row], people.covariance[row], lag)
         uncertainty = uncertainty + config.turn_distance**2 * np.eye(2)
         distance, cost = motion.surprise(position[detection] - expected, uncertainty + spread[detection])
-        cost += self._height_cost(detections.height[detection], np.full(len(row), config.height_stddev**2), row)
+        cost += self._height_cost(detections.height[detection], config.height_stddev**2, row)
         cost += config.absence_cost * people.absence[row]
-        inside = distance <= config.gate
-        detection, row, place, cost = detection[inside], row[inside], place[inside], cost[inside]
-        column = detections.sensor[detection] * max(len(missing), 1) + place
-        alone = np.full(len(position), -np.log(config.clutter_density))
-        chosen = assign(len(position), detection, column, cost, alone)
+        gated = distance <= config.gate
+        detection, row, place, cost = detection[gated], row[gated], place[gated], cost[gated]
+        chosen = assign(detections.sensor, detection, place, cost, -np.log(config.clutter_density))
         found = np.flatnonzero(chosen >= 0)
         turned = np.unique(row[chosen[found]])
         people.covariance[turned] += np.diag([config.turn_distance**2] * 2 + [config.birth_speed**2] * 2)
@@ -259,8 +262,6 @@ class Tracker:
         draw them together.
         """
         config, people = self._config, self._state.people
-        if not len(first) or not len(pairs.detection):
-            return pairs
         position, spread = detections.position, detections.covariance
         single = pairs.partner < 0
         of_first = pairs.row == first[:, None]
@@ -300,21 +301,26 @@ class Tracker:
         row[entry[chosen]], partner[entry[chosen]] = a[chosen], b[chosen]
         return _Pairing(pairs.detection, row, partner)
 
-    def _corrected(self, detections: Detections) -> Detections:
-        """With positions without the learned offsets, and covariances with what is not known of them."""
-        offsets = self._state.offsets
-        return replace(
-            detections,
-            position=detections.position - offsets.mean[detections.sensor],
-            covariance=detections.covariance + offsets.variance[detections.sensor, None, None] * np.eye(2),
+    def _corrected(self, detections: Detections, order: Index) -> Detections:
+        """In this order, positions without the learned offsets, and covariances with what is not known of them."""
+        offsets, sensor = self._state.offsets, detections.sensor[order]
+        return Detections(
+            sensor,
+            detections.stamp_ns[order],
+            detections.position[order] - offsets.mean[sensor],
+            detections.covariance[order] + offsets.variance[sensor, None, None] * np.eye(2),
+            detections.height[order],
         )
 
-    def _height_cost(self, height: Array, variance: Array, row: Index) -> Array:
+    def _height_cost(self, height: Array, variance: Array | float, row: Index) -> Array:
         """Minus log of how much likelier a height is of this person than of anybody; 0 where one is unknown."""
         people = self._state.people
-        total = variance + people.height_variance[row]
         error = height - people.height[row]
-        return stature.surprise(error, total) + np.nan_to_num(0.5 * np.log(total / (total + _HEIGHTS)))
+        unknown = np.isnan(error)
+        if unknown.all():
+            return np.zeros(len(row))
+        total = variance + people.height_variance[row]
+        return np.where(unknown, 0.0, stature.surprise(error, total) + 0.5 * np.log(total / (total + _HEIGHTS)))
 
     def _bear(self, detections: Detections, pairs: _Pairing, stamp_ns: int) -> _Pairing:
         """Begin with everybody who may be new: the detections of nobody, those of several sensors together."""
@@ -328,14 +334,15 @@ class Tracker:
         other = detections.sensor[free[first]] != detections.sensor[free[second]]
         group = groups(len(free), first[other], second[other])
         order = np.lexsort((detections.sensor[free], group))
-        sensor_of_group = np.stack([group[order], detections.sensor[free[order]]], axis=1)
+        sensor, of = detections.sensor[free[order]], group[order]
         once = np.ones(len(free), dtype=bool)
-        once[1:] = (np.diff(sensor_of_group, axis=0) != 0).any(axis=1)
+        once[1:] = (np.diff(sensor) != 0) | (np.diff(of) != 0)
         taken = order[once]
-        count = int(group.max()) + 1
+        least, person = np.unique(group[taken], return_inverse=True)
+        count = len(least)
         information, pull = np.zeros((count, 2, 2)), np.zeros((count, 2))
-        np.add.at(information, group[taken], weight[taken])
-        np.add.at(pull, group[taken], (weight[taken] @ position[taken][:, :, None])[:, :, 0])
+        np.add.at(information, person, weight[taken])
+        np.add.at(pull, person, (weight[taken] @ position[taken][:, :, None])[:, :, 0])
         mean, covariance = np.zeros((count, 4)), np.zeros((count, 4, 4))
         # The detections themselves enter with the update.
         mean[:, :2] = (motion.inverse(information) @ pull[:, :, None])[:, :, 0]
@@ -345,7 +352,7 @@ class Tracker:
         state.people = state.people.with_(Population.born(mean, covariance, stamp_ns))
         return _Pairing(
             np.concatenate([pairs.detection, free[taken]]),
-            np.concatenate([pairs.row, before + group[taken]]),
+            np.concatenate([pairs.row, before + person]),
             np.concatenate([pairs.partner, np.full(len(taken), -1)]),
         )
 
@@ -389,7 +396,7 @@ class Tracker:
         people = self._state.people
         error = people.mean[row, :2] - mean[row, :2]
         spread = (covariance - people.covariance)[row, :2, :2]
-        distance = np.einsum("ni,nij,nj->n", error, motion.inverse(spread), error) / 2
+        distance = motion.distance(error, spread) / 2
         people.agility[row] += self._config.agility_share * (distance - people.agility[row])
 
     def _go_together(self, pairs: _Pairing) -> None:
@@ -416,6 +423,8 @@ class Tracker:
     def _find_companions(self, first: Index, second: Index) -> None:
         """Of pairs that are close, who walks beside whom: as alike as nobody else, and more than strangers would be."""
         config, people = self._config, self._state.people
+        if not len(first):
+            return
         apart = people.mean[first, 2:] - people.mean[second, 2:]
         spread = people.covariance[first, 2:, 2:] + people.covariance[second, 2:, 2:]
         _, beside = motion.surprise(apart, spread + config.companion_speed**2 * np.eye(2))
@@ -429,24 +438,26 @@ class Tracker:
 
     def _learn_offsets(self, sensor: NDArray[np.int64], row: Index, error: Array, spread: Array) -> None:
         believed = self._state.people.track_id[row] > 0
-        variance = np.trace(spread, axis1=1, axis2=2)[believed] / 2
+        variance = (spread[:, 0, 0] + spread[:, 1, 1])[believed] / 2
         self._state.offsets.learn(sensor[believed], error[believed], variance, self._config.offset_samples)
 
     def _learn_heights(self, height: Array, row: Index) -> None:
         """Who may have been mistaken for somebody gets a height of its own since then."""
         people, variance = self._state.people, self._config.height_stddev**2
         known = np.isfinite(height)
-        count = np.bincount(row[known], minlength=len(people))
+        if not known.any():
+            return
         highest = np.full(len(people), -np.inf)
         np.maximum.at(highest, row[known], height[known])
         for rows, tall, spread in (
             (people.knot == 0, people.height, people.height_variance),
             (people.knot != 0, people.recent_height, people.recent_variance),
         ):
-            seen = np.flatnonzero((count > 0) & rows)
-            tall[seen], spread[seen], people.doubts[seen] = stature.learned(
-                tall[seen], spread[seen], highest[seen], np.full(len(seen), variance), people.doubts[seen]
-            )
+            seen = np.flatnonzero(rows & np.isfinite(highest))
+            if len(seen):
+                tall[seen], spread[seen], people.doubts[seen] = stature.learned(
+                    tall[seen], spread[seen], highest[seen], np.full(len(seen), variance), people.doubts[seen]
+                )
 
     # --- belief
 
@@ -512,16 +523,12 @@ class Tracker:
         """Confirm who was seen often enough: as somebody lost, or as somebody new."""
         config, people = self._config, self._state.people
         often = (people.steps >= config.confirm_steps) & (people.detections >= config.confirm_detections)
-        new = np.flatnonzero(
-            (people.track_id == 0)
-            & (often | self._sudden())
-            & (people.agreement >= 0.0)
-            & (people.seen_ns == stamp_ns)
-            & ~twin
-        )
+        seen = people.seen_ns == stamp_ns
+        new = np.flatnonzero((people.track_id == 0) & (people.agreement >= 0.0) & seen & ~twin)
+        new = new[often[new] | self._sudden(new)]
         if not len(new):
             return
-        lost = np.flatnonzero((people.track_id > 0) & (people.seen_ns < stamp_ns))
+        lost = np.flatnonzero((people.track_id > 0) & ~seen)
         cost = self._return_cost(new, lost, stamp_ns)
         # What one sensor alone sees, and what has stood there from the beginning, may be no person.
         moved = np.hypot(*(people.mean[new, :2] - people.origin[new]).T) >= config.lone_distance
@@ -559,13 +566,12 @@ class Tracker:
         people.track_id[gone] = -1
         people.knot[gone] = 0
 
-    def _sudden(self) -> NDArray[np.bool_]:
-        """Who is seen by sensors that agree where nobody is who could be seen twice."""
+    def _sudden(self, new: Index) -> NDArray[np.bool_]:
+        """Whether these are seen by sensors that agree where nobody is who could be seen twice."""
         people = self._state.people
-        sudden = np.asarray((people.track_id == 0) & (people.detections > 1) & (people.agreement > 0.0))
-        rows, known = np.flatnonzero(sudden), np.flatnonzero(people.track_id > 0)
-        crowded, _ = near(people.mean[rows, :2], people.mean[known, :2], self._config.merge_distance)
-        sudden[rows[crowded]] = False
+        sudden = np.asarray((people.detections[new] > 1) & (people.agreement[new] > 0.0))
+        crowded, _ = near(people.mean[new, :2], people.mean[people.track_id > 0, :2], self._config.merge_distance)
+        sudden[crowded] = False
         return sudden
 
     def _return_cost(self, new: Index, lost: Index, stamp_ns: int) -> Array:
@@ -607,7 +613,7 @@ class Tracker:
             ended &= self._inside(people.place)
         else:
             ended = known & (unseen > config.lost_timeout_ms)
-        ids = tuple(int(track_id) for track_id in people.track_id[ended])
+        ids = tuple(people.track_id[ended].tolist())
         keep = ~(forgotten | ended)
         if keep.all():
             return ids
@@ -628,7 +634,7 @@ class Tracker:
         return Tracks(
             stamp_ns=stamp_ns,
             track_id=people.track_id[believed],
-            state=np.where(lost, TrackState.LOST, TrackState.SEEN).astype(np.uint8),
+            state=np.where(lost, _LOST, _SEEN),
             position=people.mean[believed, :2],
             velocity=people.mean[believed, 2:],
             covariance=people.covariance[believed, :2, :2],

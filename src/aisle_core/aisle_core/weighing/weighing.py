@@ -247,11 +247,12 @@ class Weighing:
     def _batch(self) -> ShelfEvents:
         """What was found since the last batch."""
         state, recent = self._state, self._state.recent
-        waiting = self._open().nonzero()[0]
-        if waiting.size:
+        open_since = None
+        if not state.resting.all():
+            waiting = self._open().nonzero()[0]
             spreads = recent.last(recent.spreads, self._frames(self._config.silent_s))
             waiting = waiting[(spreads[:, waiting] > 0).any(axis=0)]
-        open_since = int(state.rested_ns[waiting].min()) if waiting.size else None
+            open_since = int(state.rested_ns[waiting].min()) if waiting.size else None
         ordered = tuple(sorted(self._found, key=lambda event: (event.end_ns, event.plate_id)))
         self._found = []
         state.event_batches += 1
