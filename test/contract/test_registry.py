@@ -14,8 +14,9 @@ import pytest
 
 from aisle_cli.docs import package_of, params_class
 from aisle_contract import convert, params
-from aisle_contract.interfaces import DIAGNOSTICS, TOPICS, Qos, nodes, published_by, source_of, subscribed_by
+from aisle_contract.interfaces import DIAGNOSTICS, TOPICS, Qos, nodes, published_by, subscribed_by
 from aisle_core import types as core
+from aisle_core.types import source_of
 from aisle_replay.bag import BagWriter
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 CONTRACT_VERSION = 1
 """Grows when a message or a topic changes its meaning; bags carry it."""
@@ -409,14 +408,6 @@ DIAGNOSTICS = Topic(
 
 TOPICS: tuple[Topic, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Topic))
 """All topics, in the order of the data flow."""
-
-
-def source_of(message: Any) -> str:
-    """Device that counts the sequence of a message or core value, where several share a topic; else ""."""
-    for field in ("gateway_id", "source_id", "lane_id"):
-        if hasattr(message, field):
-            return str(getattr(message, field))
-    return ""
 
 
 def published_by(node: str) -> list[Topic]:

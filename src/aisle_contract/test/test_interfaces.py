@@ -16,10 +16,9 @@ from aisle_contract.interfaces import (
     Topic,
     nodes,
     published_by,
-    source_of,
     subscribed_by,
 )
-from aisle_core.types import CartEvents, GateCommand, PersonDetections, ShelfEvents, Tick
+from aisle_core.types import CartEvents, GateCommand, PersonDetections, ShelfEvents, Tick, source_of
 
 
 def test_a_topic_of_a_device_is_named_by_zone_and_device():

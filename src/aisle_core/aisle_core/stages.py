@@ -14,9 +14,8 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .checkout import Checkout, CheckoutConfig, CheckoutInput, CheckoutOutput, CheckoutState
@@ -57,6 +56,7 @@ from .types import (
     StockEvents,
     StockLines,
     Tick,
+    source_of,
 )
 from .weighing import Weighing, WeighingConfig, weigh_together
 
@@ -204,8 +204,7 @@ class Stage(ABC, Generic[In]):
     def _numbered(self, outputs: list[Output]) -> list[Output]:
         numbered = []
         for output in outputs:
-            speaker = _SPEAKERS.get(type(output))
-            key = (type(output), "" if speaker is None else speaker(output))
+            key = (type(output), source_of(output))
             sequence = self._sequences[key]
             numbered.append(output if output.sequence == sequence else replace(output, sequence=sequence))
             self._sequences[key] = sequence + 1
@@ -787,11 +786,3 @@ def _outputs(output: CheckoutOutput) -> list[Output]:
     carts = [output.carts] if output.carts else []
     said: list[Output] = [*output.requests, *output.commands, *output.alarms, *output.staff, *output.decisions]
     return [*said, *carts, *output.receipts, *output.reviews]
-
-
-_SPEAKERS: dict[type[Any], Callable[[Any], str]] = {
-    **dict.fromkeys((ShelfEvents, PlateStates), attrgetter("gateway_id")),
-    **dict.fromkeys((PersonDetections, ItemEvidence), attrgetter("source_id")),
-    **dict.fromkeys((GateCommand, GateAlarm, EntryRequest), attrgetter("lane_id")),
-}
-"""Who counts the sequence of an output among those of its type; of other types there is one speaker."""

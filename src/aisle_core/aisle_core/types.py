@@ -19,6 +19,12 @@ from numpy.typing import NDArray
 Point = tuple[float, float, float]
 
 
+def source_of(batch: object) -> str:
+    """Device that counts the sequence of a batch, as a value or a message, where several share a topic; else ""."""
+    device: str = getattr(batch, "gateway_id", "") or getattr(batch, "source_id", "") or getattr(batch, "lane_id", "")
+    return device
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """The store's heartbeat."""

@@ -910,6 +910,18 @@ def test_of_two_bodies_and_one_pulse_the_visit_is_theirs_who_was_seen_first(firs
     assert line.review and run.receipt.review
 
 
+def test_who_comes_in_beside_one_that_follows_is_of_the_group():
+    people = [track(n, x=0, y=0.2, first=first) for n, first in [(1, 2), (2, 3.4), (3, 3.8)]]
+    run = Run(GATED_STORE).step(credential(1, "in_1", "card"), passage(1.2, "in_1", GateEventKind.UNLOCKED))
+    run.step(goes_in(2), goes_in(3.5), tracks(4, *people), tick(6))
+    run.step(decided(7, take("a", 3, "cola", at=7)), tick(8.5), tick(9))
+    (visit,) = run.checkout.state().visits.values()
+    (alarm,) = run.alarms
+    assert (sorted(visit.track_ids), alarm.kind, alarm.track_id) == ([1, 2, 3], GateAlarmKind.TAIL_GATING, 3)
+    (line,) = run.finish().receipt.lines
+    assert (line.sku, line.review) == ("cola", True)
+
+
 def test_somebody_who_was_there_long_before_is_not_who_was_ahead():
     people = track(4, x=0, y=0.2, first=0.6), track(5, x=0, y=0.2, first=1.9)
     run = Run(GATED_STORE).step(credential(1, "in_1", "card"), goes_in(2), tracks(2.3, *people))

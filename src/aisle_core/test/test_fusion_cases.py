@@ -368,6 +368,18 @@ def test_a_press_and_then_a_pick():
     assert (e.track_id, e.sku, e.quantity, e.review) == (1, "water", 1, False)
 
 
+def test_a_hand_that_lets_go_and_takes_something_along_in_one_step():
+    made = scene((1, 0.1), (2, 0.9)).reaches_for(1, "p0", 5.0, for_s=3.0)
+    (e,) = made.feels("p0", 5.0, 0.18).feels("p0", 7.6, -0.8).run()
+    assert (e.track_id, e.sku, e.quantity, e.review) == (1, "water", 1, False)
+
+
+def test_what_is_put_on_a_plate_is_no_press_when_another_thing_is_taken_from_it():
+    made = scene((1, 0.3)).moves(1, "p2", 3.0, -1.04).reaches_for(1, "p0", 8.0, for_s=3.0)
+    events = made.feels("p0", 8.0, 1.04).feels("p0", 10.4, -0.62).run()
+    assert told(events) == [(1, "juice", 1), (1, "juice", -1), (1, "water", 1)]
+
+
 # --- several things in one change, and one thing in several
 
 
@@ -382,6 +394,13 @@ def test_two_people_take_from_one_plate_in_one_step():
     made = scene((1, -0.1), (2, 0.3)).reaches_for(1, "p0", 5.0, for_s=0.4).reaches_for(2, "p0", 5.6, for_s=0.6)
     events = made.feels("p0", 5.0, -1.24, lasts_ms=700).run()
     assert sorted(told(events)) == [(1, "water", 1), (2, "water", 1)]
+
+
+def test_two_hands_in_one_plate_that_come_and_go_one_after_the_other_took_both():
+    made = scene((1, -0.1), (2, 0.3)).reaches_for(1, "p0", 4.9, for_s=0.6).reaches_for(2, "p0", 5.1, for_s=0.7)
+    events = made.feels("p0", 5.0, -1.24, lasts_ms=200).run()
+    assert sorted(told(events)) == [(1, "water", 1), (2, "water", 1)]
+    assert not any(e.review for e in events)
 
 
 def test_two_products_of_one_plate_in_one_step():

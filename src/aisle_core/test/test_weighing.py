@@ -172,6 +172,29 @@ def test_a_lean_that_plates_beside_it_feel_is_nothing() -> None:
     assert events(mass) == []
 
 
+@pytest.mark.parametrize("taken_g", [150.0, 500.0])
+def test_what_is_put_where_another_thing_is_taken_soon_after_is_told(taken_g: float) -> None:
+    """On a plate whose noise hides a hand's tremor, so that the gain waits."""
+    made = Scene(7, 12, 14.0)
+    made.sigma[:] = 10.0
+    made.add_noise()
+    made.put(4, 5.0, 270.0)
+    made.pick(4, 7.2, taken_g, press=False)
+    put, taken = events(made.mass_kg())
+    assert put.mass_change == pytest.approx(0.27, abs=4 * put.mass_change_stddev)
+    assert taken.mass_change == pytest.approx(-taken_g / 1e3, abs=4 * taken.mass_change_stddev)
+    assert max(put.mass_change_stddev, taken.mass_change_stddev) < 0.012
+    assert at(4.9) <= put.start_ns <= put.end_ns <= at(5.6)
+    assert at(7.1) <= taken.start_ns <= taken.end_ns <= at(7.7)
+
+
+def test_what_a_hand_takes_that_has_leaned_before_is_told_alone() -> None:
+    made = scene()
+    made.press(4, 5.0, 2.4, 180.0)
+    made.pick(4, 7.2, 500.0, press=False)
+    assert grams(events(made.mass_kg())) == [pytest.approx(-500, abs=8)]
+
+
 @pytest.mark.parametrize("hold_s", [1.5, 3.0])
 def test_what_is_taken_under_a_pressing_hand_is_one_event(hold_s: float) -> None:
     made = scene(seconds=16.0)

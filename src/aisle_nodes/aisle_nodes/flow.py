@@ -10,8 +10,9 @@ from collections.abc import Collection
 from typing import Any
 
 from aisle_contract.convert import nanoseconds
-from aisle_contract.interfaces import CART_EVENTS, ITEM_EVIDENCE, PERSON_TRACKS, SHELF_EVENTS, Topic, source_of
+from aisle_contract.interfaces import CART_EVENTS, ITEM_EVIDENCE, PERSON_TRACKS, SHELF_EVENTS, Topic
 from aisle_core.store import LatencyProfile
+from aisle_core.types import source_of
 
 STREAMS = (PERSON_TRACKS, SHELF_EVENTS, ITEM_EVIDENCE, CART_EVENTS)
 """What tells how far the graph has come."""

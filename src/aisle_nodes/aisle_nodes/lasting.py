@@ -10,8 +10,9 @@ from typing import Any, Protocol, TypeVar
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 
-from aisle_contract.interfaces import Qos, source_of
+from aisle_contract.interfaces import Qos
 from aisle_core.stages import LastingStage
+from aisle_core.types import source_of
 from aisle_nodes.keeper import Keeper
 from aisle_nodes.stage_node import SiteParams, StageNode
 

@@ -22,9 +22,10 @@ from rclpy.task import Future
 from rclpy.timer import Timer
 
 from aisle_contract import params
-from aisle_contract.interfaces import DIAGNOSTICS, Qos, Topic, source_of
+from aisle_contract.interfaces import DIAGNOSTICS, Qos, Topic
 from aisle_core.errors import AisleError
 from aisle_core.store import Store
+from aisle_core.types import source_of
 from aisle_nodes import qos
 from aisle_nodes.diagnostics import Health
 from aisle_nodes.messages import message_class

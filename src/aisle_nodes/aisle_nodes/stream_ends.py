@@ -8,7 +8,7 @@ from typing import Any
 from aisle_msgs.msg import EndOfStream, StreamEnd
 from rclpy.serialization import deserialize_message
 
-from aisle_contract.interfaces import source_of
+from aisle_core.types import source_of
 from aisle_nodes.messages import CODEC, message_class
 from aisle_nodes.node_base import AisleNode
 

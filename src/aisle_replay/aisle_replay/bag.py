@@ -23,10 +23,11 @@ from rosbags import interfaces as rosbag
 from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer
 from rosbags.serde import SerdeError
 
-from aisle_contract.interfaces import CONTRACT_VERSION, END_OF_STREAM, TOPICS, Qos, Topic, source_of
+from aisle_contract.interfaces import CONTRACT_VERSION, END_OF_STREAM, TOPICS, Qos, Topic
 from aisle_core import __version__
 from aisle_core.errors import AisleError
 from aisle_core.store import FILE_NAMES, Store, load_store
+from aisle_core.types import source_of
 
 from .truth import TRUTH_FILE
 from .typestore import PACKAGE, message_types

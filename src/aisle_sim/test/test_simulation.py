@@ -15,13 +15,12 @@ from aisle_contract.interfaces import (
     ITEM_EVIDENCE,
     TICK,
     TOPICS,
-    source_of,
 )
 from aisle_contract.sites import topic_names
 from aisle_contract.truth import TruthCart, TruthPeople
 from aisle_core.errors import AisleError
 from aisle_core.store import Store, load_store
-from aisle_core.types import GateCommand, GateCommandKind, GateCommandReason, GateEvent, GateEventKind, Image
+from aisle_core.types import GateCommand, GateCommandKind, GateCommandReason, GateEvent, GateEventKind, Image, source_of
 from aisle_replay.bag import BagReader
 from aisle_replay.truth import read_truth
 from aisle_sim import live

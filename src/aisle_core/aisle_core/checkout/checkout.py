@@ -155,11 +155,12 @@ class _Visit:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A passage in."""
+    """A passage in; follows: behind somebody else of the visit."""
 
     session_id: str
     lane_id: str
     stamp_ns: int
+    follows: bool
 
 
 @dataclass(slots=True)
@@ -481,7 +482,7 @@ class Checkout:
             visit = self._open_for_staff(stamp_ns) if status.staff else self._open(stamp_ns, status.credential)
         visit.people += 1
         state.sessions_of_lanes[lane_id] = visit.session_id
-        entry = _Entry(visit.session_id, lane_id, stamp_ns)
+        entry = _Entry(visit.session_id, lane_id, stamp_ns, follows=visit.people > 1)
         state.entries.append(entry)
         state.passages.append(entry)
 
@@ -589,7 +590,8 @@ class Checkout:
         """Find who came in together with somebody else: first seen before ``stamp_ns``, at passages, and left over.
 
         Who is left over is known once all those passages have their tracks. A lane opens for whoever is ahead, so of
-        the two the visit is theirs who was seen first. That is not certain, so the visit is doubtful, and every line.
+        the two the visit is theirs who was seen first; in a group it is theirs too who came in beside one that follows.
+        That is not certain, so the visit is doubtful, and every line.
         """
         state, config = self._state, self._config
         bind_ns = config.bind_time_ms * _MS
@@ -605,14 +607,18 @@ class Checkout:
             if near and all(state.passages[number].stamp_ns < stamp_ns for _, number in near):
                 passage = state.passages[min(near)[1]]
                 visit = state.visits.get(passage.session_id)
-                stranger_id = track.track_id
+                behind_id = track.track_id
                 if visit is not None:
                     visit.doubtful = visit.mistaken = True
-                    stranger_id = self._who_was_behind(visit, passage.stamp_ns, track)
-                state.strangers.append(stranger_id)
+                    if passage.follows and not visit.staff and visit.close_ns is None:
+                        self._put_on(visit, track)
+                    else:
+                        behind_id = self._who_was_behind(visit, passage.stamp_ns, track)
+                if behind_id not in state.session_of:
+                    state.strangers.append(behind_id)
                 session_id = "" if passage.session_id.startswith("staff-") else passage.session_id
                 kind = GateAlarmKind.TAIL_GATING
-                self._alarm(stamp_ns + bind_ns, passage.lane_id, kind, session_id, stranger_id)
+                self._alarm(stamp_ns + bind_ns, passage.lane_id, kind, session_id, behind_id)
         state.passages = [passage for passage in state.passages if passage.stamp_ns >= stamp_ns - 2 * bind_ns]
 
     def _who_was_behind(self, visit: _Visit, passage_ns: int, left_over: PersonTrack) -> int:

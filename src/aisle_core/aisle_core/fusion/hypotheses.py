@@ -231,7 +231,11 @@ class Explainer:
         odds, left_ns, attended = hands.visits(places, start_ns, end_ns)
         leaves = (left_ns - end_ns <= self._config.person.withdraw_ms * 1_000_000) & (hands.hands >= 0)
         pressing = math.log(self._config.person.press_leaves) if sum(masses) > 0 else 0.0
-        by_two = start_ns + _BY_TWO_NS <= end_ns
+        first, last = (
+            [hands.scores(places, at_ns, at_ns) + hands.visits(places, at_ns, at_ns)[0] for at_ns in (start_ns, end_ns)]
+            if start_ns + _BY_TWO_NS <= end_ns
+            else [scores + odds] * 2
+        )
         change = Change(
             events=events,
             mass=sum(masses),
@@ -243,8 +247,8 @@ class Explainer:
             movers=hands.movers,
             hands=hands.hands,
             mover_scores=scores + odds,
-            first_scores=hands.scores(places, start_ns, start_ns) if by_two else scores,
-            last_scores=hands.scores(places, end_ns, end_ns) if by_two else scores,
+            first_scores=first,
+            last_scores=last,
             press_scores=hands.scores(hands.at(self._map.with_beside(plate_ids)), start_ns, end_ns)
             + np.where(leaves, pressing, 0.0),
             attended=attended,
@@ -295,6 +299,7 @@ class Explainer:
             part = _part(change, move, column)
             found.append(Hypothesis((part,), None, change.score + float(table[row, column])))
         found += self._held(change, ledger, least)
+        found += self._freed(change, ledger, least)
         found += self._pairs(change, ledger, least)
         found += self._together(change, moves, least)
         found.sort(key=lambda hypothesis: -hypothesis.score)
@@ -576,6 +581,24 @@ class Explainer:
                 score = change.score + move.score + float(change.mover_scores[column])
                 found.append(Hypothesis((part,), Press(part.mover, force), score))
         return found
+
+    def _freed(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
+        """One move by a hand that has pressed on the plate and lets go of it in the same step."""
+        config, press = self._config, ledger.presses.get(change.plate_ids[0])
+        if press is None or len(change.events) > 1 or change.mass + press.mass >= -config.weight.unfelt:
+            return []
+        freed = replace(
+            change, mass=change.mass + press.mass, variance=change.variance + config.weight.press_stddev**2, moves=()
+        )
+        freed = replace(freed, moves=tuple(self._catalogue(freed, 1, None, 0.0)))
+        prior = math.log(config.place.release * config.place.freed)
+        hands = np.where(change.movers == press.track_id, change.mover_scores, likelihoods.NOWHERE)
+        return [
+            Hypothesis((_part(change, move, column),), Press(press.track_id, 0.0), score)
+            for move in self._takes(freed, ledger)
+            for column in np.flatnonzero(move.score + prior + hands >= least).tolist()
+            for score in [change.score + prior + move.score + float(hands[column])]
+        ]
 
     # --- two parts
 

@@ -62,3 +62,42 @@ def judge_rest(
     plateau = sure & level & (count >= least) & (count <= np.minimum(usable, most))
     frames: Ints = np.maximum.reduce(np.where(plateau, count, 0))
     return frames
+
+
+def longest_rest(
+    means: Floats,
+    floor: float,
+    base: float,
+    least: int,
+    noise: float,
+    flat: float,
+    flat_sigmas: float,
+    tremor: float,
+    creep: float,
+) -> tuple[int, int] | None:
+    """The longest plateau of one plate above ``floor`` [kg] that does not speak for a hand: newest frame and length.
+
+    ``means`` (frames,) [kg] are newest first, NaN where the plate did not rest; a hand would press with what they are
+    above ``base``. The other arguments are those of ``judge_rest``.
+    """
+    count = len(means)
+    padded = np.append(means, np.full(count, np.nan))
+    before = np.lib.stride_tricks.sliding_window_view(padded, count)[:count].T
+    force, all_frames = np.maximum(means - base, 0.0), np.full(count, count)
+    frames = judge_rest(
+        before,
+        all_frames - np.arange(count),
+        least,
+        all_frames,
+        np.full(count, noise),
+        force,
+        flat,
+        flat_sigmas,
+        tremor,
+        creep,
+        np.full(count, _NEITHER),
+        np.zeros((count, count), np.bool_),
+    )
+    frames = np.where(means > floor, frames, 0)
+    newest = int(np.argmax(frames))
+    return (newest, int(frames[newest])) if frames[newest] else None

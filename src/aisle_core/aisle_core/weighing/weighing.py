@@ -9,7 +9,7 @@ import math
 from collections import deque
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,12 @@ from aisle_core.types import (
     ShelfEvent,
     ShelfEvents,
 )
-from aisle_core.weighing.changes import find_steps
+from aisle_core.weighing.changes import Step, find_steps
 from aisle_core.weighing.config import WeighingConfig
 from aisle_core.weighing.frames import NO_FRAMES, Framer, Frames, Recent
 from aisle_core.weighing.health import plate_health
 from aisle_core.weighing.noise import Drift, Noise, evidence, plateau_evidence
-from aisle_core.weighing.rest import judge_rest
+from aisle_core.weighing.rest import judge_rest, longest_rest
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,6 +40,8 @@ _LEAST_SAMPLES = 4
 """Fewest samples of a frame from which a spread can be learned."""
 _NEVER = -(2**60)
 _Number = TypeVar("_Number", np.float64, np.int64)
+_STAYS = 0.5
+"""Goods that were put down rest for at least this part of the time until something else moves."""
 _AT_ONCE = 2
 """Frames by which two plates feel the same instant apart."""
 
@@ -76,6 +78,14 @@ class WeighingState:
     events: int = 0
     event_batches: int = 0
     state_batches: int = 0
+
+
+class _Put(NamedTuple):
+    """A level [kg] on which an open change rested for so many frames; middle_ns: in the middle of them."""
+
+    level: float
+    frames: int
+    middle_ns: int
 
 
 class Weighing:
@@ -398,15 +408,21 @@ class Weighing:
         given = np.isfinite(samples)
         stamps = np.concatenate([[rested], stamps[given]])
         samples = np.concatenate([[before], samples[given]])
-        rest_s = config.split_s if change < 0 else config.confirm_s
-        rest = max(round(rest_s * _NANO / state.period_ns), _LEAST_SAMPLES)
-        settle = (short + 2 if state.pressed[plate] > self._limit()[plate] else 2 * short) * state.framer.size
-        steps = find_steps(samples, before, level, float(state.noise.sample[plate]), least, rest, settle)
+        put = self._put_meanwhile(plate, max(before, level) + least)
+        if put is None:
+            steps = self._steps(plate, samples, before, level, least)
+            stddevs = [begins, *[landing] * (len(steps) - 1), ends]
+        else:
+            until = int(np.searchsorted(stamps, put.middle_ns))
+            coming = self._steps(plate, samples[:until], before, put.level, least)
+            going = self._steps(plate, samples[until:], put.level, level, least)
+            steps = [*coming, *(replace(step, start=step.start + until, end=step.end + until) for step in going)]
+            stays = state.noise.plateau(plate, short, put.frames)
+            stddevs = [begins, *[landing] * (len(coming) - 1), stays, *[landing] * (len(going) - 1), ends]
         felt = float(self._felt(np.array([plate]))[0])
         if state.copied[plate] or abs(change) < config.coupling * felt:
             return []
 
-        stddevs = [begins, *[landing] * (len(steps) - 1), ends]
         events = []
         for step, (old, new) in zip(steps, itertools.pairwise(stddevs), strict=True):
             mass_change, start_ns, end_ns = step.after - step.before, int(stamps[step.start]), int(stamps[step.end])
@@ -414,6 +430,40 @@ class Weighing:
             plate_id = self._layout.plate_ids[int(self._columns[plate])]
             events.append(ShelfEvent("", plate_id, start_ns, end_ns, mass_change, stddev, step.after))
         return events
+
+    def _steps(self, plate: int, samples: Floats, before: float, after: float, least: float) -> list[Step]:
+        config, state = self._config, self._state
+        short = self._frames(config.confirm_s)
+        rest_s = config.split_s if after < before else config.confirm_s
+        rest = max(round(rest_s * _NANO / state.period_ns), _LEAST_SAMPLES)
+        settle = (short + 2 if state.pressed[plate] > self._limit()[plate] else 2 * short) * state.framer.size
+        return find_steps(samples, before, after, float(state.noise.sample[plate]), least, rest, settle)
+
+    def _put_meanwhile(self, plate: int, floor: float) -> _Put | None:
+        """What the open change rested on above ``floor`` [kg], if that may have been goods as well as a hand."""
+        config, state, recent = self._config, self._state, self._state.recent
+        if state.pressed[plate] <= self._limit()[plate]:
+            return None
+        count = min(int(recent.count - state.left[plate]), len(recent.history))
+        means, spreads = recent.last(recent.means, count)[:, plate], recent.last(recent.spreads, count)[:, plate]
+        sample, frame, plateau = state.noise.level[:, plate].tolist()
+        calm = (spreads > 0) & (spreads <= config.calm_sigmas * sample)
+        found = longest_rest(
+            np.where(calm, means, np.nan),
+            floor,
+            float(state.baseline[plate]),
+            self._frames(config.confirm_s),
+            math.hypot(frame, plateau),
+            config.flat,
+            config.flat_sigmas,
+            config.tremor,
+            config.creep,
+        )
+        if found is None or found[1] < _STAYS * np.count_nonzero(means > floor):
+            return None
+        newest, frames = found
+        middle_ns = int(recent.history[-1 - newest - frames // 2][0][0])
+        return _Put(float(means[newest : newest + frames].mean()), frames, middle_ns)
 
     def _stddev(self, plate: int, change: float, old: float, new: float, span_ns: int, felt: float) -> float:
         """Standard deviation [kg] of a change between two levels that have the standard deviations old and new.
