@@ -158,7 +158,7 @@ def test_who_was_lost_is_found_again():
 def test_two_are_not_taken_for_one_for_long():
     tracker = Tracker(CONFIG, COVERAGE)
     follow(tracker, range(20), lambda _: [(2.0, 0.0), (2.5, 0.0)])
-    tracks = follow(tracker, range(20, 60), lambda _: [(2.25, 0.0)])
+    tracks = follow(tracker, range(20, 80), lambda _: [(2.25, 0.0)])
     assert set(tracks[4].state.tolist()) == {TrackState.SEEN}
     assert sorted(tracks[-1].state.tolist()) == [TrackState.SEEN, TrackState.LOST]
 

@@ -36,8 +36,7 @@ class TrackerConfig:
     agreement_gain: log-likelihood ratio for a person when one more sensor sees the same.
     agreement_bound: the ratio stays within it; at minus the bound a track is taken for a ghost.
     blind_share: of the time in which no sensor that covers the place speaks, this share counts as absence.
-    coast_ms: who is absent for longer is found again only by who has been confirmed; nobody is taken for one with
-        somebody else for longer.
+    coast_ms: who is absent for longer is found again only by who has been confirmed.
     lost_after_ms: who is absent for longer is lost. lost_timeout_ms: who was not seen for longer has left, where births
         are free.
     exit_timeout_ms: who was last seen in a birth region and not for longer has left.

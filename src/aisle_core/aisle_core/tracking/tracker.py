@@ -38,6 +38,8 @@ _AGILITY = (0.7, 6.0)
 _IMPOSSIBLE = 1e6
 _SURE = 0.99
 """Who is seen in one step only is somebody new if that is so probable; else another step is waited for."""
+_AS_ONE_NS = 2_000_000_000
+"""Who was not seen apart for longer is no longer taken for one with somebody else."""
 _WALKS = 0.4
 """Who is slower [m/s] stands, and goes where others do not when others go."""
 
@@ -167,7 +169,7 @@ class Tracker:
         config, people = self._config, self._state.people
         position, spread = detections.position, detections.covariance
         followed = np.flatnonzero(people.absence <= config.coast_ms / 1e3)
-        lately = people.alone_ns[followed] >= stamp_ns - config.coast_ms * 1_000_000
+        lately = people.alone_ns[followed] >= stamp_ns - _AS_ONE_NS
         first, second = close(people, followed[lately], config.merge_distance)
         target = np.concatenate([followed, first])
         partner = np.concatenate([np.full(len(followed), -1), second])
