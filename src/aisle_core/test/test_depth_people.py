@@ -60,6 +60,13 @@ def test_two_who_touch(apart, height):
     assert math.dist(first.head[:2], (0.3, -1.4)) < 0.08 and math.dist(second.head[:2], (0.3, -1.4 + apart)) < 0.08
 
 
+@pytest.mark.parametrize("turn", [0.0, math.pi / 4, math.pi / 2])
+def test_two_heads_that_nearly_touch_are_two(turn):
+    x, y = 0.3 + 0.24 * math.cos(turn), -1.4 + 0.24 * math.sin(turn)
+    two = found(person(0.3, -1.4), person(x, y, 1.72))
+    assert len(two) == 2
+
+
 @pytest.mark.parametrize("turn", [0.0, math.pi / 4])
 def test_who_stands_beside_a_taller_one_is_found_in_every_direction(turn):
     x, y = 0.3 + 0.4 * math.cos(turn), -1.4 + 0.4 * math.sin(turn)

@@ -155,14 +155,24 @@ def test_who_was_lost_is_found_again():
     assert found[-1].state.tolist() == [TrackState.SEEN]
 
 
+def test_two_are_not_taken_for_one_for_long():
+    tracker = Tracker(CONFIG, COVERAGE)
+    follow(tracker, range(20), lambda _: [(2.0, 0.0), (2.5, 0.0)])
+    tracks = follow(tracker, range(20, 80), lambda _: [(2.25, 0.0)])
+    assert set(tracks[4].state.tolist()) == {TrackState.SEEN}
+    assert sorted(tracks[-1].state.tolist()) == [TrackState.SEEN, TrackState.LOST]
+
+
 def test_nobody_ends_in_a_closed_world():
     door = np.array([(-1.0, -1.0), (2.0, -1.0), (2.0, 1.0), (-1.0, 1.0)])
     tracker = Tracker(CONFIG, COVERAGE, (door,))
     follow(tracker, range(60), lambda step: [(0.5 + 0.1 * step, 0.0)])
     gone = follow(tracker, range(60, 360), lambda step: np.empty((0, 2)))
     assert gone[-1].state.tolist() == [TrackState.LOST]
-    found = follow(tracker, range(360, 370), lambda step: [(8.0, 2.0)])
-    assert found[-1].track_id.tolist() == [1]
+    found = follow(tracker, range(360, 390), lambda step: [(8.0, 2.0 - 0.02 * (step - 360))])
+    assert {tuple(tracks.track_id.tolist()) for tracks in found} == {(1,)}
+    assert found[9].state.tolist() == [TrackState.LOST], "it may be a ghost that passes"
+    assert found[-1].state.tolist() == [TrackState.SEEN]
 
 
 def test_who_leaves_through_a_birth_region_ends():

@@ -141,6 +141,19 @@ def test_carried_goods_are_seen_and_goods_in_a_bag_are_not(store: Store) -> None
     assert (bagged == meshes.PEOPLE).sum() > (bare == meshes.PEOPLE).sum()
 
 
+def test_many_goods_in_a_hand_are_an_armful_and_no_tower(store: Store) -> None:
+    (x, y), tall = store.depth_sensors[0].pose[:2], 1.7
+    milk = [Carried(Piece(number, "MILK", 1.0, (0.08, 0.08, 0.2)), 0, Place.LEFT_HAND) for number in range(8)]
+    crowd = people([(x, y, 0.0, tall)], tuple(milk))
+    palettes = {"MILK": np.zeros((6, 3), np.float32)}
+    goods = np.concatenate([shapes.vertices for shapes in meshes.carried(crowd, milk, palettes)])
+    low, high = goods.min(axis=1), goods.max(axis=1)
+    assert high[:, 2].max() < 0.85 * tall
+    middle = (low + high) / 2
+    apart = np.abs(middle[:, None] - middle) + 1e-6 >= (high - low)[0]
+    assert apart.any(axis=2)[~np.eye(8, dtype=bool)].all()
+
+
 @pytest.mark.parametrize("nearer", [0.0, 0.5])
 def test_triangles_through_the_image_plane_are_clipped(nearer: float) -> None:
     """A floor that reaches behind a sensor that looks along it fills the lower half of its image."""

@@ -58,7 +58,8 @@ class HeadsConfig:
     min_top: least height of the top of a head: a stooping child.
     radius, height: the sphere that a head is, and how far below its top the shoulders begin.
     body_radius: the shoulders are within this from the head.
-    candidates_apart, apart: two maxima, and two heads, are never nearer than this along the floor.
+    apart: two heads are never nearer than this along the floor.
+    valley: two nearer than this are parted by lower readings between them.
     bias, weights: the log odds that a maximum of the height map is a head.
     min_confidence: less probable heads are left out.
     """
@@ -67,14 +68,14 @@ class HeadsConfig:
     radius: float
     height: float
     body_radius: float
-    candidates_apart: float
     apart: float
+    valley: float
     bias: float
     weights: HeadWeights
     min_confidence: float
 
     def __post_init__(self) -> None:
-        require(self, ("min_top", "radius", "height", "body_radius", "candidates_apart", "apart"), 0, above=True)
+        require(self, ("min_top", "radius", "height", "body_radius", "apart", "valley"), 0, above=True)
         require(self, ("min_confidence",), 0, 1)
 
 
@@ -84,8 +85,8 @@ class Heads:
     def __init__(self, config: HeadsConfig, view: View, floor: Floor) -> None:
         self._config, self._view, self._floor = config, view, floor
         self._weights = np.array(astuple(config.weights))
-        side = 2 * round(2 * config.radius / floor.cell) + 1
-        # Round: the corners of a square reach the head of a taller neighbour.
+        # No farther than a head reaches, and round: nothing of a taller neighbour's head is within.
+        side = 2 * round(config.radius / floor.cell) + 1
         self._window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
 
     def find(self, cell: Indices, reading: Floats, points: Floats) -> Floats:
@@ -93,7 +94,7 @@ class Heads:
 
         Of each reading (n,): row and column of the cell (2, n), the depth, and the point (3, n) in map [m].
         """
-        tops = self._tops(cell, points[2])
+        tops = self._parted(self._tops(cell, points[2]), points)
         if not len(tops):
             return np.zeros((0, 4), np.float32)
         centre, features = self.features(tops, reading, points)
@@ -125,7 +126,28 @@ class Heads:
         row, column = peak.nonzero()
         tops = np.array([column, row, heights[row, column]], np.float32).T
         tops[:, :2] = (tops[:, :2] + (low[1] + 0.5, low[0] + 0.5)) * floor.cell + floor.low
-        return _spaced(tops[np.argsort(-tops[:, 2], kind="stable")], config.candidates_apart)
+        return _spaced(tops[np.argsort(-tops[:, 2], kind="stable")], config.apart)
+
+    def _parted(self, tops: Floats, points: Floats) -> Floats:
+        """Those of ``tops`` (k, 3), the highest first, that a valley of the readings parts from every kept one nearby.
+
+        Boxes, and heads with shoulders, have several maxima with nothing lower between them.
+        """
+        if len(tops) < 2:
+            return tops
+        radius = self._config.radius
+        close = ((tops[:, None, :2] - tops[:, :2]) ** 2).sum(axis=-1) < self._config.valley**2
+        keep: list[int] = []
+        for row, others in enumerate(close.tolist()):
+            for higher in keep:
+                if others[higher]:
+                    x, y = (tops[row, :2] + tops[higher, :2]) / 2
+                    between = (points[0] - x) ** 2 + (points[1] - y) ** 2 < (radius / 2) ** 2
+                    if (points[2] * between).sum() > (tops[row, 2] - radius / 2) * between.sum():
+                        break
+            else:
+                keep.append(row)
+        return tops[keep]
 
     def features(self, tops: Floats, reading: Floats, points: Floats) -> tuple[Floats, Floats]:
         """Centres of the spheres (3, k) [m] that fit best at the maxima, and features (k, 9) as in ``HeadWeights``."""

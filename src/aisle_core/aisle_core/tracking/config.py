@@ -31,7 +31,8 @@ class TrackerConfig:
     tentative_timeout_ms: who is not believed in is forgotten after not being seen for so long.
     twin_distance: who is nearer than this to somebody who is seen [m] is the same person seen twice, until one sensor
         has seen both at once in ``twin_steps`` steps.
-    stray_steps: where nobody comes in, somebody new is believed in only after so many steps with a detection.
+    stray_steps: where nobody comes in, somebody new is believed in only after so many steps with a detection; somebody
+        lost before only where that is likelier than somebody new.
     agreement_gain: log-likelihood ratio for a person when one more sensor sees the same.
     agreement_bound: the ratio stays within it; at minus the bound a track is taken for a ghost.
     blind_share: of the time in which no sensor that covers the place speaks, this share counts as absence.

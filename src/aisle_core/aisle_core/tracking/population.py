@@ -49,6 +49,8 @@ class Population:
     """(n,) track id of who walks beside this one, as far as sensors tell the two apart; 0: nobody."""
     merged: NDArray[np.int64]
     """(n,) track id of whom sensors took this one and them for one when it was seen last; 0: nobody."""
+    alone_ns: NDArray[np.int64]
+    """(n,) stamp of the last step with a detection of this one by itself, and not of two who were taken for one."""
     agreement: Array
     """(n,) log-likelihood ratio of a person, whom all covering sensors see, to a ghost, which one sensor sees."""
     absence: Array
@@ -87,6 +89,7 @@ class Population:
             beside=zeros.copy(),
             companion=zeros.copy(),
             merged=zeros.copy(),
+            alone_ns=stamps.copy(),
             agreement=np.zeros(n),
             absence=np.zeros(n),
             confidence=np.ones(n),

@@ -39,6 +39,8 @@ _IMPOSSIBLE = 1e6
 _SEEN, _LOST = np.uint8(TrackState.SEEN), np.uint8(TrackState.LOST)
 _SURE = 0.99
 """Who is seen in one step only is somebody new if that is so probable; else another step is waited for."""
+_AS_ONE_NS = 2_000_000_000
+"""Who was not seen apart for longer is no longer taken for one with somebody else."""
 _WALKS = 0.4
 """Who is slower [m/s] stands, and goes where others do not when others go."""
 
@@ -168,7 +170,8 @@ class Tracker:
         config, people = self._config, self._state.people
         position, spread = detections.position, detections.covariance
         followed = np.flatnonzero(people.absence <= config.coast_ms / 1e3)
-        first, second = close(people, followed, config.merge_distance)
+        lately = people.alone_ns[followed] >= stamp_ns - _AS_ONE_NS
+        first, second = close(people, followed[lately], config.merge_distance)
         target = np.concatenate([followed, first])
         partner = np.concatenate([np.full(len(followed), -1), second])
         place = people.mean[target]
@@ -389,6 +392,7 @@ class Tracker:
         )
         self._learn_heights(detections.height[detection[one]], row[one])
         people.seen_ns[row] = people.seen_ns[partner] = stamp_ns
+        people.alone_ns[alone] = stamp_ns
         people.place[row], people.place[partner] = people.mean[row, :2], people.mean[partner, :2]
 
     def _feel_manoeuvres(self, row: Index, mean: Array, covariance: Array) -> None:
@@ -533,9 +537,10 @@ class Tracker:
         # What one sensor alone sees, and what has stood there from the beginning, may be no person.
         moved = np.hypot(*(people.mean[new, :2] - people.origin[new]).T) >= config.lone_distance
         credible = moved | (people.agreement[new] > 0.0)
-        allowed = self._inside(people.mean[new, :2])
-        credible &= allowed | (people.steps[new] >= config.stray_steps)
-        newcomer = np.where(allowed, -np.log(config.birth_density), _IMPOSSIBLE / 2)
+        # Where nobody comes in, it is somebody lost after all if it stays; until then it may be a ghost.
+        allowed, stays = self._inside(people.mean[new, :2]), people.steps[new] >= config.stray_steps
+        credible &= allowed | stays
+        newcomer = np.where(allowed | ~stays, -np.log(config.birth_density), _IMPOSSIBLE / 2)
         unknown = np.full((len(new), len(new)), _IMPOSSIBLE)
         np.fill_diagonal(unknown, newcomer)
         rows, columns = linear_sum_assignment(np.concatenate([cost, unknown], axis=1))
@@ -593,7 +598,9 @@ class Tracker:
         unseen = (stamp_ns - people.seen_ns[there]) / 1e9
         reachable = np.hypot(*error.T[:2]) <= config.gate_distance + config.max_speed * unseen
         before = people.seen_ns[there] <= people.first_ns[here]
-        possible = reachable & before & ~self._elsewhere(here, there)
+        # Who was seen twice until now goes on as the one of both who is still seen.
+        twice = (people.beside[here] < config.twin_steps) & (np.hypot(*error.T[:2]) < config.twin_distance)
+        possible = reachable & (twice | (before & ~self._elsewhere(here, there)))
         return np.where(possible, cost, _IMPOSSIBLE).reshape(len(new), len(lost))
 
     def _inside(self, points: Array) -> NDArray[np.bool_]:

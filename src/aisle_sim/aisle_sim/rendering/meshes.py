@@ -433,24 +433,48 @@ def extents(people: People) -> tuple[Array, Array]:
     return centres, radii
 
 
+_ARMFUL = 0.12, 0.2
+"""How far across the body and how far up goods are heaped in a hand, as shares of the height: to the shoulders."""
+
+
 def carried(people: People, held: Sequence[Carried], palettes: dict[str, NDArray[np.float32]]) -> list[Shapes]:
-    """Pieces in hands, upright before the palm, several in a hand on top of each other."""
+    """Pieces in hands, upright before the palm, several in a hand as an armful."""
     position, yaw = np.empty((len(held), 3)), np.empty(len(held))
-    stacked: dict[tuple[int, Place], float] = {}
+    hands: dict[tuple[int, Place], list[int]] = {}
     for row, item in enumerate(held):
-        x, y, z = people.joints[item.person, _LEFT_HAND_ROW + item.place].tolist()
-        below = stacked.get((item.person, item.place), -item.piece.size[2] / 2)
-        reach = item.piece.size[1] / 2 + 0.02
-        heading = float(people.heading[item.person])
-        position[row] = x + reach * math.cos(heading), y + reach * math.sin(heading), z + below
-        yaw[row] = heading - math.pi / 2
-        stacked[item.person, item.place] = below + item.piece.size[2]
+        hands.setdefault((item.person, item.place), []).append(row)
+    for (person, place), rows in hands.items():
+        palm, heading = people.joints[person, _LEFT_HAND_ROW + place], float(people.heading[person])
+        forward = np.array((math.cos(heading), math.sin(heading), 0.0))
+        inward = np.array((forward[1], -forward[0], 0.0)) * (1.0 if place == Place.LEFT_HAND else -1.0)
+        ahead, across, up = _armful([held[row].piece.size for row in rows], float(people.height[person])).T
+        position[rows] = palm + (ahead + 0.02)[:, None] * forward + across[:, None] * inward
+        position[rows, 2] += up
+        yaw[rows] = heading - math.pi / 2
     items = [item.piece for item in held]
     return [
         pieces(prism, [items[row] for row in rows], position[rows], yaw[rows], palettes)
         for prism, rows in packaging(items)
         if len(rows)
     ]
+
+
+def _armful(sizes: Sequence[tuple[float, float, float]], tall: float) -> Array:
+    """Where pieces (n,) in one hand of somebody so ``tall`` are: the middles of their bottoms (n, 3) from the palm [m].
+
+    Ahead, across towards the other hand, and up: columns side by side, and rows of them one before the other.
+    """
+    width, _, height = sizes[0]
+    across, up, ahead, wide, deep = -width / 2, -height / 2, 0.0, 0.0, 0.0
+    places = []
+    for width, depth, height in sizes:
+        if wide and up + height > _ARMFUL[1] * tall:
+            across, up, wide = across + wide, -height / 2, 0.0
+            if across > _ARMFUL[0] * tall:
+                across, ahead, deep = -width / 2, ahead + deep, 0.0
+        places.append((ahead + depth / 2, across + width / 2, up))
+        up, wide, deep = up + height, max(wide, width), max(deep, depth)
+    return np.array(places)
 
 
 def person_palette(name: str) -> NDArray[np.float32]:
