@@ -80,7 +80,10 @@ def test_the_diagnostic_keys_are_those_of_the_nodes():
     for counter in (health.received, health.lost, health.published):
         counter["<topic>"] += 1
     keys = {
-        pair.key for pair in health.status("node", "/store", "active", {"listens to": "", "matched <topic>": 1}).values
+        pair.key
+        for pair in health.status(
+            "node", "/store", "active", {"listens to": "", "matched <topic>": 1, "heard <topic>": 1}
+        ).values
     }
     assert keys == set(docs.DIAGNOSTIC_KEYS)
 

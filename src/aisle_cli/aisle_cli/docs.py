@@ -39,6 +39,7 @@ DIAGNOSTIC_KEYS = {
     "lost <topic>": "gaps in the sequence of this input, in messages",
     "published <topic>": "messages of this output",
     "matched <topic>": "subscriptions that this output is connected to",
+    "heard <topic>": "publishers that this input is connected to",
 }
 _GENERATED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 _MEANING = re.compile(r"^(\w+(?:, \w+)*): (.+(?:\n(?!\w+(?:, \w+)*: |$).+)*)", re.MULTILINE)

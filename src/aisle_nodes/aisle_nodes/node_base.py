@@ -18,6 +18,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.lifecycle.publisher import LifecyclePublisher
+from rclpy.subscription import Subscription
 from rclpy.task import Future
 from rclpy.timer import Timer
 
@@ -33,6 +34,7 @@ from aisle_nodes.messages import message_class
 P = TypeVar("P")
 REPORT_PERIOD_S = 1.0
 LISTENS_TO = "listens to"
+MATCHED, HEARD = "matched ", "heard "
 _RCLPY_PARAMETERS = ("use_sim_time", "start_type_description_service")
 
 
@@ -61,6 +63,7 @@ class AisleNode(LifecycleNode, Generic[P]):
         self.store: Store
         self.outputs: dict[str, Output] = {}
         self._listens_to: set[str] = set()
+        self._subscribed: dict[str, Subscription] = {}
         self._state = "unconfigured"
         self._failure = ""
         self._last_input: dict[tuple[str, str], int] = {}
@@ -119,7 +122,7 @@ class AisleNode(LifecycleNode, Generic[P]):
             self._guard(name, lambda: callback(message))
             self._guard(name, lambda: self.input_seen(name))
 
-        self.create_subscription(
+        self._subscribed[name] = self.create_subscription(
             message_class(topic.type),
             name,
             guarded,
@@ -232,6 +235,7 @@ class AisleNode(LifecycleNode, Generic[P]):
             self.destroy_lifecycle_publisher(output.publisher)
         self.outputs.clear()
         self._listens_to.clear()
+        self._subscribed.clear()
         for subscription in list(self.subscriptions):
             if not subscription.topic_name.startswith("/parameter_events") and subscription.topic_name != "/clock":
                 self.destroy_subscription(subscription)
@@ -255,10 +259,9 @@ class AisleNode(LifecycleNode, Generic[P]):
         self.get_logger().error(self.health.error)
 
     def _report(self) -> None:
-        matched = {
-            f"matched {name}": output.publisher.get_subscription_count() for name, output in self.outputs.items()
-        }
-        extra = {LISTENS_TO: " ".join(sorted(self._listens_to))} | matched | self.extra_diagnostics()
+        matched = {MATCHED + name: output.publisher.get_subscription_count() for name, output in self.outputs.items()}
+        heard = {HEARD + name: subscription.get_publisher_count() for name, subscription in self._subscribed.items()}
+        extra = {LISTENS_TO: " ".join(sorted(self._listens_to))} | matched | heard | self.extra_diagnostics()
         status = self.health.status(self.get_name(), self.get_namespace(), self._state, extra)
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()

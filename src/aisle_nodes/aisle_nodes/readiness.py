@@ -7,19 +7,21 @@ from collections.abc import Mapping, Sequence
 from diagnostic_msgs.msg import DiagnosticArray
 
 from aisle_contract.interfaces import DIAGNOSTICS, END_OF_STREAM, published_by, subscribed_by
-from aisle_nodes.node_base import LISTENS_TO, Output
+from aisle_nodes.node_base import HEARD, LISTENS_TO, MATCHED, Output
 from aisle_replay.bag import registry_topic
 
 
 class Readiness:
-    """Judged from the diagnostics: every node reports how many subscriptions its publishers are matched with.
+    """Judged from the diagnostics: every node reports what its publishers and its subscriptions are matched with.
 
-    Which topics of devices a node listens to depends on its parameters, so that it is taken from its report.
+    Each of two finds the other by itself, so what the one says can still be lost when it has found the other. Which
+    topics of devices a node listens to depends on its parameters, so that it is taken from its report.
     """
 
     def __init__(self, nodes: Sequence[str], namespace: str, outputs: Sequence[Output] = ()) -> None:
         """``nodes`` are awaited in ``namespace``, and their links to ``outputs``, the publishers of whoever waits."""
         self._namespace, self._nodes, self._outputs = namespace, tuple(nodes), outputs
+        self._names = {output.name for output in outputs}
         self._missing = {node: self._links(node, nodes) for node in nodes}
         self._listens: dict[str, list[str]] = {}
 
@@ -46,10 +48,9 @@ class Readiness:
             values = {pair.key: pair.value for pair in status.values}
             if LISTENS_TO in values and values.get("state") == "active":
                 self._listens[status.name] = values[LISTENS_TO].split()
-            matched = {
-                key.removeprefix("matched "): int(value) for key, value in values.items() if key.startswith("matched ")
-            }
+            matched, heard = _counts(values, MATCHED), _counts(values, HEARD)
             complete = all(matched.get(topic, 0) >= count for topic, count in links.items())
+            complete &= all(count >= self._speakers(name) for name, count in heard.items())
             if complete and self._linked(matched) and values.get("state") == "active":
                 del self._missing[status.name]
 
@@ -64,6 +65,13 @@ class Readiness:
             return 0
         return sum(topic in subscribed_by(node) and self._may_listen(node, topic.name) for node in self._nodes)
 
+    def _speakers(self, name: str) -> int:
+        """How many of the awaited nodes, and of whoever waits, publish what a node listens to."""
+        topic = registry_topic(f"{self._namespace}/{name}")
+        if topic is None or topic in (DIAGNOSTICS, END_OF_STREAM):
+            return 0
+        return sum(topic in published_by(node) for node in self._nodes) + (name in self._names)
+
     def _may_listen(self, node: str, topic: str) -> bool:
         return node not in self._listens or topic in self._listens[node]
 
@@ -75,3 +83,7 @@ class Readiness:
             for topic in published_by(node)
             if not topic.per_device and topic not in (DIAGNOSTICS, END_OF_STREAM)
         }
+
+
+def _counts(values: Mapping[str, str], kind: str) -> dict[str, int]:
+    return {key.removeprefix(kind): int(value) for key, value in values.items() if key.startswith(kind)}

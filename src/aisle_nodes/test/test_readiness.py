@@ -21,8 +21,9 @@ LINKS = {
 }
 
 
-def report(node, links, state="active", namespace="/demo", listens=None):
+def report(node, links, state="active", namespace="/demo", listens=None, heard=None):
     values = {"state": state} | {f"matched {topic}": count for topic, count in links.items()}
+    values |= {f"heard {topic}": count for topic, count in (heard or {}).items()}
     if listens is not None:
         values["listens to"] = listens
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
@@ -77,6 +78,24 @@ def test_the_links_of_whoever_waits_count_until_they_are_there():
     counts["entrance/in1/gate_events"] = 1
     assert readiness.reached
     counts["entrance/in1/gate_events"] = 0
+    assert readiness.reached
+
+
+def test_a_listener_that_has_not_found_the_speaker_is_awaited():
+    readiness = all_but("results_node")
+    readiness.take(report("results_node", {}, heard={"cart_events": 0, "receipts": 1}))
+    assert readiness.missing == ["results_node"]
+    readiness.take(report("results_node", {}, heard={"cart_events": 1, "receipts": 1, "shelf_events": 0}))
+    assert readiness.reached, "shelf_event_node is not awaited"
+
+
+def test_a_listener_that_has_not_found_whoever_waits_is_awaited():
+    output = Output("shop/g1/scale_readings", SimpleNamespace(get_subscription_count=lambda: 1))
+    readiness = Readiness(["shelf_event_node"], "/demo", [output])
+    links = {"shelf_events": 0, "plate_states": 0}
+    readiness.take(report("shelf_event_node", links, heard={"shop/g1/scale_readings": 0}))
+    assert not readiness.reached
+    readiness.take(report("shelf_event_node", links, heard={"shop/g1/scale_readings": 1}))
     assert readiness.reached
 
 
