@@ -139,8 +139,8 @@ class Shop:
 
         def ready(status: object) -> bool:
             values = {pair.key: pair.value for pair in status.values}
-            matched = [values.get(f"matched {name}", "0") for name in self.heard]
-            return values["state"] == "active" and "0" not in matched
+            links = [f"matched {name}" for name in self.heard] + [f"heard {name}" for name in self.publishers]
+            return values["state"] == "active" and "0" not in [values.get(link, "0") for link in links]
 
         self.observer.health("checkout_node", ready)
 
