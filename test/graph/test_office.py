@@ -225,8 +225,10 @@ def test_a_device_of_the_retailer_opens_a_lane_for_its_shopper(shop: Shop) -> No
         until_ns = time.time_ns() + 60 * SECOND
         return gate.begin(shop.journal, shop.wallet, "palm1", call_id, "in1", until_ns, patience_s)
 
-    code = take_lane("1", 60.0)
+    code, told = take_lane("1", 60.0), len(shop.commands)
     assert code is not None and take_lane("2", 0.5) is None
+    shop.until(lambda: len(shop.commands) > told)
+    assert shop.commands[told].reason is GateCommandReason.BUSY
     assert shop.tap("otto") is GateCommandReason.BUSY
     about, told = codes.code_id(shop.wallet, code), len(shop.commands)
     said = AuthenticationProcessed(about=about, admitted=True, shopper_id="shopper-1")

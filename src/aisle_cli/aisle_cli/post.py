@@ -15,6 +15,8 @@ from aiosmtpd.smtp import Envelope
 class Post:
     """Use it as a context, again and again. A mail becomes ``<number>-<receiver>.eml``, its page ``.html``.
 
+    A file ``.eml`` is whole as soon as it is there.
+
     arrived: when [ns since 1970] each mail came, by file name without ending.
     """
 
@@ -45,8 +47,10 @@ class Post:
             name = f"{len(self.arrived) + 1:03}-{address.partition('@')[0]}"
             self.arrived[name] = time.time_ns()
             content = envelope.original_content or b""
-            (self.folder / f"{name}.eml").write_bytes(content)
             page = message_from_bytes(content, policy=policy.default).get_body(("html",))
             if page is not None:
                 (self.folder / f"{name}.html").write_text(page.get_content(), encoding="utf-8")
+            unfinished = self.folder / f"{name}.part"
+            unfinished.write_bytes(content)
+            unfinished.rename(self.folder / f"{name}.eml")
         return "250 kept"

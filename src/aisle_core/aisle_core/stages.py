@@ -701,7 +701,8 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
     instant that the stage has come to: no sensor saw it.
 
     A fusion that was restarted is behind for a while. Gates do not wait for it, receipts do: its decisions are used
-    although they are late, and what it says again, however old, is no fall of its clock.
+    although they are late, and what it says again, however old, is no fall of its clock. Nor does it make time pass by
+    itself: a checkout that comes back may hear all that it missed before the first tick, which must not be late then.
     """
 
     inputs = (CartEvents, PersonTracks, GateEvent, Tick)
@@ -714,6 +715,13 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
         super().__init__(store, {_ONLY: [cart_events, tracks, *gates, tick]})
         self._store, self._config = store, config
         self._checkout = Checkout(config, store) if state is None else Checkout.resume(config, store, state)
+        self._time_passes = False
+        self._before_time: list[CartEvents] = []
+
+    def finish(self) -> list[Output]:
+        outputs = self._numbered(self._let_time_pass()) + super().finish()
+        self._time_passes = False
+        return outputs
 
     def state(self) -> CheckoutState:
         """Everything the checkout knows, without what waits in the aligner."""
@@ -730,6 +738,9 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
                 source = "tick"
             case PersonTracks():
                 source = "tracks"
+            case CartEvents() if not self._time_passes:
+                self._before_time.append(item)
+                return []
             case CartEvents():
                 watermark_ns = self._lines[_ONLY].aligner.watermark_ns
                 if watermark_ns is not None and item.stamp_ns < watermark_ns:
@@ -740,7 +751,13 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
                 if item.lane_id not in self._names:
                     return self._reject("events of a lane that the site does not know")
                 source = self._names[item.lane_id]
-        return self._align(_ONLY, source, item)
+        return self._align(_ONLY, source, item) + ([] if self._time_passes else self._let_time_pass())
+
+    def _let_time_pass(self) -> list[Output]:
+        """Something of now was heard, or nothing will be."""
+        self._time_passes = True
+        items, self._before_time = self._before_time, []
+        return [output for item in items for output in self._place(item)]
 
     def _step(self, line: str, item: Any) -> Iterable[Output]:
         return _outputs(self._checkout.step(item))

@@ -391,6 +391,19 @@ def test_decisions_of_a_fusion_that_was_away_are_used_although_late():
     assert stage.statistics().counts["cart_events_waiting"] == 1
 
 
+def test_what_a_checkout_has_missed_does_not_make_time_pass():
+    """It hears minutes of decisions in one go, before the first tick."""
+    stage = CheckoutStage(STORE, CONFIG.checkout)
+    for i in range(1200):
+        stage.push(CartEvents(START_NS + i * S // 10, i, START_NS + i * S // 10, ()))
+    for i in range(1180, 1280):
+        stage.push(Tick(START_NS + i * S // 10, i))
+        stage.push(PersonTracks(START_NS + i * S // 10, i, ()))
+    stage.finish()
+    sources = stage.statistics().sources
+    assert sources["tick"].released == sources["tracks"].released == 100
+
+
 def test_a_lasting_stage_goes_on_in_another_process():
     inputs = [item for item in [*RECORDING, *OUTPUTS] if isinstance(item, CartFusionStage.inputs)]
     inputs.sort(key=lambda item: item.stamp_ns)
