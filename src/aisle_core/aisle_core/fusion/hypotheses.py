@@ -585,9 +585,8 @@ class Explainer:
         config, press = self._config, ledger.presses.get(change.plate_ids[0])
         if press is None or len(change.events) > 1 or change.mass + press.mass >= -config.weight.unfelt:
             return []
-        freed = replace(
-            change, mass=change.mass + press.mass, variance=change.variance + config.weight.press_stddev**2, moves=()
-        )
+        variance = change.variance + config.weight.press_stddev**2
+        freed = replace(change, mass=change.mass + press.mass, variance=variance)
         freed = replace(freed, moves=tuple(self._catalogue(freed, 1, None, 0.0)))
         prior = math.log(config.place.release * config.place.freed)
         hands = np.where(change.movers == press.track_id, change.mover_scores, likelihoods.NOWHERE)

@@ -409,17 +409,19 @@ class Weighing:
         given = np.isfinite(samples)
         stamps = np.concatenate([[rested], stamps[given]])
         samples = np.concatenate([[before], samples[given]])
+        levels, rests, cuts = [before, level], [ends], [0, len(samples)]
         put = self._put_meanwhile(plate, max(before, level) + least)
-        if put is None:
-            steps = self._steps(plate, samples, before, level, least)
-            stddevs = [begins, *[landing] * (len(steps) - 1), ends]
-        else:
-            until = int(np.searchsorted(stamps, put.middle_ns))
-            coming = self._steps(plate, samples[:until], before, put.level, least)
-            going = self._steps(plate, samples[until:], put.level, level, least)
-            steps = [*coming, *(replace(step, start=step.start + until, end=step.end + until) for step in going)]
-            stays = state.noise.plateau(plate, short, put.frames)
-            stddevs = [begins, *[landing] * (len(coming) - 1), stays, *[landing] * (len(going) - 1), ends]
+        if put is not None:
+            levels.insert(1, put.level)
+            rests.insert(0, state.noise.plateau(plate, short, put.frames))
+            cuts.insert(1, int(np.searchsorted(stamps, put.middle_ns)))
+        steps, stddevs = [], [begins]
+        for (first, last), (old, new), rest in zip(
+            itertools.pairwise(cuts), itertools.pairwise(levels), rests, strict=True
+        ):
+            found = self._steps(plate, samples[first:last], old, new, least)
+            steps += [replace(step, start=step.start + first, end=step.end + first) for step in found]
+            stddevs += [*[landing] * (len(found) - 1), rest]
         felt = float(self._felt(np.array([plate]))[0])
         if state.copied[plate] or abs(change) < config.coupling * felt:
             return []
@@ -437,13 +439,17 @@ class Weighing:
         short = self._frames(config.confirm_s)
         rest_s = config.split_s if after < before else config.confirm_s
         rest = max(round(rest_s * _NANO / state.period_ns), _LEAST_SAMPLES)
-        settle = (short + 2 if state.pressed[plate] > self._limit()[plate] else 2 * short) * state.framer.size
+        settle = (short + 2 if self._is_pressed(plate) else 2 * short) * state.framer.size
         return find_steps(samples, before, after, float(state.noise.sample[plate]), least, rest, settle)
+
+    def _is_pressed(self, plate: int) -> bool:
+        """Whether a hand may have stayed during the open change."""
+        return bool(self._state.pressed[plate] > self._limit()[plate])
 
     def _put_meanwhile(self, plate: int, floor: float) -> _Put | None:
         """What the open change rested on above ``floor`` [kg], if that may have been goods as well as a hand."""
         config, state, recent = self._config, self._state, self._state.recent
-        if state.pressed[plate] <= self._limit()[plate]:
+        if not self._is_pressed(plate):
             return None
         count = min(int(recent.count - state.left[plate]), len(recent.history))
         means, spreads = recent.last(recent.means, count)[:, plate], recent.last(recent.spreads, count)[:, plate]
