@@ -15,6 +15,7 @@ class TimeConfig:
 
     after_ms: tracks are known this long after the event before it is decided.
     join_ms, join_distance: events less than this time and this distance [m] apart are decided together.
+    shared_ms: one thing that lies on two plates changes them at most this far apart: the hand may rest on one of them.
     hold_ms: longest wait for changes that began with the event on other plates and have not settled.
     doubt_ms: a doubtful decision waits this long for what may explain it: a hand that lets go, the next thing put back.
     evidence_ms: a change whose weight leaves several products waits this long for a recogniser's report.
@@ -27,6 +28,7 @@ class TimeConfig:
     after_ms: int
     join_ms: int
     join_distance: float
+    shared_ms: int
     hold_ms: int
     doubt_ms: int
     evidence_ms: int
@@ -36,6 +38,7 @@ class TimeConfig:
 
     def __post_init__(self) -> None:
         require(self, ("after_ms", "join_ms", "join_distance", "hold_ms", "doubt_ms", "in_hand_ms", "staff_ms"), 0)
+        require(self, ("shared_ms",), 0, self.join_ms)
         require(self, ("evidence_ms",), 0, self.doubt_ms)
         require(self, ("history_ms",), self.after_ms + self.hold_ms, above=True)
 
@@ -252,7 +255,7 @@ class PersonConfig:
 class DecisionConfig:
     """What is made of the posterior.
 
-    min_confidence: a decision that is less probable is reviewed.
+    min_confidence: a decision that is less probable is a doubt, told with its alternatives.
     evidence_range: a recogniser's scores count at most this much [natural logarithm].
     prune: explanations less likely than the best one by this much are dropped [natural logarithm] ...
     beam: ... and at most this many are followed.

@@ -294,9 +294,9 @@ class Resolver:
 
     def _are_adjacent(self, events: tuple[ShelfEvent, ...]) -> bool:
         """Whether the plates hang together; changes of one plate must have the same sign, of several the same time."""
-        travel_ns = self._config.person.travel_ms * 1_000_000
+        shared_ns = self._config.time.shared_ms * 1_000_000
         for one, other in combinations(events, 2):
-            if one.plate_id != other.plate_id and _gap_ns(one, other) > travel_ns:
+            if one.plate_id != other.plate_id and _gap_ns(one, other) > shared_ns:
                 return False
             if one.plate_id == other.plate_id and one.mass_change * other.mass_change < 0:
                 return False
