@@ -83,7 +83,11 @@ FULL = "full"
 WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
     "hands": {"person": {"missed": 0.99, "unseen": 0.99}},
     "planogram": {"place": {"foreign": 1e-9}},
-    "joint": {"time": {"join_ms": 0, "join_distance": 0.0, "shared_ms": 0}, "place": {"most_shared": 1}, "decision": {"beam": 2}},
+    "joint": {
+        "time": {"join_ms": 0, "join_distance": 0.0, "shared_ms": 0},
+        "place": {"most_shared": 1},
+        "decision": {"beam": 2},
+    },
 }
 """Variant -> changed tuning of the fusion."""
 
