@@ -374,6 +374,14 @@ def test_a_hand_that_lets_go_and_takes_something_along_in_one_step():
     assert (e.track_id, e.sku, e.quantity, e.review) == (1, "water", 1, False)
 
 
+def test_what_is_put_back_by_a_hand_that_goes_on_pressing():
+    """It was taken, looked at, and stands there again; the hand rests on the plate and lets go of it later."""
+    made = scene((1, 0.1)).moves(1, "p0", 3.0, -0.62).reaches_for(1, "p0", 8.0, for_s=4.0)
+    events = made.feels("p0", 8.0, 0.82).feels("p0", 11.6, -0.2).run()
+    assert told(events) == [(1, "water", 1), (1, "water", -1)]
+    assert not any(e.review for e in events)
+
+
 def test_what_is_put_on_a_plate_is_no_press_when_another_thing_is_taken_from_it():
     made = scene((1, 0.3)).moves(1, "p2", 3.0, -1.04).reaches_for(1, "p0", 8.0, for_s=3.0)
     events = made.feels("p0", 8.0, 1.04).feels("p0", 10.4, -0.62).run()

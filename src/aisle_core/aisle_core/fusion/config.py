@@ -98,7 +98,8 @@ class PlaceConfig:
     felt: a change beside a greater one is only felt.
     press: a gain is a hand that presses; press_changes: a change on such a plate is that hand pressing otherwise.
     release: odds that the next change on such a plate is the hand that lets go, against anything else.
-    held: a thing is taken while the hand goes on resting on the plate, so that the plate lost less than its mass;
+    held: a thing is taken or put back while the hand goes on resting on the plate, which lost less than its mass or
+    gained more.
     freed: odds that the hand that lets go takes something along.
     two_products: one change is two things taken or put at once; exchanged: one put and another taken.
     elsewhere: a person puts an item of the own cart where it does not belong, but near the place it came from;

@@ -559,22 +559,32 @@ class Explainer:
         return likelihoods.evidence(sku, reports, self._config.decision.evidence_range)
 
     def _held(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
-        """One thing that belongs there, taken by a hand that goes on resting on the plate with a part of its mass."""
+        """One thing that belongs there is taken, or put back by its owner, and the hand goes on resting there."""
         weight, plate_id = self._config.weight, change.plate_ids[0]
-        if change.mass >= 0 or len(change.events) > 1 or plate_id in ledger.presses:
+        if len(change.events) > 1 or plate_id in ledger.presses:
             return []
+        things: list[tuple[str, int, int | None, float, float, float]]
+        if change.mass < 0:
+            mass, stddev = self._map.unit_mass, self._map.unit_stddev
+            things = [
+                (self._map.skus[product], 1, None, float(mass[product]), float(stddev[product]), log_share)
+                for product, log_share in self._likely(change)
+            ]
+        else:
+            things = [
+                (sku, -1, owner, lot.unit_mass, math.hypot(lot.unit_stddev, weight.least_stddev), log_share)
+                for owner, sku, lot, log_share in self._owned(change, ledger)
+                if self.belongs(sku, change)
+            ]
         prior = math.log(self._config.place.held) - math.log(weight.most_press) + math.log1p(-weight.repeat)
         found = []
-        for product, log_share in self._likely(change):
-            unit_mass, unit_stddev = float(self._map.unit_mass[product]), float(self._map.unit_stddev[product])
-            force = unit_mass + change.mass
+        for sku, quantity, owner, unit_mass, unit_stddev, log_share in things:
+            force = change.mass + quantity * unit_mass
             if not _MISSING * math.hypot(unit_stddev, math.sqrt(change.variance)) < force <= weight.most_press:
                 continue
-            move = self._move(
-                change, self._map.skus[product], 1, None, unit_mass, unit_stddev, log_share, log_share + prior
-            )
-            fits = (move.score + change.mover_scores >= least) & (change.movers > 0)
-            for column in np.flatnonzero(fits).tolist():
+            move = self._move(change, sku, quantity, owner, unit_mass, unit_stddev, log_share, log_share + prior)
+            hands = change.movers > 0 if owner is None else change.movers == owner
+            for column in np.flatnonzero(hands & (move.score + change.mover_scores >= least)).tolist():
                 part = _part(change, move, column)
                 score = change.score + move.score + float(change.mover_scores[column])
                 found.append(Hypothesis((part,), Press(part.mover, force), score))
