@@ -91,13 +91,18 @@ class ItemEvidenceConfig:
 class Frame:
     """One image of a camera.
 
-    pixels: (h, w, 3) BGR. free: (h, w) nobody can stand before the shelves there. hands: by track and side [m].
+    pixels: (h, w, 3) BGR. free: (h, w) nobody can stand before the shelves there. people: who was seen then.
     """
 
     stamp_ns: int
     pixels: Pixels
     free: Bools
-    hands: Mapping[tuple[int, int], Point] = field(default_factory=dict)
+    people: tuple[PersonTrack, ...] = ()
+
+    @property
+    def hands(self) -> dict[tuple[int, int], Point]:
+        """By track and side, in map [m]."""
+        return {(person.track_id, int(hand.side)): hand.position for person in self.people for hand in person.hands}
 
 
 class _Thing(NamedTuple):
@@ -191,10 +196,8 @@ class Looker:
         frames = self._state.frames[device]
         if not frames or image.stamp_ns - frames[-1].stamp_ns >= self._config.frame_ms * 1_000_000:
             free = ~self.views[device].obstructed(self._state.tracks)
-            hands = {
-                (track.track_id, int(hand.side)): hand.position for track in self._state.tracks for hand in track.hands
-            }
-            frames.append(Frame(image.stamp_ns, image.pixels.astype(np.uint8, copy=False), free, hands))
+            pixels = image.pixels.astype(np.uint8, copy=False)
+            frames.append(Frame(image.stamp_ns, pixels, free, self._state.tracks))
 
     def step(self, item: PersonTracks | ShelfEvents | Tick) -> list[ItemEvidence]:
         """Take tracks and shelf events; on a tick, the reports that are ready."""
@@ -369,6 +372,7 @@ class Looker:
     def _around(self, view: CameraView, frame: Frame, hand: tuple[int, int], known: Frame) -> tuple[Pixels, Bools]:
         """Pixels around a hand, and which of them differ from what is known to be behind."""
         rows, columns, near = view.around(frame.hands[hand], _AROUND_HAND)
+        near &= ~view.hidden(frame.hands[hand], frame.people)[rows, columns]
         pixels = frame.pixels[rows, columns]
         differs = differ(pixels, known.pixels[rows, columns], self._config.changed)
         return pixels, near & differs & known.free[rows, columns]

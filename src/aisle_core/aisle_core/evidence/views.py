@@ -108,12 +108,21 @@ class CameraView:
         model = self.camera.model
         found = np.zeros((model.height, model.width), np.uint8)
         for track in tracks:
-            x, y, _ = track.position
-            head = track.head or (x, y, _HEAD_HEIGHT)
-            self._fill(found, [((x, y, 0.0), _BODY), ((x, y, _HIP_HEIGHT), _BODY), (head, _HEAD)])
-            shoulder = (head[0], head[1], head[2] - _NECK)
+            trunk = _trunk(track)
+            self._fill(found, trunk)
+            (x, y, z), _ = trunk[-1]
             for hand in track.hands:
-                self._fill(found, [(shoulder, _HEAD), (hand.position, _HAND)])
+                self._fill(found, [((x, y, z - _NECK), _HEAD), (hand.position, _HAND)])
+        return found > 0
+
+    def hidden(self, point: Point, tracks: Iterable[PersonTrack]) -> NDArray[np.bool_]:
+        """(h, w) pixels in which a body may stand before a point in map, its own arms left out."""
+        model = self.camera.model
+        found = np.zeros((model.height, model.width), np.uint8)
+        for track in tracks:
+            x, y, _ = track.position
+            if (np.array([x, y, point[2]]) - np.array(point)) @ self._pose[:3, 2] < 0:
+                self._fill(found, _trunk(track))
         return found > 0
 
     def _fill(self, image: NDArray[np.uint8], spheres: Sequence[tuple[Point, float]]) -> None:
@@ -147,6 +156,12 @@ class CameraView:
             slice(max(int(rows.min()), 0), max(int(rows.max()) + 2, 0)),
             slice(max(int(columns.min()), 0), max(int(columns.max()) + 2, 0)),
         )
+
+
+def _trunk(track: PersonTrack) -> list[tuple[Point, float]]:
+    """Spheres (centre in map, radius) whose hull a body without its arms is in, the head last."""
+    x, y, _ = track.position
+    return [((x, y, 0.0), _BODY), ((x, y, _HIP_HEIGHT), _BODY), (track.head or (x, y, _HEAD_HEIGHT), _HEAD)]
 
 
 def _goods_height(store: Store, plate: Plate) -> float:
