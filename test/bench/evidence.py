@@ -20,7 +20,7 @@ from aisle_contract.sites import config_folder, find_site, topic_names
 from aisle_contract.truth import TruthCart, TruthEvent, TruthPeople
 from aisle_core.evidence import ColourRecogniser, enroll
 from aisle_core.pipeline import Pipeline, PipelineConfig
-from aisle_core.store import load_store
+from aisle_core.store import Store, load_store
 from aisle_core.store.frames import optical_frame
 from aisle_core.types import Image, ItemEvidence, ShelfEvent
 from aisle_replay.replay import INPUTS, load_config
@@ -32,6 +32,8 @@ from aisle_sim.simulation import Simulation
 
 CLEAR = 3.0
 """The best score is ahead of the next by so much [natural logarithm]."""
+LIKE = 0.005
+"""Products that weigh alike [kg]: no scale tells them apart."""
 NEAR_NS = 600_000_000
 """A look is about the true event of its plate that ended at most so long before or after."""
 
@@ -103,13 +105,13 @@ def run_scene(name: str, seed: int, shoppers: int, config: PipelineConfig, count
                     counts[f"{variant}: wrong"] += not right
     events = {event.shelf_event_id: event for event in results["with"].shelf_events}
     for report in reports:
-        judge(events[report.shelf_event_id], report, log, counts)
+        judge(events[report.shelf_event_id], report, log, counts, store)
     counts["seconds"] += round((simulation.world.now_ns - simulation.start_ns) / 1e9)
     counts["cpu ms"] += round(1000 * (spent["with"] - spent["without"]))
     print(f"{name} seed {seed}: {dict(counts)}", flush=True)
 
 
-def judge(event: ShelfEvent, report: ItemEvidence, log: TruthLog, counts: Counter[str]) -> None:
+def judge(event: ShelfEvent, report: ItemEvidence, log: TruthLog, counts: Counter[str], store: Store) -> None:
     """Count a look at an event of one product."""
     true = {
         one.sku
@@ -128,6 +130,11 @@ def judge(event: ShelfEvent, report: ItemEvidence, log: TruthLog, counts: Counte
         print(
             f"  {event.shelf_event_id} {event.plate_id} {event.mass_change:+.3f} kg {event.end_ns}: {true}, seen {best}"
         )
+    weight = store.products[next(iter(true))].weight or 0.0
+    like = [score.sku for score in scores if abs((store.products[score.sku].weight or 0.0) - weight) <= LIKE]
+    if len(like) > 1:
+        counts["like"] += 1
+        counts["like right"] += like[0] in true
     counts["seen"] += 1
     counts["seen right"] += right
     if scores[0].log_likelihood - scores[1].log_likelihood >= CLEAR:
@@ -164,6 +171,7 @@ def main(argv: list[str] | None = None) -> int:
         rates = [share(counts[f"{v}: {part}"], counts[f"{v}: {total}"]) for v in ("with", "without")]
         print(f"| {title} | {rates[0]} | {rates[1]} |")
     print(f"\nlooks in which something was seen: {share(counts['seen'], counts['looks'])}")
+    print(f"the best of those within {1000 * LIKE:g} g right: {share(counts['like right'], counts['like'])}")
     print(f"best score right: {share(counts['seen right'], counts['seen'])}")
     print(f"best score right, {CLEAR:g} ahead: {share(counts['clear right'], counts['clear'])}")
     print(f"cost of looking: {counts['cpu ms'] / 10 / max(counts['seconds'], 1):.1f} % of one core")

@@ -18,7 +18,7 @@ from aisle_core.evidence import (
 )
 from aisle_core.evidence.looker import differ
 from aisle_core.store.model import Camera, CameraModel
-from aisle_core.types import Image, PersonTracks, ShelfEvents, Tick
+from aisle_core.types import HandSide, Image, PersonTracks, ShelfEvents, Tick
 
 from .fusion_world import MS, STORE, S, event, hand, person, shipped
 
@@ -160,6 +160,49 @@ def test_a_thing_in_the_hand_is_seen_when_the_plate_is_hidden():
     tracks = [(0, ()), (4.0, (reaching,)), (5.2, (drawn_back,))]
     (report,) = looks([event(1, "p1", 5.0, -0.355)], pictures, tracks)
     assert best(report) == "soda"
+
+
+def test_a_hand_behind_a_body_is_not_looked_at():
+    view, point = CameraView(SHOP, CAMERA), (0.15, 0.05, 1.0)
+    rows, columns, near = view.around(point, 0.1)
+    assert view.hidden(point, [person(1, (0.15, -0.4))])[rows, columns][near].all()
+    assert not view.hidden(point, [person(1, (0.15, 0.5))])[rows, columns][near].any()
+
+
+def test_neither_the_sleeve_nor_what_another_hand_holds_is_in_the_hand():
+    view = CameraView(SHOP, CAMERA)
+    left, right = hand((-0.1, -0.2, 0.8)), dataclasses.replace(hand((0.1, -0.2, 0.8)), side=HandSide.LEFT)
+    body = dataclasses.replace(person(1, (0.0, -0.6)), hands=(left, right))
+    rows, columns, near = view.held(body, right, 0.16)
+    full = np.zeros((CAMERA.model.height, CAMERA.model.width), bool)
+    full[rows, columns] = near
+
+    def share(point):
+        part = view.around(point, 0.02)
+        return full[part[:2]][part[2]].mean()
+
+    assert share(right.position) > 0.5
+    assert share((0.2, -0.2, 0.8)) == 1
+    assert share((-0.02, -0.2, 0.8)) == 0
+    assert share((0.08, -0.28, 0.92)) == 0
+
+
+def test_the_plate_is_looked_at_again_when_the_body_has_gone():
+    at_plate, held = (0.15, 0.05, 1.0), (0.45, -0.75, 1.2)
+    body = person(1, (0.15, -0.4))
+    reaching = dataclasses.replace(body, hands=(hand(at_plate),))
+    drawn_back = dataclasses.replace(body, hands=(hand(held),))
+    hidden = picture({"p1": RED}, (reaching,))
+    with_thing = hidden.copy()
+    rows, columns, near = CameraView(SHOP, CAMERA).around(held, 0.06)
+    with_thing[rows, columns][near] = RED
+    pictures = [(0, picture(STOCKED)), (4.0, hidden), (5.2, with_thing), (7.0, picture({"p12": GREEN}))]
+    tracks = [(0, ()), (4.0, (reaching,)), (5.2, (drawn_back,)), (7.0, ())]
+    reports = looks([event(1, "p1", 5.0, -0.355)], pictures, tracks)
+    assert [best(report) for report in reports] == ["soda", "soda"]
+    assert reports[0].stamp_ns < 6 * S < 7 * S < reports[1].stamp_ns
+    again = looks([event(1, "p1", 5.0, -0.355), event(2, "p1", 6.5, -0.355)], pictures, tracks)
+    assert [report.shelf_event_id for report in again if report.scores and report.stamp_ns > 7 * S] == []
 
 
 def test_only_doubtful_events_are_looked_at():

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from aisle_core.types import HandSide, Reason
+from aisle_core.fusion import Fusion
+from aisle_core.types import HandSide, Reason, ShelfEvents
 
 from .fusion_world import FUSION, WEIGHTS, S, Scene, make_store, report, told
 
@@ -184,6 +185,23 @@ def test_a_crosswise_return_is_known_by_its_report_although_the_cart_is_sure():
     events = made.moves(2, "p1", 18.0, -0.355).feels("p0", 21.0, 0.0).run()
     last = next(e for e in events if e.track_id == 2)
     assert last.sku == "salt"
+
+
+def test_a_return_that_is_told_late_is_explained_before_the_take_after_it():
+    """The return waits for its report, and the take with it: what is taken later cannot be what was put back."""
+    looking = dataclasses.replace(FUSION, evidence=True)
+    made = scene((1, 0.3), config=looking).moves(1, "p1", 5.0, -0.355).moves(1, "p12", 7.0, -0.355)
+    made.moves(1, "p1", 10.0, 0.355).moves(1, "p12", 12.5, -0.355)
+    made.says(1, soda=0.0, salt=-9.0).says(2, salt=0.0, soda=-9.0).says(4, salt=0.0, soda=-9.0)
+    items = made.items()
+    *_, put, taken = (item for item in items if isinstance(item, ShelfEvents))
+    items[items.index(taken)] = dataclasses.replace(taken, events=put.events + taken.events)
+    items.remove(put)
+    fusion = Fusion(looking, made.store)
+    batches = [batch for item in items if (batch := fusion.step(item)) is not None]
+    batches.append(fusion.finish(items[-1].stamp_ns + 1))
+    events = {event.shelf_event_id: event for batch in batches for event in batch.events}
+    assert events["s1/3"].confidence < FUSION.decision.min_confidence
 
 
 def test_own_items_of_same_weight_put_back_at_each_others_place_are_reviewed():

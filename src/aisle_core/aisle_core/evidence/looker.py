@@ -17,34 +17,33 @@ from ..checks import require
 from ..errors import AisleError
 from ..store import Store
 from ..types import (
+    Hand,
     Image,
     ItemEvidence,
     ItemScore,
     PersonTrack,
     PersonTracks,
-    Point,
     ShelfEvent,
     ShelfEvents,
     Tick,
     TrackState,
 )
-from .recogniser import Recogniser, References
-from .views import CameraView, PlateWindow
+from .recogniser import Recogniser, References, colours, new_colours
+from .views import CameraView
 
 Pixels = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 
 _LONGEST_NS = 2_000_000_000
 """Frames are kept for changes that are told so long after they began."""
-_STALE_NS = 10_000_000_000
-"""People may stand before a plate so long: what was seen before is from before changes of other plates."""
-_FOREVER_NS = 1 << 60
+_TELLING_NS = 600_000_000
+"""A change that settles is told so soon after its end."""
+_WHOLE = slice(None), slice(None)
 _CHANGES = 4
 """So many changes of each plate are remembered."""
-_HELD_NS = 800_000_000
-"""A thing is in the hand for so long before it is put and after it was taken."""
-_HAND_SAYS = 0.5
-"""What a look at a hand is worth, against one at a plate: it also shows what else is held, and clothes."""
+_EMPTY_NS, _HELD_NS = 800_000_000, 400_000_000
+"""A hand is as empty as before for so long before it takes and after it put; the thing is in it, not yet in a bag, for
+so long after it was taken and before it is put."""
 _REACH, _AROUND_HAND = 0.45, 0.16
 """A hand at the plate is so near to the middle of its opening, and what it holds so near to it [m]."""
 
@@ -91,21 +90,45 @@ class ItemEvidenceConfig:
 class Frame:
     """One image of a camera.
 
-    pixels: (h, w, 3) BGR. free: (h, w) nobody can stand before the shelves there. hands: by track and side [m].
+    pixels: (h, w, 3) BGR. free: (h, w) nobody can stand before the shelves there. people: who was seen then.
     """
 
     stamp_ns: int
     pixels: Pixels
     free: Bools
-    hands: Mapping[tuple[int, int], Point] = field(default_factory=dict)
+    people: tuple[PersonTrack, ...] = ()
+
+    @property
+    def hands(self) -> dict[tuple[int, int], tuple[PersonTrack, Hand]]:
+        """By track and side."""
+        return {(person.track_id, int(hand.side)): (person, hand) for person in self.people for hand in person.hands}
 
 
 class _Thing(NamedTuple):
-    """A thing that was seen: pixels (h, w, 3) with it, mask (h, w) of those that show it; what the look is worth."""
+    """A thing that was seen: pixels (h, w, 3) with it, mask (h, w) of those that show it.
+
+    share: of one look, which may be in several frames. own: colours of the person who holds it.
+    """
 
     pixels: Pixels
     mask: Bools
-    worth: float
+    share: float = 1.0
+    own: NDArray[np.float64] | None = None
+
+
+@dataclass(slots=True)
+class Look:
+    """An event that is looked at.
+
+    before: by camera that has not shown the thing yet, the plate's window before the event. in_hand: what the hand held
+    that was there; None before it was looked at. told: a report was made.
+    """
+
+    event: ShelfEvent
+    gateway_id: str
+    before: dict[str, Frame]
+    in_hand: list[_Thing] | None = None
+    told: bool = False
 
 
 @dataclass(slots=True)
@@ -113,26 +136,28 @@ class LookerState:
     """Plain data.
 
     frames: by camera, oldest first. known: by camera, what was last seen at each pixel before those frames; free tells
-    where anything was, and no plate changed since. tracks: the newest batch. pending: events that are still to be
-    looked at. changed_ns: when each plate changed lately.
+    where anything was, and no plate changed since. tracks: the newest batch. pending: events that are
+    looked at. changes: begin and end of what each plate did lately [ns].
+    open_since_ns: by gateway, when a change began that is not told yet.
     """
 
     frames: dict[str, deque[Frame]] = field(default_factory=dict)
     known: dict[str, Frame] = field(default_factory=dict)
     tracks: tuple[PersonTrack, ...] = ()
-    pending: list[ShelfEvent] = field(default_factory=list)
-    changed_ns: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    pending: list[Look] = field(default_factory=list)
+    changes: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    open_since_ns: dict[str, int | None] = field(default_factory=dict)
     looks: int = 0
     seen: int = 0
 
 
 class Looker:
-    """Looks at the plate of a shelf event before and after it, with all cameras that see it.
+    """Looks at the plate of a shelf event before and after it, and at the hand there, with all cameras that see them.
 
-    Before is what was last seen of each pixel since the plate changed before, in two frames in a row when nobody stood
-    there; after likewise. What differs shows the thing: as it stood there before it was taken, or after it was put.
-    Pixels that also look at plates which changed lately do not count. Only events with several open products are looked
-    at; each gets one report, without scores when no camera saw the change.
+    Before is what was last seen of each pixel, in two frames in a row when nobody stood there; after likewise. What
+    differs shows the thing: as it stood there before it was taken, or after it was put. Pixels that also look at plates
+    which changed between do not count. Only events with several open products are looked at; each gets a report,
+    without scores when no camera saw the change, and another one when a camera sees the plate later.
     """
 
     def __init__(
@@ -189,12 +214,11 @@ class Looker:
                 f"bgr8 {model.width} x {model.height}; correct camera_models in sensors.yaml"
             )
         frames = self._state.frames[device]
-        if not frames or image.stamp_ns - frames[-1].stamp_ns >= self._config.frame_ms * 1_000_000:
+        early_ns = round(0.5e9 / model.rate_hz)
+        if not frames or image.stamp_ns - frames[-1].stamp_ns >= self._config.frame_ms * 1_000_000 - early_ns:
             free = ~self.views[device].obstructed(self._state.tracks)
-            hands = {
-                (track.track_id, int(hand.side)): hand.position for track in self._state.tracks for hand in track.hands
-            }
-            frames.append(Frame(image.stamp_ns, image.pixels.astype(np.uint8, copy=False), free, hands))
+            pixels = image.pixels.astype(np.uint8, copy=False)
+            frames.append(Frame(image.stamp_ns, pixels, free, self._state.tracks))
 
     def step(self, item: PersonTracks | ShelfEvents | Tick) -> list[ItemEvidence]:
         """Take tracks and shelf events; on a tick, the reports that are ready."""
@@ -203,69 +227,67 @@ class Looker:
             state.tracks = tuple(track for track in item.tracks if track.state is TrackState.SEEN)
             return []
         if isinstance(item, ShelfEvents):
+            state.open_since_ns[item.gateway_id] = item.open_since_ns
             for event in item.events:
-                earlier = state.changed_ns.get(event.plate_id, ())
-                state.changed_ns[event.plate_id] = (*earlier, event.end_ns)[-_CHANGES:]
-                in_view = any(event.plate_id in view.windows for view in self.views.values())
-                if in_view and len(self.open_products(event)) > 1:
-                    state.pending.append(event)
-                else:
-                    self._forget_late(event)
+                earlier = state.changes.get(event.plate_id, ())
+                state.changes[event.plate_id] = (*earlier, (event.start_ns, event.end_ns))[-_CHANGES:]
+                self._forget_late(event)
+                before = self._before(event)
+                if before and len(self.open_products(event)) > 1:
+                    state.pending.append(Look(event, item.gateway_id, before))
             return []
         reports = []
-        for event in list(state.pending):
-            if item.stamp_ns >= event.end_ns + config.after_ms * 1_000_000:
-                things = self._things(event)
-                if self._pixels(things) < config.full_pixels:
-                    things += self._in_hand(event)
-                enough = self._pixels(things) >= config.full_pixels
-                if enough or item.stamp_ns >= event.end_ns + config.wait_ms * 1_000_000:
-                    state.pending.remove(event)
-                    reports.append(self._report(event, things, item.stamp_ns))
-                    self._forget_late(event)
+        for look in list(state.pending):
+            past_ns = item.stamp_ns - look.event.end_ns
+            if past_ns < config.after_ms * 1_000_000:
+                continue
+            if look.in_hand is None:
+                look.in_hand = self._in_hand(look.event)
+            late = past_ns >= config.wait_ms * 1_000_000
+            on_plate = self._on_plate(look, item.stamp_ns)
+            things = [*on_plate.values()]
+            if not look.told and self._pixels(things) < config.full_pixels:
+                things += look.in_hand
+            if self._pixels(things) >= config.full_pixels or (late and not look.told):
+                reports.append(self._report(look.event, things, item.stamp_ns))
+                look.told = True
+                for device in on_plate:
+                    del look.before[device]
+            if late or not look.before:
+                state.pending.remove(look)
         self._forget(item.stamp_ns)
         return reports
 
     def finish(self, stamp_ns: int) -> list[ItemEvidence]:
         """The end of all streams: reports on all that waits, with what was seen. Then it is as new but for counters."""
         reports = [
-            self._report(event, self._things(event) + self._in_hand(event), stamp_ns) for event in self._state.pending
+            self._report(
+                look.event,
+                [*self._on_plate(look, stamp_ns).values(), *(look.in_hand or self._in_hand(look.event))],
+                stamp_ns,
+            )
+            for look in self._state.pending
+            if not look.told
         ]
         frames: dict[str, deque[Frame]] = {device: deque() for device in self.views}
         self._state = LookerState(frames, looks=self._state.looks, seen=self._state.seen)
         return reports
 
     def _forget(self, now_ns: int) -> None:
-        """Fold frames into what is known that are older than anything that waits or may come.
-
-        What was known of a plate before it changed is known no more.
-        """
-        begun_ns = min([event.start_ns for event in self._state.pending] + [now_ns - _LONGEST_NS])
+        """Fold frames into what is known that are older than anything that waits or may come."""
+        begun = [look.event.start_ns - _EMPTY_NS for look in self._state.pending if look.in_hand is None]
+        begun_ns = min([*begun, now_ns - _LONGEST_NS])
         for device, frames in self._state.frames.items():
-            while len(frames) > 1 and frames[0].stamp_ns < begun_ns - self._config.margin_ms * 1_000_000:
-                frame = frames.popleft()
-                seen = self._agree(frame, frames[0])
-                known = self._state.known.get(device, Frame(0, frame.pixels, np.zeros_like(frame.free)))
-                pixels = cv2.copyTo(frame.pixels, seen.view(np.uint8), known.pixels.copy())
-                self._state.known[device] = Frame(frames[0].stamp_ns, pixels, seen | known.free)
-                for plate_id, ends_ns in self._state.changed_ns.items():
-                    if any(frame.stamp_ns < end_ns <= frames[0].stamp_ns for end_ns in ends_ns):
-                        self._forget_plate(device, plate_id)
-
-    def _forget_plate(self, device: str, plate_id: str) -> None:
-        known, window = self._state.known[device], self.views[device].windows.get(plate_id)
-        if window is not None:
-            known.free[window.rows, window.columns] &= ~window.mask
+            while len(frames) > 1 and frames[1].stamp_ns < begun_ns - self._config.margin_ms * 1_000_000:
+                known = self._state.known.get(device)
+                self._state.known[device] = self._with_pair(self.views[device], known, frames.popleft(), frames[0])
 
     def _forget_late(self, event: ShelfEvent) -> None:
-        """A change that was told late: frames after it are folded already."""
+        """A change that was told late: frames after its begin are folded already."""
         for device, known in self._state.known.items():
-            if known.stamp_ns >= event.end_ns:
-                self._forget_plate(device, event.plate_id)
-
-    def _agree(self, one: Frame, other: Frame) -> Bools:
-        """(h, w) what is the same in two frames, and free in both: no hand that passes by, and nobody unseen."""
-        return ~differ(one.pixels, other.pixels, self._config.changed) & one.free & other.free
+            window = self.views[device].windows.get(event.plate_id)
+            if window is not None and known.stamp_ns > event.start_ns - self._config.margin_ms * 1_000_000:
+                known.free[window.rows, window.columns] &= ~window.mask
 
     @staticmethod
     def _pixels(things: Sequence[_Thing]) -> int:
@@ -275,11 +297,12 @@ class Looker:
         skus = self.open_products(event)
         references = self._references.of(skus)
         total = np.zeros(len(skus))
-        for pixels, mask, worth in things:
-            say = worth * self._config.strength * min(1.0, float(mask.sum()) / self._config.full_pixels)
-            total += say * self._recogniser.compare(
-                self._recogniser.describe(pixels, mask), references, self._references.typical
-            )
+        for pixels, mask, share, own in things:
+            typical = self._references.typical
+            if own is not None:
+                typical = typical / 2 + own
+            say = share * self._config.strength * min(1.0, float(mask.sum()) / self._config.full_pixels)
+            total += say * self._recogniser.compare(self._recogniser.describe(pixels, mask), references, typical)
         self._state.looks += 1
         self._state.seen += bool(things)
         scores = zip(skus, total.tolist(), strict=True) if things else ()
@@ -287,54 +310,81 @@ class Looker:
             now_ns, 0, self._source_id, event.shelf_event_id, tuple(ItemScore(sku, score) for sku, score in scores)
         )
 
-    def _things(self, event: ShelfEvent) -> list[_Thing]:
-        """Of each camera that saw it, the plate's pixels with the thing, and which of them changed."""
-        margin_ns = self._config.margin_ms * 1_000_000
-        others = [e.start_ns for e in self._state.pending if e.plate_id == event.plate_id and e.start_ns > event.end_ns]
-        until_ns = min(others, default=event.end_ns + _FOREVER_NS) - margin_ns
-        earlier = [end_ns for end_ns in self._state.changed_ns.get(event.plate_id, ()) if end_ns < event.end_ns]
-        since_ns = max(earlier, default=0)
-        also_changed = [
-            plate_id
-            for plate_id, ends_ns in self._state.changed_ns.items()
-            if ends_ns[-1] >= event.start_ns - _STALE_NS and plate_id != event.plate_id
-        ]
-        found = []
+    def _before(self, event: ShelfEvent) -> dict[str, Frame]:
+        """By camera, the plate's window as it was last seen before the event."""
+        last_ns = event.start_ns - self._config.margin_ms * 1_000_000
+        found = {}
         for device, view in self.views.items():
-            if (window := view.windows.get(event.plate_id)) is None:
+            if event.plate_id in view.windows:
+                frames = [frame for frame in self._state.frames[device] if frame.stamp_ns <= last_ns]
+                found[device] = self._seen(view, event.plate_id, self._state.known.get(device), frames)
+        return {device: frame for device, frame in found.items() if frame is not None}
+
+    def _on_plate(self, look: Look, now_ns: int) -> dict[str, _Thing]:
+        """Of each camera that sees it, the plate's pixels with the thing, and which of them changed."""
+        event, margin_ns = look.event, self._config.margin_ms * 1_000_000
+        first_ns, until_ns = event.end_ns + margin_ns, self._sure_until(look, now_ns)
+        found = {}
+        for device, before in look.before.items():
+            view, known = self.views[device], self._state.known.get(device)
+            frames = [frame for frame in self._state.frames[device] if first_ns <= frame.stamp_ns <= until_ns]
+            is_after = known is not None and first_ns <= known.stamp_ns <= until_ns
+            after = self._seen(view, event.plate_id, known if is_after else None, frames)
+            if after is None:
                 continue
-            known = self._state.known.get(device)
-            frames = [_part(frame, window) for frame in self._state.frames[device]]
-            before = self._last_seen(
-                None if known is None or known.stamp_ns < since_ns else _part(known, window),
-                [f for f in frames if (since_ns and since_ns + margin_ns) <= f.stamp_ns <= event.start_ns - margin_ns],
-            )
-            after = self._last_seen(None, [f for f in frames if event.end_ns + margin_ns <= f.stamp_ns <= until_ns])
-            if before is None or after is None:
-                continue
-            mask = differ(before.pixels, after.pixels, self._config.changed) & before.free & after.free
-            mask &= view.only(event.plate_id, also_changed)
+            others = self._changing(before.stamp_ns, after.stamp_ns) - {event.plate_id}
+            mask = before.free & after.free & view.only(event.plate_id, others)
+            mask &= differ(before.pixels, after.pixels, self._config.changed)
             if mask.sum() >= self._config.least_pixels:
-                found.append(_Thing((before if event.mass_change < 0 else after).pixels, mask, 1.0))
+                found[device] = _Thing((before if event.mass_change < 0 else after).pixels, mask)
         return found
 
-    def _last_seen(self, known: Frame | None, frames: Sequence[Frame]) -> Frame | None:
-        """What was last seen of each pixel in two frames in a row, free where it was; None without any frames."""
-        if not frames:
-            return known
-        found = known or Frame(0, frames[0].pixels, np.zeros_like(frames[0].free))
-        pixels, free = found.pixels.copy(), found.free.copy()
+    def _sure_until(self, look: Look, now_ns: int) -> int:
+        """No change of the plate, nor of others that is not told yet, has come between the event and this instant."""
+        first_ns = look.event.end_ns + self._config.after_ms * 1_000_000
+        open_since_ns = self._state.open_since_ns.get(look.gateway_id)
+        told_ns = min(now_ns - _TELLING_NS, now_ns if open_since_ns is None else open_since_ns)
+        margin_ns = self._config.margin_ms * 1_000_000
+        again = [s - margin_ns for s, _ in self._state.changes[look.event.plate_id] if s > look.event.start_ns]
+        return min([*again, max(told_ns, first_ns)])
+
+    def _seen(self, view: CameraView, plate_id: str, known: Frame | None, frames: Sequence[Frame]) -> Frame | None:
+        """What was last seen of each pixel in a plate's window, by what is known and later frames; None by neither."""
+        part = view.windows[plate_id][:2]
+        found = None if known is None else _cut(known, part)
         for one, other in pairwise(frames):
-            seen = self._agree(one, other)
-            pixels[seen] = other.pixels[seen]
-            free |= seen
-        return Frame(frames[-1].stamp_ns, pixels, free)
+            found = self._with_pair(view, found, one, other, part)
+        return found
+
+    def _with_pair(
+        self, view: CameraView, known: Frame | None, one: Frame, other: Frame, part: tuple[slice, slice] = _WHOLE
+    ) -> Frame:
+        """What is known of a part of the image with two frames in a row: what is the same in both, and free.
+
+        No hand that passes by, and nobody unseen. What looks at a plate that changes then is not known any more.
+        """
+        changing = self._changing(one.stamp_ns, other.stamp_ns)
+        one, other = _cut(one, part), _cut(other, part)
+        seen = ~differ(one.pixels, other.pixels, self._config.changed) & one.free & other.free
+        pixels = one.pixels if known is None else cv2.copyTo(one.pixels, seen.view(np.uint8), known.pixels.copy())
+        free = seen if known is None else seen | known.free
+        return Frame(other.stamp_ns, pixels, free & ~view.through(changing)[part] if changing else free)
+
+    def _changing(self, first_ns: int, last_ns: int) -> set[str]:
+        """Plates that changed, or hands moved in them, between two instants."""
+        margin_ns = self._config.margin_ms * 1_000_000
+        return {
+            plate_id
+            for plate_id, changes in self._state.changes.items()
+            if any(start_ns - margin_ns < last_ns and first_ns < end_ns + margin_ns for start_ns, end_ns in changes)
+        }
 
     def _in_hand(self, event: ShelfEvent) -> list[_Thing]:
         """Of each camera that saw it, the surroundings of the hand with the thing, and which pixels are the thing.
 
         Around the hand that was at the plate there are, before the known background, an arm, a body, and on one side of
-        the event the thing: its colours are those that are there then and not on the other side.
+        the event the thing. Its colours are those of which there are more then than on the other side, in the other
+        hand, and in the person's clothes.
         """
         plate = self._store.plates[event.plate_id]
         opening = np.array(plate.centre) + np.array([0.0, 0.0, plate.size.height / 2])
@@ -344,34 +394,64 @@ class Looker:
             frames, known = self._state.frames[device], self._state.known.get(device)
             during = [f for f in frames if event.start_ns - margin_ns <= f.stamp_ns <= event.end_ns + margin_ns]
             near = sorted(
-                (float(np.linalg.norm(np.array(position) - opening)), hand)
+                (float(np.linalg.norm(np.array(hand.position) - opening)), key)
                 for frame in during
-                for hand, position in frame.hands.items()
+                for key, (_, hand) in frame.hands.items()
             )
             near = [(distance, hand) for distance, hand in near if distance <= _REACH]
             if known is None or len({track_id for _, (track_id, _) in near}) != 1:
                 continue
             hand = near[0][1]
-            sides = (
-                [f for f in frames if -_HELD_NS <= f.stamp_ns - event.start_ns < -margin_ns and hand in f.hands],
-                [f for f in frames if margin_ns < f.stamp_ns - event.end_ns <= _HELD_NS and hand in f.hands],
-            )
-            without, with_thing = sides if event.mass_change < 0 else sides[::-1]
-            if not without or not with_thing:
+            seen = [frame for frame in frames if hand in frame.hands]
+            before = [frame for frame in seen if frame.stamp_ns <= event.start_ns]
+            after = [frame for frame in seen if frame.stamp_ns >= event.end_ns]
+            if event.mass_change < 0:
+                without = [f for f in before if margin_ns <= event.start_ns - f.stamp_ns <= _EMPTY_NS]
+                held = [f for f in after if f.stamp_ns - event.end_ns <= _HELD_NS]
+            else:
+                without = [f for f in after if margin_ns <= f.stamp_ns - event.end_ns <= _EMPTY_NS]
+                held = [f for f in before if event.start_ns - f.stamp_ns <= _HELD_NS]
+            if not without or not held:
                 continue
-            empty = np.mean([_colours(*self._around(view, frame, hand, known)) for frame in without], axis=0)
-            nearest = min(with_thing, key=lambda f: max(event.start_ns - f.stamp_ns, f.stamp_ns - event.end_ns))
-            pixels, mask = _new(*self._around(view, nearest, hand, known), empty)
-            if mask.sum() >= self._config.least_pixels:
-                found.append(_Thing(pixels, mask, _HAND_SAYS))
+            mine = [key for key in {key for f in seen for key in f.hands} if key[0] == hand[0]]
+            empty = colours(self._around(view, f, key, known, True) for f in without for key in mine if key in f.hands)
+            others = colours(
+                self._around(view, f, key, known) for f in held for key in mine if key in f.hands and key != hand
+            )
+            clothes = colours(self._clothes(view, frame, hand[0], known) for frame in (*without, *held))
+            clothes /= max(clothes.sum(), 1)
+            for frame in held:
+                pixels, mask = self._around(view, frame, hand, known)
+                own = np.maximum(empty / len(without) + others / len(held), clothes * mask.sum())
+                mask = new_colours(pixels, mask, own)
+                if mask.sum() >= self._config.least_pixels:
+                    found.append(_Thing(pixels, mask, 1 / len(held), own / max(own.sum(), 1)))
         return found
 
-    def _around(self, view: CameraView, frame: Frame, hand: tuple[int, int], known: Frame) -> tuple[Pixels, Bools]:
-        """Pixels around a hand, and which of them differ from what is known to be behind."""
-        rows, columns, near = view.around(frame.hands[hand], _AROUND_HAND)
+    def _around(
+        self, view: CameraView, frame: Frame, key: tuple[int, int], known: Frame, whole: bool = False
+    ) -> tuple[Pixels, Bools]:
+        """Pixels around a hand, and which of them differ from what is known to be behind.
+
+        whole: with its sleeve and what other hands hold.
+        """
+        person, hand = frame.hands[key]
+        around = view.around(hand.position, _AROUND_HAND) if whole else view.held(person, hand, _AROUND_HAND)
+        rows, columns, near = around
+        near &= ~view.hidden(hand.position, frame.people)[rows, columns]
+        near &= ~view.through(self._changing(known.stamp_ns, frame.stamp_ns))[rows, columns]
         pixels = frame.pixels[rows, columns]
         differs = differ(pixels, known.pixels[rows, columns], self._config.changed)
         return pixels, near & differs & known.free[rows, columns]
+
+    def _clothes(self, view: CameraView, frame: Frame, track_id: int, known: Frame) -> tuple[Pixels, Bools]:
+        """The image, and which of its pixels show that person, but nothing in the hands."""
+        people = [person for person in frame.people if person.track_id == track_id]
+        mask = view.obstructed(people) & known.free & differ(frame.pixels, known.pixels, self._config.changed)
+        for hand in (hand for person in people for hand in person.hands):
+            rows, columns, near = view.around(hand.position, _AROUND_HAND)
+            mask[rows, columns] &= ~near
+        return frame.pixels, mask
 
 
 def differ(one: Pixels, other: Pixels, most: int) -> Bools:
@@ -382,20 +462,8 @@ def differ(one: Pixels, other: Pixels, most: int) -> Bools:
     return differs
 
 
-def _colours(pixels: Pixels, mask: Bools) -> NDArray[np.float64]:
-    """(512,) number of the pixels in each coarse colour."""
-    coarse = (pixels[mask] // 32).astype(np.int64)
-    return np.bincount(coarse @ np.array([64, 8, 1]), minlength=512).astype(np.float64)
-
-
-def _new(pixels: Pixels, mask: Bools, before: NDArray[np.float64]) -> tuple[Pixels, Bools]:
-    """The pixels of the mask in colours of which there are at least twice as many as before."""
-    is_new = _colours(pixels, mask) >= 2 * before + 2
-    return pixels, mask & is_new[(pixels // 32).astype(np.int64) @ np.array([64, 8, 1])]
-
-
-def _part(frame: Frame, window: PlateWindow) -> Frame:
-    return Frame(frame.stamp_ns, frame.pixels[window.rows, window.columns], frame.free[window.rows, window.columns])
+def _cut(frame: Frame, part: tuple[slice, slice]) -> Frame:
+    return Frame(frame.stamp_ns, frame.pixels[part], frame.free[part])
 
 
 def enroll(frames: Mapping[str, Sequence[Pixels]], store: Store, recogniser: Recogniser) -> References:

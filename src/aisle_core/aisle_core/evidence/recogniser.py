@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -58,10 +59,9 @@ class ColourRecogniser:
 
     def describe(self, view: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Floats:
         """(2048,) share of the pixels in each bin of L*a*b*."""
-        lab = cv2.cvtColor(np.ascontiguousarray(view), cv2.COLOR_BGR2LAB)[mask]
-        index = lab.astype(np.int64) * np.array(_BINS) // 256
-        flat = np.ravel_multi_index((index[:, 0], index[:, 1], index[:, 2]), _BINS)
-        return np.bincount(flat, minlength=int(np.prod(_BINS))) / max(len(flat), 1)
+        count = colours([(view, mask)])
+        found: Floats = count / max(count.sum(), 1)
+        return found
 
     def compare(self, seen: Floats, references: Floats, typical: Floats) -> Floats:
         """(n,) mean log likelihood of the pixels; a product never shown has the colours of the store."""
@@ -69,6 +69,27 @@ class ColourRecogniser:
         smooth = np.array([_smoothed(reference) for reference in np.where(np.isnan(references), typical, references)])
         found: Floats = np.log((1 - _OTHER) * smooth + _OTHER * other) @ seen
         return found
+
+
+def colours(views: Iterable[tuple[NDArray[np.uint8], NDArray[np.bool_]]]) -> Floats:
+    """(2048,) number of pixels of all views (h, w, 3) BGR in their masks (h, w) in each bin of L*a*b*."""
+    count = np.zeros(math.prod(_BINS))
+    for view, mask in views:
+        count += np.bincount(_bins(view)[mask], minlength=len(count))
+    return count
+
+
+def new_colours(view: NDArray[np.uint8], mask: NDArray[np.bool_], own: Floats) -> NDArray[np.bool_]:
+    """(h, w) pixels in the mask in colours of which there are at least twice as many as in ``own`` (2048,)."""
+    is_new = _smoothed(colours([(view, mask)])) >= 2 * _smoothed(own)
+    return mask & is_new[_bins(view)]
+
+
+def _bins(view: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """(h, w) number of each pixel's bin."""
+    lab = cv2.cvtColor(np.ascontiguousarray(view), cv2.COLOR_BGR2LAB).astype(np.int64) * np.array(_BINS) // 256
+    found: NDArray[np.int64] = np.ravel_multi_index(tuple(np.moveaxis(lab, -1, 0)), _BINS)
+    return found
 
 
 def _smoothed(histogram: Floats) -> Floats:

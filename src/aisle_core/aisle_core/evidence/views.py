@@ -14,7 +14,7 @@ from ..store import Camera, Plate, Store
 from ..store.coverage import body
 from ..store.frames import optical_pose
 from ..store.geometry import axes_of
-from ..types import PersonTrack, Point
+from ..types import Hand, PersonTrack, Point
 
 Floats = NDArray[np.float64]
 _NEAR = 0.05
@@ -25,6 +25,10 @@ _HEAD_HEIGHT, _HIP_HEIGHT, _NECK = 1.7, 1.0, 0.25
 """Of a standing adult [m]; shoulders are so far below the head's middle."""
 _BODY, _HEAD, _HAND = 0.32, 0.2, 0.13
 """Radii that cover a body with clothes, a head or shoulder, and a hand with what it holds [m]."""
+_HIPS_WITH_BAG = 0.45
+"""Radius around the hips that covers a bag on either side, 0.15 m thick and 0.35 m long [m]."""
+_ALONG = math.cos(math.pi / 4)
+"""A forearm leads from the hand towards the shoulder within this angle."""
 _CIRCLE = np.stack([np.cos(np.arange(12) * math.pi / 6), np.sin(np.arange(12) * math.pi / 6)], axis=1)
 _FAR = 10_000
 """Pixels farther out are none [px]."""
@@ -85,35 +89,72 @@ class CameraView:
     def only(self, plate_id: str, others: Iterable[str]) -> NDArray[np.bool_]:
         """(h, w) pixels of the plate's window that look through its space, but not through that of the others."""
         rows, columns, mask, _ = self.windows[plate_id]
-        free = np.ones(self._rays.shape[:2], np.bool_)
-        for window in (self.windows[other] for other in others if other in self.windows):
-            free[window.rows, window.columns] &= ~window.mask
-        return mask & free[rows, columns]
+        return mask & ~self.through(others)[rows, columns]
+
+    def through(self, plate_ids: Iterable[str]) -> NDArray[np.bool_]:
+        """(h, w) pixels that look through the space of any of these plates."""
+        found = np.zeros(self._rays.shape[:2], np.bool_)
+        for window in (self.windows[plate_id] for plate_id in plate_ids if plate_id in self.windows):
+            found[window.rows, window.columns] |= window.mask
+        return found
 
     def around(self, point: Point, radius: float) -> tuple[slice, slice, NDArray[np.bool_]]:
         """Rows, columns, and which pixels there are nearer than ``radius`` [m] to a point in map."""
-        x, y, z = (np.array(point) - self._pose[:3, 3]) @ self._pose[:3, :3]
-        if z < _NEAR + radius:
+        if self._local(point)[2] < _NEAR + radius:
             return slice(0, 0), slice(0, 0), np.zeros((0, 0), np.bool_)
-        column, row = self._focal * np.array([x, y]) / z + self._middle
-        reach = self._focal * radius / z
+        column, row = self._pixel(point)
+        reach = self._focal * radius / self._local(point)[2]
         model = self.camera.model
         rows = slice(max(int(row - reach), 0), max(min(int(row + reach) + 1, model.height), 0))
         columns = slice(max(int(column - reach), 0), max(min(int(column + reach) + 1, model.width), 0))
         dy, dx = np.arange(model.height)[rows] - row, np.arange(model.width)[columns] - column
         return rows, columns, dy[:, None] ** 2 + dx**2 <= reach**2
 
+    def held(self, person: PersonTrack, hand: Hand, radius: float) -> tuple[slice, slice, NDArray[np.bool_]]:
+        """Like ``around`` the hand, but not its own sleeve, towards the shoulder, nor what is nearer to another."""
+        rows, columns, near = self.around(hand.position, radius)
+        at = self._pixel(hand.position)
+        offset = (
+            np.stack(np.meshgrid(np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop)), -1) - at
+        )
+        others = [other.position for other in person.hands if other is not hand]
+        if self._local(_shoulder(person))[2] > _NEAR:
+            arm = self._pixel(_shoulder(person)) - at
+            near &= offset @ arm <= _ALONG * np.linalg.norm(offset, axis=-1) * np.linalg.norm(arm)
+        for other in (self._pixel(position) - at for position in others if self._local(position)[2] > _NEAR):
+            near &= offset @ other <= other @ other / 2
+        return rows, columns, near
+
+    def _local(self, point: Point) -> Floats:
+        """A point of map in the camera's optical frame [m]."""
+        found: Floats = (np.array(point) - self._pose[:3, 3]) @ self._pose[:3, :3]
+        return found
+
+    def _pixel(self, point: Point) -> Floats:
+        """Column and row of a point in map before the camera [px]."""
+        x, y, z = self._local(point)
+        found: Floats = self._focal * np.array([x, y]) / z + self._middle
+        return found
+
     def obstructed(self, tracks: Iterable[PersonTrack]) -> NDArray[np.bool_]:
         """(h, w) pixels in which a person may stand before the shelves: hulls of body and arms, rather too large."""
         model = self.camera.model
         found = np.zeros((model.height, model.width), np.uint8)
         for track in tracks:
-            x, y, _ = track.position
-            head = track.head or (x, y, _HEAD_HEIGHT)
-            self._fill(found, [((x, y, 0.0), _BODY), ((x, y, _HIP_HEIGHT), _BODY), (head, _HEAD)])
-            shoulder = (head[0], head[1], head[2] - _NECK)
+            trunk = _trunk(track)
+            self._fill(found, [*trunk, (trunk[1][0], _HIPS_WITH_BAG)])
             for hand in track.hands:
-                self._fill(found, [(shoulder, _HEAD), (hand.position, _HAND)])
+                self._fill(found, [(_shoulder(track), _HEAD), (hand.position, _HAND)])
+        return found > 0
+
+    def hidden(self, point: Point, tracks: Iterable[PersonTrack]) -> NDArray[np.bool_]:
+        """(h, w) pixels in which a body may stand before a point in map, its own arms left out."""
+        model = self.camera.model
+        found = np.zeros((model.height, model.width), np.uint8)
+        for track in tracks:
+            x, y, _ = track.position
+            if (np.array([x, y, point[2]]) - np.array(point)) @ self._pose[:3, 2] < 0:
+                self._fill(found, _trunk(track))
         return found > 0
 
     def _fill(self, image: NDArray[np.uint8], spheres: Sequence[tuple[Point, float]]) -> None:
@@ -147,6 +188,17 @@ class CameraView:
             slice(max(int(rows.min()), 0), max(int(rows.max()) + 2, 0)),
             slice(max(int(columns.min()), 0), max(int(columns.max()) + 2, 0)),
         )
+
+
+def _trunk(track: PersonTrack) -> list[tuple[Point, float]]:
+    """Spheres (centre in map, radius) whose hull a body without its arms is in, the head last."""
+    x, y, _ = track.position
+    return [((x, y, 0.0), _BODY), ((x, y, _HIP_HEIGHT), _BODY), (track.head or (x, y, _HEAD_HEIGHT), _HEAD)]
+
+
+def _shoulder(track: PersonTrack) -> Point:
+    x, y, z = _trunk(track)[-1][0]
+    return x, y, z - _NECK
 
 
 def _goods_height(store: Store, plate: Plate) -> float:

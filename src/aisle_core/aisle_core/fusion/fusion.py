@@ -226,12 +226,12 @@ class Fusion:
     def _is_ready(
         self, events: tuple[ShelfEvent, ...], now_ns: int, open_since_ns: int | None, earlier: list[ShelfEvent]
     ) -> bool:
-        """Open the cluster if it can be explained now; not before what happened ``earlier`` on the same plates."""
+        """Open the cluster if it can be explained now; not before what happened ``earlier`` and it may come out of."""
         memory, time = self._memory, self._config.time
         end_ns = max(event.end_ns for event in events)
         if now_ns < end_ns + time.after_ms * 1_000_000:
             return False
-        if {event.plate_id for event in events} & {event.plate_id for event in earlier}:
+        if any(self._is_before(one, event) for one in earlier for event in events):
             return False
         alone = open_since_ns is None or open_since_ns > end_ns + time.join_ms * 1_000_000
         waited_ns = now_ns - min(memory.waiting[event] for event in events)
@@ -246,6 +246,13 @@ class Fusion:
             return False
         self._open(thoughts, cluster)
         return True
+
+    def _is_before(self, one: ShelfEvent, other: ShelfEvent) -> bool:
+        """Whether an earlier event is explained first: of the same plate, or one in reach that waits for its report."""
+        if one.plate_id == other.plate_id:
+            return True
+        within = self._map.apart(one.plate_id, other.plate_id) <= self._config.time.join_distance
+        return within and self._awaits_evidence(one)
 
     def _awaits_evidence(self, event: ShelfEvent) -> bool:
         """Whether a recogniser may still tell of the event what the weight does not."""
