@@ -105,6 +105,16 @@ def test_who_walk_side_by_side_are_not_exchanged_while_they_are_seen_as_one(seed
     assert not changed
 
 
+@pytest.mark.parametrize(("aside", "height", "count"), [(0.35, 1.3, 1), (0.35, 1.75, 2), (0.6, 1.3, 2)])
+def test_what_somebody_carries_is_nobody(aside, height, count):
+    tracker = Tracker(CONFIG)
+    follow(tracker, range(10), lambda step: [(1 + 0.1 * step, 0.0)], heights=(1.8,))
+    found = follow(
+        tracker, range(10, 40), lambda step: [(1 + 0.1 * step, y) for y in (0.0, aside)], heights=(1.8, height)
+    )
+    assert len(found[-1].track_id) == count
+
+
 def test_who_appears_alone_before_several_sensors_is_believed_at_once():
     tracker = Tracker(CONFIG, COVERAGE)
     (first,) = follow(tracker, [0], lambda _: [(2.0, 0.0)])

@@ -41,6 +41,8 @@ _SURE = 0.99
 """Who is seen in one step only is somebody new if that is so probable; else another step is waited for."""
 _AS_ONE_NS = 2_000_000_000
 """Who was not seen apart for longer is no longer taken for one with somebody else."""
+_ARMFUL = (0.45, 0.15)
+"""What is nearer to a taller person than this along the floor, and so much lower [m], is a shoulder, or is carried."""
 _WALKS = 0.4
 """Who is slower [m/s] stands, and goes where others do not when others go."""
 
@@ -259,10 +261,10 @@ class Tracker:
     def _seen_as_one(
         self, detections: Detections, pairs: _Pairing, first: Index, second: Index, stamp_ns: int
     ) -> _Pairing:
-        """Where no sensor sees both of two people who are close, decide for all sensors whether they see both as one.
+        """Where no sensor sees both of two people who are close, decide whether all see the same thing.
 
-        Sensors that each see one of them in the same place see the same thing: shared out between the two, it would
-        draw them together.
+        That is both as one, between them, or one who hides the other. Shared out between the two, it would draw them
+        together.
         """
         config, people = self._config, self._state.people
         position, spread = detections.position, detections.covariance
@@ -283,25 +285,35 @@ class Tracker:
         lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
         a, b = first[case], second[case]
         costs = []
-        for mean, covariance in (
-            (people.mean[a], people.covariance[a]),
-            (people.mean[b], people.covariance[b]),
-            ((people.mean[a] + people.mean[b]) / 2, (people.covariance[a] + people.covariance[b]) / 4),
+        for mean, covariance, top in (
+            (people.mean[a], people.covariance[a], a),
+            (people.mean[b], people.covariance[b], b),
+            (
+                (people.mean[a] + people.mean[b]) / 2,
+                (people.covariance[a] + people.covariance[b]) / 4,
+                np.where(people.height[b] > people.height[a], b, a),
+            ),
         ):
             expected, uncertainty = motion.observed(mean, covariance, lag)
-            costs.append(motion.surprise(position[detection] - expected, uncertainty + spread[detection])[1])
+            _, cost = motion.surprise(position[detection] - expected, uncertainty + spread[detection])
+            costs.append(cost + self._height_cost(detections.height[detection], config.height_stddev**2, top))
         alone = np.where(
             joint[case, entry], np.minimum(costs[0], costs[1]), np.where(of_first[case, entry], *costs[:2])
         )
         overlooked = -np.log(1.0 - (config.detection_probability + config.edge_probability) / 2)
-        gain = np.bincount(case, alone + overlooked - costs[2], len(first)) - self._merge_cost(first, second)
+        same = np.array([np.bincount(case, cost, len(first)) for cost in costs])
+        same += [[config.merge_cost], [config.merge_cost], [0.0]]
+        same[2] += self._merge_cost(first, second)
+        which = same.argmin(axis=0)[case]
+        gain = np.bincount(case, alone + overlooked, len(first)) - same.min(axis=0)
         as_one = (gain > 0.0) & open_question
         # Of several pairs that share somebody, the clearest.
         order = np.lexsort((-gain[case], entry))
         chosen = order[np.concatenate([[True], np.diff(entry[order]) != 0])]
         chosen = chosen[as_one[case[chosen]]]
         row, partner = pairs.row.copy(), pairs.partner.copy()
-        row[entry[chosen]], partner[entry[chosen]] = a[chosen], b[chosen]
+        row[entry[chosen]] = np.where(which == 1, b, a)[chosen]
+        partner[entry[chosen]] = np.where(which == 2, b, -1)[chosen]
         return _Pairing(pairs.detection, row, partner)
 
     def _corrected(self, detections: Detections, order: Index) -> Detections:
@@ -501,8 +513,11 @@ class Tracker:
         sensors, column = np.unique(detections.sensor[pairs.detection], return_inverse=True)
         saw = np.zeros((len(people), len(sensors)), dtype=bool)
         saw[pairs.row, column] = True
+        near_by, lower = _ARMFUL
+        beside = np.hypot(*(people.mean[one, :2] - people.mean[other, :2]).T) >= near_by
+        beside |= ~(people.height[one] < people.height[other] - lower)
         apart = np.ones(len(people), dtype=bool)
-        np.logical_and.at(apart, one, (saw[one] & saw[other]).any(axis=1))
+        np.logical_and.at(apart, one, (saw[one] & saw[other]).any(axis=1) & beside)
         twin[one] = True
         people.beside[twin & apart] += 1
         return twin & (people.beside < config.twin_steps)
