@@ -165,6 +165,16 @@ def test_who_was_lost_is_found_again():
     assert found[-1].state.tolist() == [TrackState.SEEN]
 
 
+def test_nobody_is_lost_because_a_sensor_that_sees_badly_overlooks_somebody():
+    """Two frames of three sensors; of one that looks at its edge three."""
+    for reported, frames in (((0, 1, 2), 2), ((2,), 3)):
+        tracker = Tracker(CONFIG, COVERAGE)
+        follow(tracker, range(20), lambda _: [(1.5, 0.0)], sensors=(0, 1, 2))
+        found = follow(tracker, range(20, 25), lambda _: [], reported=reported)
+        states = [tracks.state.tolist() for tracks in found]
+        assert states == [[TrackState.SEEN]] * (frames - 1) + [[TrackState.LOST]] * (6 - frames)
+
+
 def test_two_are_not_taken_for_one_for_long():
     tracker = Tracker(CONFIG, COVERAGE)
     follow(tracker, range(20), lambda _: [(2.0, 0.0), (2.5, 0.0)])

@@ -37,7 +37,9 @@ class TrackerConfig:
     agreement_bound: the ratio stays within it; at minus the bound a track is taken for a ghost.
     blind_share: of the time in which no sensor that covers the place speaks, this share counts as absence.
     coast_ms: who is absent for longer is found again only by who has been confirmed.
-    lost_after_ms: who is absent for longer is lost. lost_timeout_ms: who was not seen for longer has left, where births
+    leaving_rate: how often people go where nobody sees them [1/s]; who has more likely gone than been overlooked by
+        every sensor is lost.
+    lost_after_ms: so is who is absent for longer. lost_timeout_ms: who was not seen for longer has left, where births
         are free.
     exit_timeout_ms: who was last seen in a birth region and not for longer has left.
     birth_density: people who appear, per area [1/m^2], against whom who is found again is weighed.
@@ -81,6 +83,7 @@ class TrackerConfig:
     agreement_bound: float
     blind_share: float
     coast_ms: int
+    leaving_rate: float
     lost_after_ms: int
     lost_timeout_ms: int
     exit_timeout_ms: int
@@ -100,6 +103,7 @@ class TrackerConfig:
             *("clutter_density", "height_stddev", "agreement_bound", "birth_density", "max_speed", "offset_stddev"),
         )
         require(self, above, 0, above=True)
+        require(self, ("leaving_rate",), 0)
         require(self, ("tentative_cost", "height_noise", "merge_distance", "merge_cost", "birth_distance"), 0)
         require(self, ("twin_distance", "absence_cost", "lone_distance", "meeting_distance", "swap_cost"), 0)
         require(self, ("detection_probability", "edge_probability"), 0.01, 0.999)

@@ -55,6 +55,8 @@ class Population:
     """(n,) log-likelihood ratio of a person, whom all covering sensors see, to a ghost, which one sensor sees."""
     absence: Array
     """(n,) seconds unseen, in which the sensors that cover the place should have seen somebody."""
+    overlooked: Array
+    """(n,) log-likelihood that somebody who is still there was not seen since the last detection."""
     confidence: Array
     """(n,) probability that the track is still the person with whom it began."""
 
@@ -92,6 +94,7 @@ class Population:
             alone_ns=stamps.copy(),
             agreement=np.zeros(n),
             absence=np.zeros(n),
+            overlooked=np.zeros(n),
             confidence=np.ones(n),
         )
 

@@ -36,6 +36,8 @@ one sex and country; children widen it)."""
 _AGILITY = (0.7, 6.0)
 """Bounds of how much more or less restless one person may be taken for than most."""
 _IMPOSSIBLE = 1e6
+_OVERLOOKED = np.log(0.1)
+"""Log-likelihood with which all sensors overlook somebody at once, however many they are."""
 _SEEN, _LOST = np.uint8(TrackState.SEEN), np.uint8(TrackState.LOST)
 _SURE = 0.99
 """Who is seen in one step only is somebody new if that is so probable; else another step is waited for."""
@@ -485,7 +487,9 @@ class Tracker:
         people.steps += count > 0
         people.agreement += np.where(count > 1, (count - 1) * config.agreement_gain, 0.0)
         missed = np.zeros(len(people))
-        if self._coverage is not None and len(reported):
+        if self._coverage is None and len(reported):
+            missed[:] = np.log1p(-config.detection_probability)
+        elif self._coverage is not None and len(reported):
             chance = self._coverage.probability(reported, people.mean[:, :2], config)
             # A sensor that sees somebody else so near may take both for one.
             person, other = near(people.mean[:, :2], detections.position[pairs.detection], config.merge_distance)
@@ -493,11 +497,10 @@ class Tracker:
             missed = np.log1p(-chance).sum(axis=1)
             people.agreement += np.where(count > 0, missed, 0.0)
         overlooked = 1.0 - np.exp(missed)
-        if self._coverage is None:
-            overlooked[:] = len(reported) > 0
         unseen = people.seen_ns < (self._state.stamp_ns or 0)
         passed = (overlooked + (1.0 - overlooked) * config.blind_share) * seconds
         people.absence = np.where(unseen, people.absence + passed, 0.0)
+        people.overlooked = np.where(unseen, people.overlooked + np.maximum(missed, _OVERLOOKED), 0.0)
         people.agreement = people.agreement.clip(-config.agreement_bound, config.agreement_bound)
 
     def _twins(self, detections: Detections, pairs: _Pairing, stamp_ns: int) -> NDArray[np.bool_]:
@@ -652,7 +655,9 @@ class Tracker:
         rank[believed] = np.arange(len(believed))
         owner = np.full(len(order), -1, dtype=np.int64)
         owner[order[pairs.detection]] = rank[pairs.row]
-        lost = people.absence[believed] > self._config.lost_after_ms / 1e3
+        gone = self._config.leaving_rate * (stamp_ns - people.seen_ns[believed]) / 1e9
+        lost = gone > np.exp(people.overlooked[believed])
+        lost |= people.absence[believed] > self._config.lost_after_ms / 1e3
         return Tracks(
             stamp_ns=stamp_ns,
             track_id=people.track_id[believed],
