@@ -7,7 +7,7 @@ import pickle
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aisle_core.types import ShelfEvent, ShelfEvents
@@ -45,6 +45,7 @@ def test_the_cut_into_blocks_does_not_matter(seed: int, sizes: list[int]) -> Non
 @given(
     seeds, st.lists(st.integers(4, 40), min_size=3, max_size=3), st.lists(st.integers(0, 30), min_size=3, max_size=3)
 )
+@example(9425, [4, 30, 4], [0, 3, 0])
 def test_gateways_that_are_weighed_together_are_weighed_as_each_by_itself(
     seed: int, sizes: list[int], late: list[int]
 ) -> None:

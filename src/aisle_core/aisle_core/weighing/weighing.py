@@ -200,7 +200,7 @@ class Weighing:
                 stamps, samples = stamps[newer], samples[newer]
             if len(stamps):
                 if readings.sample_period_ns != state.period_ns:
-                    if taken:
+                    if ends:
                         break
                     self._begin(readings.sample_period_ns)
                 if state.last_ns == _NEVER:
