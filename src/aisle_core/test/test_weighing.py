@@ -172,7 +172,7 @@ def test_a_lean_that_plates_beside_it_feel_is_nothing() -> None:
     assert events(mass) == []
 
 
-@pytest.mark.parametrize("taken_g", [150.0, 500.0])
+@pytest.mark.parametrize("taken_g", [150.0, 270.0, 500.0])
 def test_what_is_put_where_another_thing_is_taken_soon_after_is_told(taken_g: float) -> None:
     """On a plate whose noise hides a hand's tremor, so that the gain waits."""
     made = Scene(7, 12, 14.0)

@@ -42,6 +42,8 @@ _NEVER = -(2**60)
 _Number = TypeVar("_Number", np.float64, np.int64)
 _STAYS = 0.5
 """Goods that were put down rest for at least this part of the time until something else moves."""
+_TOUCH_S = 1.0
+"""A hand that only touches a plate has mostly left it after this time; who puts a thing seldom takes it so soon."""
 _AT_ONCE = 2
 """Frames by which two plates feel the same instant apart."""
 
@@ -370,8 +372,9 @@ class Weighing:
         for plate, window in zip(plates.tolist(), windows.tolist(), strict=True):
             level = float(recent.last(recent.means[:, plate], window).mean())
             change = level - float(state.baseline[plate])
-            if abs(change) > limit[plate]:
+            if abs(change) > limit[plate] or self._bore_alone(plate):
                 events += self._events(plate, level, window, contents)
+            if abs(change) > limit[plate]:
                 state.drift.slow[plate] += change
             if not abs(change) <= limit[plate]:
                 state.baseline[plate] = level
@@ -401,7 +404,8 @@ class Weighing:
         open_ns = state.evaluated_ns - rested
         smallest = config.leave if self._is_part(plate, change) else config.min_change
         least = max(smallest, config.significance * self._stddev(plate, change, begins, ends, open_ns, 0.0))
-        if abs(change) < least:
+        put = self._put_meanwhile(plate, max(before, level) + least)
+        if abs(change) < least and (put is None or put.frames < self._frames(_TOUCH_S)):
             return []
 
         stamps, samples = state.recent.since(plate, rested)
@@ -410,7 +414,6 @@ class Weighing:
         stamps = np.concatenate([[rested], stamps[given]])
         samples = np.concatenate([[before], samples[given]])
         levels, rests, cuts = [before, level], [ends], [0, len(samples)]
-        put = self._put_meanwhile(plate, max(before, level) + least)
         if put is not None:
             levels.insert(1, put.level)
             rests.insert(0, state.noise.plateau(plate, short, put.frames))
@@ -423,7 +426,7 @@ class Weighing:
             steps += [replace(step, start=step.start + first, end=step.end + first) for step in found]
             stddevs += [*[landing] * (len(found) - 1), rest]
         felt = float(self._felt(np.array([plate]))[0])
-        if state.copied[plate] or abs(change) < config.coupling * felt:
+        if state.copied[plate] or max(map(abs, np.diff(levels))) < config.coupling * felt:
             return []
 
         events = []
@@ -445,6 +448,13 @@ class Weighing:
     def _is_pressed(self, plate: int) -> bool:
         """Whether a hand may have stayed during the open change."""
         return bool(self._state.pressed[plate] > self._limit()[plate])
+
+    def _bore_alone(self, plate: int) -> bool:
+        """Whether the open change pressed for a while on this plate, and on none beside since the same time."""
+        state, config = self._state, self._config
+        beside = np.abs(np.arange(len(state.left)) - plate) <= config.coupling_columns
+        since = np.abs(state.left - state.left[plate]) <= self._frames(config.coupling_s)
+        return self._is_pressed(plate) and np.count_nonzero(beside & since & (state.pressed > self._limit())) == 1
 
     def _put_meanwhile(self, plate: int, floor: float) -> _Put | None:
         """What the open change rested on above ``floor`` [kg], if that may have been goods as well as a hand."""
