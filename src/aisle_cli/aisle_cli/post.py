@@ -11,6 +11,8 @@ from types import TracebackType
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 
+from aisle_replay.results import write_atomically
+
 
 class Post:
     """Use it as a context, again and again. A mail becomes ``<number>-<receiver>.eml``, its page ``.html``.
@@ -49,8 +51,6 @@ class Post:
             content = envelope.original_content or b""
             page = message_from_bytes(content, policy=policy.default).get_body(("html",))
             if page is not None:
-                (self.folder / f"{name}.html").write_text(page.get_content(), encoding="utf-8")
-            unfinished = self.folder / f"{name}.part"
-            unfinished.write_bytes(content)
-            unfinished.rename(self.folder / f"{name}.eml")
+                write_atomically({self.folder / f"{name}.html": page.get_content()})
+            write_atomically({self.folder / f"{name}.eml": content})
         return "250 kept"

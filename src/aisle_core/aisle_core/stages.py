@@ -751,7 +751,7 @@ class CheckoutStage(Stage[CartEvents | PersonTracks | GateEvent | Tick]):
                 if item.lane_id not in self._names:
                     return self._reject("events of a lane that the site does not know")
                 source = self._names[item.lane_id]
-        return self._align(_ONLY, source, item) + ([] if self._time_passes else self._let_time_pass())
+        return self._align(_ONLY, source, item) + self._let_time_pass()
 
     def _let_time_pass(self) -> list[Output]:
         """Something of now was heard, or nothing will be."""

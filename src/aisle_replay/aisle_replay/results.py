@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -153,13 +153,13 @@ def money(minor: int, currency: str) -> str:
     return f"{minor / 10**decimals:.{decimals}f} {currency}"
 
 
-def write_atomically(contents: dict[Path, str]) -> None:
+def write_atomically(contents: Mapping[Path, str | bytes]) -> None:
     """Write the files, each whole or not at all; raises AisleError with the reason."""
     scratch = {path: path.with_name(f".{path.name}.{os.getpid()}.partial") for path in contents}
     path = Path()
     try:
-        for path, text in contents.items():
-            scratch[path].write_text(text, encoding="utf-8")
+        for path, content in contents.items():
+            scratch[path].write_bytes(content if isinstance(content, bytes) else content.encode())
         for path, partial in scratch.items():
             partial.replace(path)
     except OSError as error:

@@ -516,7 +516,7 @@ class Explainer:
         config = self._config.weight
         quantity = np.arange(1.0, min(lot.quantity, config.most_units) + 1)
         unit_mass = np.full_like(quantity, lot.unit_mass)
-        unit_stddev = math.hypot(lot.unit_stddev, config.least_stddev)
+        unit_stddev = self._lot_stddev(lot)
         stddev = np.full_like(quantity, unit_stddev)
         score = np.logaddexp(
             likelihoods.weight(abs(change.mass), change.variance, change.unfelt, quantity, unit_mass, stddev, config),
@@ -537,6 +537,10 @@ class Explainer:
             )
             for units, value in zip(quantity, score, strict=True)
         ]
+
+    def _lot_stddev(self, lot: Lot) -> float:
+        """Standard deviation of a unit's mass [kg]."""
+        return math.hypot(lot.unit_stddev, self._config.weight.least_stddev)
 
     def _move(
         self,
@@ -563,27 +567,27 @@ class Explainer:
         weight, plate_id = self._config.weight, change.plate_ids[0]
         if len(change.events) > 1 or plate_id in ledger.presses:
             return []
-        things: list[tuple[str, int, int | None, float, float, float]]
+        prior = math.log(self._config.place.held) - math.log(weight.most_press) + math.log1p(-weight.repeat)
         if change.mass < 0:
             mass, stddev = self._map.unit_mass, self._map.unit_stddev
-            things = [
-                (self._map.skus[product], 1, None, float(mass[product]), float(stddev[product]), log_share)
-                for product, log_share in self._likely(change)
+            moves = [
+                self._move(
+                    change, self._map.skus[row], 1, None, float(mass[row]), float(stddev[row]), share, share + prior
+                )
+                for row, share in self._likely(change)
             ]
         else:
-            things = [
-                (sku, -1, owner, lot.unit_mass, math.hypot(lot.unit_stddev, weight.least_stddev), log_share)
-                for owner, sku, lot, log_share in self._owned(change, ledger)
+            moves = [
+                self._move(change, sku, -1, owner, lot.unit_mass, self._lot_stddev(lot), share, share + prior)
+                for owner, sku, lot, share in self._owned(change, ledger)
                 if self.belongs(sku, change)
             ]
-        prior = math.log(self._config.place.held) - math.log(weight.most_press) + math.log1p(-weight.repeat)
         found = []
-        for sku, quantity, owner, unit_mass, unit_stddev, log_share in things:
-            force = change.mass + quantity * unit_mass
-            if not _MISSING * math.hypot(unit_stddev, math.sqrt(change.variance)) < force <= weight.most_press:
+        for move in moves:
+            force = change.mass + move.quantity * move.unit_mass
+            if not _MISSING * math.hypot(move.unit_stddev, math.sqrt(change.variance)) < force <= weight.most_press:
                 continue
-            move = self._move(change, sku, quantity, owner, unit_mass, unit_stddev, log_share, log_share + prior)
-            hands = change.movers > 0 if owner is None else change.movers == owner
+            hands = change.movers > 0 if move.owner is None else change.movers == move.owner
             for column in np.flatnonzero(hands & (move.score + change.mover_scores >= least)).tolist():
                 part = _part(change, move, column)
                 score = change.score + move.score + float(change.mover_scores[column])

@@ -487,9 +487,9 @@ class Tracker:
         people.steps += count > 0
         people.agreement += np.where(count > 1, (count - 1) * config.agreement_gain, 0.0)
         missed = np.zeros(len(people))
-        if self._coverage is None and len(reported):
-            missed[:] = np.log1p(-config.detection_probability)
-        elif self._coverage is not None and len(reported):
+        if self._coverage is None:
+            missed[:] = np.log1p(-config.detection_probability) if len(reported) else 0.0
+        elif len(reported):
             chance = self._coverage.probability(reported, people.mean[:, :2], config)
             # A sensor that sees somebody else so near may take both for one.
             person, other = near(people.mean[:, :2], detections.position[pairs.detection], config.merge_distance)

@@ -310,6 +310,12 @@ class Weighing:
         np.fill_diagonal(found, False)
         return found
 
+    def _bore_alone(self, plates: Ints) -> Bools:
+        """(plates,) whether a change pressed on the plate for a while, and on none beside since the same time."""
+        pressed = np.flatnonzero(self._state.pressed > self._limit())
+        together = self._together(pressed, np.ones(pressed.size, np.bool_)).any(axis=1)
+        return np.isin(plates, pressed[~together])
+
     def _rest(self, plates: Ints) -> tuple[Ints, Bools]:
         """Over how many frames these plates rest, 0 for none, and which of them gained mass together.
 
@@ -366,13 +372,13 @@ class Weighing:
     def _close(self, plates: Ints, windows: Ints) -> list[ShelfEvent]:
         """Close the changes of these plates on the mean of their last frames; ``windows`` counts them."""
         state, recent = self._state, self._state.recent
-        limit = self._limit()
+        limit, bore_alone = self._limit(), self._bore_alone(plates)
         events: list[ShelfEvent] = []
         contents: dict[bytes, int] = {}
-        for plate, window in zip(plates.tolist(), windows.tolist(), strict=True):
+        for plate, window, bore in zip(plates.tolist(), windows.tolist(), bore_alone.tolist(), strict=True):
             level = float(recent.last(recent.means[:, plate], window).mean())
             change = level - float(state.baseline[plate])
-            if abs(change) > limit[plate] or self._bore_alone(plate):
+            if abs(change) > limit[plate] or bore:
                 events += self._events(plate, level, window, contents)
             if abs(change) > limit[plate]:
                 state.drift.slow[plate] += change
@@ -426,7 +432,7 @@ class Weighing:
             steps += [replace(step, start=step.start + first, end=step.end + first) for step in found]
             stddevs += [*[landing] * (len(found) - 1), rest]
         felt = float(self._felt(np.array([plate]))[0])
-        if state.copied[plate] or max(map(abs, np.diff(levels))) < config.coupling * felt:
+        if state.copied[plate] or np.abs(np.diff(levels)).max() < config.coupling * felt:
             return []
 
         events = []
@@ -448,13 +454,6 @@ class Weighing:
     def _is_pressed(self, plate: int) -> bool:
         """Whether a hand may have stayed during the open change."""
         return bool(self._state.pressed[plate] > self._limit()[plate])
-
-    def _bore_alone(self, plate: int) -> bool:
-        """Whether the open change pressed for a while on this plate, and on none beside since the same time."""
-        state, config = self._state, self._config
-        beside = np.abs(np.arange(len(state.left)) - plate) <= config.coupling_columns
-        since = np.abs(state.left - state.left[plate]) <= self._frames(config.coupling_s)
-        return self._is_pressed(plate) and np.count_nonzero(beside & since & (state.pressed > self._limit())) == 1
 
     def _put_meanwhile(self, plate: int, floor: float) -> _Put | None:
         """What the open change rested on above ``floor`` [kg], if that may have been goods as well as a hand."""
