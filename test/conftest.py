@@ -137,7 +137,7 @@ class Launched:
 
 @pytest.fixture
 def aisle(domain: dict[str, str], tmp_path: Path) -> Iterator[object]:
-    """Starts ``./aisle ARGUMENTS`` in the test's domain; ends it with the test."""
+    """Starts ``./aisle ARGUMENTS`` in the test's domain; ends it with the test and prints what it wrote."""
     started: list[Launched] = []
 
     def start(*arguments: str) -> Launched:
@@ -147,3 +147,4 @@ def aisle(domain: dict[str, str], tmp_path: Path) -> Iterator[object]:
     yield start
     for launched in started:
         launched.stop()
+        print(launched.text())

@@ -22,7 +22,7 @@ from observer import Observer  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 
 from aisle_contract import interfaces  # noqa: E402
-from aisle_contract.sites import config_folder, find_site  # noqa: E402
+from aisle_contract.sites import config_folder, find_site, topic_names  # noqa: E402
 from aisle_core.store import load_store  # noqa: E402
 from aisle_nodes import qos  # noqa: E402
 from aisle_nodes.messages import CODEC, message_class  # noqa: E402
@@ -31,14 +31,19 @@ from aisle_sim.bag import write_bag  # noqa: E402
 from aisle_sim.scenarios import find_scenario  # noqa: E402
 from aisle_sim.simulation import Simulation  # noqa: E402
 
+FIRST_CARD_S = 8
+"""A card is shown earlier than that in the bags; so many reports of a node take as long."""
+
 
 @pytest.fixture
 def run(domain: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
     """Starts nodes in a process; ends it with the test."""
     started: list[subprocess.Popen] = []
 
-    def start(*nodes: str, remap: Mapping[str, str] | None = None, **parameters: object) -> subprocess.Popen:
-        command = [sys.executable, "-c", "import sys; from aisle_nodes.run import main; sys.exit(main())", *nodes]
+    def start(
+        *nodes: str, package: str = "aisle_nodes", remap: Mapping[str, str] | None = None, **parameters: object
+    ) -> subprocess.Popen:
+        command = [sys.executable, "-c", f"import sys; from {package}.run import main; sys.exit(main())", *nodes]
         command += ["--ros-args", "-r", "__ns:=/corner"]
         for name, other in (remap or {}).items():
             command += ["-r", f"{name}:={other}"]
@@ -192,6 +197,21 @@ def test_a_store_runs_from_its_drivers(aisle, observer: Observer, tmp_path: Path
     receipt = observer.hear(interfaces.RECEIPTS, "/corner/receipts", 1)[0]
     true = read_truth(bag / "truth.jsonl").receipts()
     assert {line.sku: line.quantity for line in receipt.lines} == true[receipt.credential]
+
+
+def test_a_bag_begins_when_the_nodes_of_the_store_are_there(observer: Observer, run, corner_bag: Path) -> None:
+    """A checkout that starts slowly would miss whom the recorded gates let in."""
+    run("gate_node", package="aisle_drivers", bag=corner_bag, wait_for_nodes="[checkout_node]")
+    observer.health("gate_node", lambda status: values(status).get("waiting for") == "checkout_node")
+    observer.hear(interfaces.DIAGNOSTICS, interfaces.DIAGNOSTICS.name, FIRST_CARD_S)
+    run("checkout_node")
+    names = topic_names(interfaces.GATE_EVENTS, load_store(find_site("corner")))
+
+    def counted(node: str, verb: str) -> int:
+        status = observer.health(node, lambda status: any(f"{verb} {name}" in values(status) for name in names))
+        return sum(int(values(status).get(f"{verb} {name}", 0)) for name in names)
+
+    observer.until(lambda: counted("gate_node", "published") == counted("checkout_node", "received") > 1)
 
 
 def test_two_stores_share_a_domain(observer: Observer, run, domain: dict[str, str]) -> None:

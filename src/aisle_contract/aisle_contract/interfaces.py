@@ -402,7 +402,16 @@ DIAGNOSTICS = Topic(
         "recorder_node",
         "bag_player_node",
     ),
-    ("bag_player_node", "sim_node", "view"),
+    (
+        "bag_player_node",
+        "sim_node",
+        "scale_node",
+        "pose_node",
+        "gate_node",
+        "depth_node",
+        "camera_node",
+        "view",
+    ),
     "Health of every node, once a second.",
 )
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from rclpy.clock import Clock, ClockType
 
 from aisle_contract.convert import MESSAGE_OF
-from aisle_contract.interfaces import END_OF_STREAM, Topic
+from aisle_contract.interfaces import DIAGNOSTICS, END_OF_STREAM, Topic
 from aisle_contract.sites import find_site, topic_names
 from aisle_core.store import load_store
 from aisle_core.types import Image
@@ -15,6 +15,7 @@ from aisle_drivers.backends import open_backend
 from aisle_drivers.params import DriverParams
 from aisle_nodes.messages import CODEC
 from aisle_nodes.node_base import AisleNode
+from aisle_nodes.readiness import Readiness
 from aisle_nodes.stream_ends import end_of_stream
 
 POLL_PERIOD_S = 0.01
@@ -22,7 +23,11 @@ DEMAND_PERIOD_S = 0.2
 
 
 class DriverNode(AisleNode[DriverParams]):
-    """Publishes ``topics`` of all devices of the site; images only while somebody subscribes."""
+    """Publishes ``topics`` of all devices of the site; images only while somebody subscribes.
+
+    A bag begins for all drivers of a store together, when the nodes of the store are there: who is let in before the
+    checkout listens would have no visit.
+    """
 
     params_class = DriverParams
     topics: ClassVar[tuple[Topic, ...]]
@@ -34,6 +39,8 @@ class DriverNode(AisleNode[DriverParams]):
         self._routes = {name: self.announce(topic, name) for topic, name in names}
         self._on_demand = [name for topic, name in names if topic.type == MESSAGE_OF[Image]]
         self._end = self.announce(END_OF_STREAM)
+        self._readiness = Readiness(self.params.wait_for_nodes if self.params.bag else (), self.get_namespace())
+        self.listen(DIAGNOSTICS, self._readiness.take)
         self._schedule = [self.every(POLL_PERIOD_S, self._poll)]
         if self._on_demand:
             steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -49,6 +56,9 @@ class DriverNode(AisleNode[DriverParams]):
             del self._backend
         self._schedule = []
 
+    def extra_diagnostics(self) -> dict[str, object]:
+        return {"waiting for": " ".join(self._readiness.missing)} if hasattr(self, "_readiness") else {}
+
     def wanted(self, name: str) -> bool:
         """Whether somebody subscribes to an image topic."""
         return self._routes[name].publisher.get_subscription_count() > 0
@@ -61,6 +71,9 @@ class DriverNode(AisleNode[DriverParams]):
         self._backend.want({name for name in self._on_demand if self.wanted(name)})
 
     def _poll(self) -> None:
+        if not self._readiness.reached:
+            self.complain(f"waiting for {', '.join(self._readiness.missing)}")
+            return
         now_ns = self.get_clock().now().nanoseconds
         for name, item in self._backend.poll(now_ns):
             self.publish(name, item)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DriverParams:
-    """scale_node, pose_node and gate_node."""
+    """All driver nodes."""
 
     autostart: bool
     site: str
     backend: str
     bag: str
+    wait_for_nodes: tuple[str, ...]
