@@ -162,6 +162,7 @@ class Scene:
         """jitter: standard deviation of every coordinate of a hand [m]."""
         self.store, self.config, self.settle_s, self.rate, self.jitter = store, config, settle_s, rate, jitter
         self.people, self.reaches, self.events, self.reports, self.staff, self.noise = {}, [], [], [], [], {}
+        self.settled_s = []
         self.chance = random.Random(1)
 
     def stands(self, track_id, x, y=-0.5, to_s=1e6, hands=True, leaves=True):
@@ -173,7 +174,8 @@ class Scene:
         self.reaches.append((track_id, at(place, self.store) if isinstance(place, str) else place, at_s, side, for_s))
         return self
 
-    def feels(self, plate_id, at_s, mass, **details):
+    def feels(self, plate_id, at_s, mass, settle_s=None, **details):
+        self.settled_s.append(self.settle_s if settle_s is None else settle_s)
         self.events.append(event(len(self.events) + 1, plate_id, at_s, mass, **details))
         return self
 
@@ -216,7 +218,8 @@ class Scene:
 
     def items(self):
         """Everything in the order that the aligner gives."""
-        end_s = max((e.end_ns for e in self.events), default=0) / S + 3.0
+        ends_s = [e.end_ns / S + settle_s for e, settle_s in zip(self.events, self.settled_s, strict=True)]
+        end_s = max(ends_s, default=0.0) + 2.5
         items = []
         for i in range(int(end_s * self.rate)):
             stamp = round(i / self.rate * S)
@@ -224,8 +227,8 @@ class Scene:
         if self.noise:
             items.append((0, 1, 0, PlateStates(0, 0, "s1", tuple(self.noise.values()))))
         by_stamp = {}
-        for e in self.events:
-            by_stamp.setdefault(e.end_ns + round(self.settle_s * S), []).append(e)
+        for e, settle_s in zip(self.events, self.settled_s, strict=True):
+            by_stamp.setdefault(e.end_ns + round(settle_s * S), []).append(e)
         for i, (stamp, events) in enumerate(sorted(by_stamp.items())):
             items.append((stamp, 1, i, ShelfEvents(stamp, i, "s1", tuple(events), None)))
         items += [(r.stamp_ns, 2, i, r) for i, r in enumerate(self.reports)]

@@ -392,6 +392,12 @@ def test_a_hand_that_lets_go_and_takes_something_along_in_one_step():
     assert (e.track_id, e.sku, e.quantity, e.review) == (1, "water", 1, False)
 
 
+def test_somebody_takes_a_thing_while_the_hand_of_another_lets_go_of_the_plate():
+    made = scene((1, -0.3), (2, 0.3)).reaches_for(1, "p0", 5.0, for_s=3.2).reaches_for(2, "p0", 7.6)
+    (e,) = made.feels("p0", 5.0, 0.08).feels("p0", 7.6, -0.7).run()
+    assert (e.track_id, e.sku, e.quantity) == (2, "water", 1)
+
+
 def test_what_is_put_back_by_a_hand_that_goes_on_pressing():
     """It was taken, looked at, and stands there again; the hand rests on the plate and lets go of it later."""
     made = scene((1, 0.1)).moves(1, "p0", 3.0, -0.62).reaches_for(1, "p0", 8.0, for_s=4.0)
@@ -473,6 +479,18 @@ def test_a_part_on_the_plate_beside_is_too_light_to_be_felt():
 def test_a_plate_feels_a_heavy_thing_beside_it():
     events = scene((1, 0.3)).moves(1, "p2", 5.0, -1.04).feels("p3", 5.02, -0.045).run()
     assert told(events) == [(1, "juice", 1)]
+
+
+def test_a_noisy_plate_tells_late_what_it_felt_of_a_heavy_thing_beside_it():
+    made = scene((1, 0.3)).moves(1, "p3", 1.0, -0.028).moves(1, "p2", 5.0, -1.04)
+    events = made.feels("p1", 5.0, 0.045, stddev=0.008, settle_s=6.0).run()
+    assert [one for one in told(events) if one[0]] == [(1, "gum", 1), (1, "juice", 1)]
+
+
+def test_plates_that_share_a_thing_feel_each_other():
+    made = scene((1, 0.1)).moves(1, "p2", 1.0, -1.04).reaches_for(1, "p6", 5.0)
+    (_, e) = made.feels("p6", 5.0, 0.63).feels("p5", 5.0, 0.37).run()
+    assert (e.sku, e.quantity, e.review) == ("juice", -1, False)
 
 
 # --- weights and places that mislead

@@ -100,7 +100,7 @@ class PlaceConfig:
     release: odds that the next change on such a plate is the hand that lets go, against anything else.
     held: a thing is taken or put back while the hand goes on resting on the plate, which lost less than its mass or
     gained more.
-    freed: odds that the hand that lets go takes something along.
+    freed: odds that something is taken in the step in which the hand lets go.
     two_products: one change is two things taken or put at once; exchanged: one put and another taken.
     elsewhere: a person puts an item of the own cart where it does not belong, but near the place it came from;
     mistaken: the same where something as heavy belongs that the person has too, both in the hands or both put away;

@@ -41,11 +41,12 @@ class FusionStatistics:
 class _Memory:
     """What the fusion knows besides the tracks.
 
-    waiting: shelf events not explained yet, with the stamp of the batch that brought them. open_since_ns: by gateway.
-    evidence: by shelf event. noise: by plate, standard deviation of its samples [kg]. ended_ns: when the tracks ended
-    that ended lately. staff_ns: since when people are known to work here. thoughts, opened: joint explanations, best
-    first, of what is where and of the clusters of events that are explained but not told. tentative: how everything
-    that is not told looked when tentative_of came, the ids of its events and the number of reports.
+    waiting: shelf events not explained yet, with the stamp of the batch that brought them. recent: shelf events of the
+    last ``history_ms`` by plate, in the order they came. open_since_ns: by gateway. evidence: by shelf event. noise: by
+    plate, standard deviation of its samples [kg]. ended_ns: when the tracks ended that ended lately. staff_ns: since
+    when people are known to work here. thoughts, opened: joint explanations, best first, of what is where and of the
+    clusters of events that are explained but not told. tentative: how everything that is not told looked when
+    tentative_of came, the ids of its events and the number of reports.
     """
 
     sequence: int = 0
@@ -54,6 +55,7 @@ class _Memory:
     shelf_events: int = 0
     on_unlisted_plates: int = 0
     waiting: dict[ShelfEvent, int] = field(default_factory=dict)
+    recent: dict[str, tuple[ShelfEvent, ...]] = field(default_factory=dict)
     open_since_ns: dict[str, int] = field(default_factory=dict)
     evidence: dict[str, tuple[ItemEvidence, ...]] = field(default_factory=dict)
     noise: dict[str, float] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class _Memory:
         return replace(
             self,
             waiting=dict(self.waiting),
+            recent=dict(self.recent),
             open_since_ns=dict(self.open_since_ns),
             evidence=dict(self.evidence),
             noise=dict(self.noise),
@@ -106,6 +109,7 @@ class Fusion:
             self._config,
             self._map,
             history,
+            memory.recent,
             memory.evidence,
             memory.noise,
             memory.ended_ns,
@@ -209,6 +213,7 @@ class Fusion:
             memory.shelf_events += 1
             if event.plate_id in self._map:
                 memory.waiting[event] = batch.stamp_ns
+                memory.recent[event.plate_id] = (*memory.recent.get(event.plate_id, ()), event)
             else:
                 memory.on_unlisted_plates += 1
 
@@ -308,6 +313,10 @@ class Fusion:
             memory.thoughts = tuple(
                 replace(thought, ledger=thought.ledger.without_cart(track_id)) for thought in memory.thoughts
             )
+        for plate_id, events in [item for item in memory.recent.items() if item[1][0].end_ns < before_ns]:
+            memory.recent[plate_id] = tuple(event for event in events if event.end_ns >= before_ns)
+            if not memory.recent[plate_id]:
+                del memory.recent[plate_id]
         for key in [key for key, reports in memory.evidence.items() if reports[-1].stamp_ns < before_ns]:
             del memory.evidence[key]
 

@@ -192,8 +192,9 @@ class _Hands:
 class Explainer:
     """Gives the explanations of a change, best first.
 
-    evidence: by shelf event. noise: by plate, standard deviation of its samples [kg]. ended_ns: when tracks ended; what
-    they do not do any more. staff_ns: since when the fusion knows of people who work here.
+    recent: shelf events of late, by plate. evidence: by shelf event. noise: by plate, standard deviation of its samples
+    [kg]. ended_ns: when tracks ended; what they do not do any more. staff_ns: since when the fusion knows of people who
+    work here.
     """
 
     def __init__(
@@ -201,6 +202,7 @@ class Explainer:
         config: FusionConfig,
         shelf_map: ShelfMap,
         history: History,
+        recent: Mapping[str, Sequence[ShelfEvent]],
         evidence: Mapping[str, Sequence[ItemEvidence]],
         noise: Mapping[str, float],
         ended_ns: Mapping[int, int],
@@ -210,14 +212,15 @@ class Explainer:
         self._config = config
         self._map = shelf_map
         self._history = history
+        self._recent = recent
         self._evidence = evidence
         self._noise = noise
         self._ended_ns = ended_ns
         self._staff_ns = staff_ns
         self._witness = witness
 
-    def change(self, events: tuple[ShelfEvent, ...], others: Sequence[ShelfEvent]) -> Change:
-        """Look at some shelf events as one move; ``others`` happened at the same time."""
+    def change(self, events: tuple[ShelfEvent, ...]) -> Change:
+        """Look at some shelf events as one move."""
         by_mass = sorted(events, key=lambda event: -abs(event.mass_change))
         plate_ids = tuple(event.plate_id for event in by_mass)
         masses = [event.mass_change for event in by_mass]
@@ -235,10 +238,12 @@ class Explainer:
             if start_ns + _BY_TWO_NS <= end_ns
             else [scores + odds] * 2
         )
+        beside = [other for event in events for other in self._beside(event)]
+        coupled = sum((self._config.weight.coupling * other.mass_change) ** 2 for other in beside if other in events)
         change = Change(
             events=events,
             mass=sum(masses),
-            variance=sum(event.mass_change_stddev**2 for event in events),
+            variance=sum(event.mass_change_stddev**2 for event in events) + coupled,
             start_ns=start_ns,
             end_ns=end_ns,
             plate_ids=plate_ids,
@@ -250,20 +255,21 @@ class Explainer:
             press_scores=hands.scores(hands.at(self._map.with_beside(plate_ids)), start_ns, end_ns)
             + np.where(leaves, pressing, 0.0),
             attended=attended,
-            felt=max(
-                (
-                    abs(other.mass_change)
-                    for other in others
-                    if any(self._map.are_adjacent(other.plate_id, plate_id) for plate_id in plate_ids)
-                ),
-                default=0.0,
-            ),
+            felt=max((abs(other.mass_change) for other in beside if other not in events), default=0.0),
             unfelt=self._unfelt(plate_ids),
             score=likelihoods.shared(masses, plate_ids, self._map, self._config.place),
         )
         put = math.log(self._config.place.not_owned)
         moves = self._catalogue(change, 1, None, 0.0) if change.mass < 0 else self._catalogue(change, -1, 0, put)
         return replace(change, moves=tuple(moves))
+
+    def _beside(self, event: ShelfEvent) -> list[ShelfEvent]:
+        """Changes of plates beside at the same time, decided or not: a noisy plate tells late."""
+        join_ns = self._config.time.join_ms * 1_000_000
+        start_ns, end_ns = event.start_ns - join_ns, event.end_ns + join_ns
+        _, *plates = self._map.with_beside((event.plate_id,))
+        recent = [other for plate_id in plates for other in self._recent.get(plate_id, ())]
+        return [other for other in recent if other.start_ns <= end_ns and start_ns <= other.end_ns]
 
     def _unfelt(self, plate_ids: tuple[str, ...]) -> float:
         """Most that may have moved on the plates beside without being felt there [kg]."""
@@ -595,7 +601,7 @@ class Explainer:
         return found
 
     def _freed(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
-        """One move by a hand that has pressed on the plate and lets go of it in the same step."""
+        """Something is taken while a hand that has pressed on the plate, the same or another one, lets go of it."""
         config, press = self._config, ledger.presses.get(change.plate_ids[0])
         if press is None or len(change.events) > 1 or change.mass + press.mass >= -config.weight.unfelt:
             return []
@@ -603,12 +609,11 @@ class Explainer:
         freed = replace(change, mass=change.mass + press.mass, variance=variance)
         freed = replace(freed, moves=tuple(self._catalogue(freed, 1, None, 0.0)))
         prior = math.log(config.place.release * config.place.freed)
-        hands = np.where(change.movers == press.track_id, change.mover_scores, likelihoods.NOWHERE)
         return [
             Hypothesis((_part(change, move, column),), Press(press.track_id, 0.0), score)
             for move in self._takes(freed, ledger)
-            for column in np.flatnonzero(move.score + prior + hands >= least).tolist()
-            for score in [change.score + prior + move.score + float(hands[column])]
+            for column in np.flatnonzero(move.score + prior + change.mover_scores >= least).tolist()
+            for score in [change.score + prior + move.score + float(change.mover_scores[column])]
         ]
 
     # --- two parts

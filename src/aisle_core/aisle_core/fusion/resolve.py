@@ -180,8 +180,7 @@ class Resolver:
             for line in lines:
                 for union in self._unions(line.left):
                     if union not in changes:
-                        others = [event for event in events if event not in union]
-                        changes[union] = self._explainer.change(union, others)
+                        changes[union] = self._explainer.change(union)
                     change = changes[union]
                     basis = union, self._explainer.basis(change, line.ledger)
                     if basis not in found:
