@@ -172,6 +172,18 @@ def test_a_lean_that_plates_beside_it_feel_is_nothing() -> None:
     assert events(mass) == []
 
 
+@pytest.mark.parametrize("beside", [5, 6])
+def test_what_is_taken_and_put_where_a_pick_beside_was_felt_is_told_twice(beside: int) -> None:
+    """What is felt of a pick beside, here more than the recording shows, is no hand that rests there."""
+    made = scene()
+    made.coupling[beside, 6 - beside] = -0.03
+    made.pick(beside, 3.0, 570.0, press=False)
+    made.pick(4, 5.2, 520.0, press=False)
+    made.put(4, 6.2, 460.0)
+    *_, taken, put = (event for event in events(made.mass_kg()) if event.plate_id == "p4")
+    assert grams([taken, put]) == [pytest.approx(-520, abs=8), pytest.approx(460, abs=8)]
+
+
 @pytest.mark.parametrize("taken_g", [150.0, 270.0, 500.0])
 def test_what_is_put_where_another_thing_is_taken_soon_after_is_told(taken_g: float) -> None:
     """On a plate whose noise hides a hand's tremor, so that the gain waits."""

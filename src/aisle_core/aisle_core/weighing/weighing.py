@@ -44,6 +44,8 @@ _STAYS = 0.5
 """Goods that were put down rest for at least this part of the time until something else moves."""
 _TOUCH_S = 1.0
 """A hand that only touches a plate has mostly left it after this time; who puts a thing seldom takes it so soon."""
+_NO_PRESS = 2.0
+"""A plate that bears no more than so many times what it may feel of its neighbours may bear no hand."""
 _AT_ONCE = 2
 """Frames by which two plates feel the same instant apart."""
 
@@ -333,10 +335,11 @@ class Weighing:
         state.pressed[plates] = np.fmax(state.pressed[plates], stays)
         change = np.add.reduce(means[:least]) / least - baseline
         limit = self._limit()[plates]
-        own = np.abs(change) > config.coupling * self._felt(plates)
+        felt = config.coupling * self._felt(plates)
+        own = np.abs(change) > felt
         gained: Bools = (change > limit) & own
         together = self._together(plates, gained)
-        pressed = np.where(state.pressed[plates] > limit, state.pressed[plates], 0.0)
+        pressed = np.where(state.pressed[plates] > np.maximum(limit, _NO_PRESS * felt), state.pressed[plates], 0.0)
         rest = judge_rest(
             means,
             since,
