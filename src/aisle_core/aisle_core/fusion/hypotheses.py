@@ -352,7 +352,8 @@ class Explainer:
             return ledger.into_cart(part.track_id, part.sku, lot) if part.track_id else ledger
         if part.sku in ledger.carts.get(part.track_id, {}):
             ledger = ledger.out_of_cart(part.track_id, part.sku, units)
-        return ledger if self.belongs(part.sku, change) else ledger.onto_plate(change.plate_ids[0], part.sku, lot)
+        plate_id = change.plate_ids[0]
+        return ledger if self._map.belongs(part.sku, plate_id) else ledger.onto_plate(plate_id, part.sku, lot)
 
     def _hands(self, start_ns: int, end_ns: int) -> _Hands:
         samples = self._history.between(
