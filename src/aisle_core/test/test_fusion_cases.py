@@ -510,6 +510,31 @@ def test_a_weight_of_the_catalogue_that_is_stale(off):
     assert told(events) == [(1, "water", 1), (1, "water", -1)]
 
 
+@pytest.mark.parametrize("off", [0.9, 1.09])
+def test_a_stale_weight_is_known_again(off):
+    """Two of a product that the plates felt before, although another one weighs as much in the catalogue."""
+    store = make_store({"tea": ("p1",), "salt": ("p7",)}, {"tea": 0.2, "salt": 0.4 * off})
+    made = scene((1, 0.1), store=store).moves(1, "p1", 5.0, -0.2 * off).moves(1, "p1", 12.0, -0.4 * off)
+    *_, last = made.run()
+    assert (last.sku, last.quantity) == ("tea", 2)
+    assert last.confidence > 0.9
+
+
+def test_a_stale_thing_beside_its_facing_is_doubtful():
+    """What weighs like it is wrong about there; both products had to be wrong by the same, else."""
+    store = make_store({"soda": ("p1",), "salt": ("p2",)}, {"soda": 0.355, "salt": 0.355})
+    made = scene((1, 0.15), store=store).moves(1, "p1", 5.0, -0.387).moves(1, "p2", 9.0, -0.387)
+    first, second = made.run()
+    assert (first.sku, first.review, second.review) == ("soda", False, True)
+    assert {second.sku, second.alternatives[0].sku} == {"soda", "salt"}
+
+
+def test_what_was_felt_once_may_have_been_felt_wrongly():
+    """A hand leaned on the plate, or it was something else."""
+    made = scene((1, 0.1)).moves(1, "p0", 5.0, -0.68).moves(1, "p0", 12.0, -0.62)
+    assert told(made.run()) == [(1, "water", 1)] * 2
+
+
 def test_what_belongs_nowhere_is_taken_less_often_than_what_belongs_elsewhere():
     store = make_store({"soda": ("p1",), "juice": ("p7",)}, {"soda": 0.61, "juice": 1.04, "wine": 1.04})
     (e,) = scene((1, 0.1), store=store).moves(1, "p1", 5.0, -1.04).run()
