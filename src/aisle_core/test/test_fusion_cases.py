@@ -225,6 +225,24 @@ def test_like_things_both_put_back_may_have_been_swapped():
     assert last.alternatives[0].probability > 0.2
 
 
+def test_what_was_told_in_doubt_leaves_in_doubt_what_lies_where():
+    """One like thing was taken and told, long ago; of the other it is as doubtful as before."""
+    made = scene((1, 0.3), (2, 0.5), (3, 0.9)).moves(1, "p1", 5.0, -0.355).moves(1, "p12", 7.0, -0.355)
+    made.moves(1, "p12", 10.0, 0.355).moves(1, "p1", 12.0, 0.355)
+    *_, first, second = made.moves(2, "p1", 18.0, -0.355).moves(3, "p12", 28.0, -0.355).run()
+    assert (first.sku, second.sku) == ("soda", "salt")
+    assert second.confidence <= first.confidence
+
+
+def test_a_like_thing_across_two_plates_lies_where_most_of_it_stands():
+    store = make_store({"soda": ("p1",), "salt": ("p2",)}, {"soda": 0.355, "salt": 0.355})
+    made = scene((1, 0.15), (2, 0.3), store=store).moves(1, "p1", 5.0, -0.355)
+    made.reaches_for(1, "p2", 8.0).feels("p2", 8.0, 0.3).feels("p1", 8.02, 0.055)
+    made.reaches_for(2, "p2", 14.0).feels("p2", 14.0, -0.3).feels("p1", 14.02, -0.055)
+    last = made.run()[-1]
+    assert (last.sku, last.review) == ("soda", True)
+
+
 def test_like_things_that_were_put_away_may_be_mistaken_too():
     made = scene((1, 0.3)).moves(1, "p1", 5.0, -0.355).moves(1, "p12", 7.0, -0.355)
     events = made.moves(1, "p12", 25.0, 0.355).run()
@@ -251,6 +269,14 @@ def test_nobody_near_is_nobody():
 def test_an_empty_store_has_nobody():
     (e,) = scene().feels("p0", 5.0, -0.62).run()
     assert (e.track_id, e.reason, e.review) == (0, Reason.NOBODY_NEAR, True)
+
+
+def test_who_took_which_of_two_like_things_changes_no_cart():
+    made = scene((1, -0.1), (2, 0.2))
+    made.reaches_for(1, "p0", 5.0, for_s=0.6).reaches_for(2, "p0", 5.0, for_s=0.6)
+    events = made.feels("p0", 5.0, -0.62).feels("p0", 5.2, -0.62).run()
+    assert sorted(told(events)) == [(1, "water", 1), (2, "water", 1)]
+    assert all(e.review and 0.9 < e.confidence < 0.95 for e in events)
 
 
 def test_two_hands_in_one_plate_are_reviewed():
@@ -500,6 +526,31 @@ def test_plates_that_share_a_thing_feel_each_other():
 def test_a_weight_of_the_catalogue_that_is_stale(off):
     events = scene((1, 0.1)).moves(1, "p0", 5.0, -0.62 * off).moves(1, "p0", 9.0, 0.62 * off).run()
     assert told(events) == [(1, "water", 1), (1, "water", -1)]
+
+
+@pytest.mark.parametrize("off", [0.9, 1.09])
+def test_a_stale_weight_is_known_again(off):
+    """Two of a product that the plates felt before, although another one weighs as much in the catalogue."""
+    store = make_store({"tea": ("p1",), "salt": ("p7",)}, {"tea": 0.2, "salt": 0.4 * off})
+    made = scene((1, 0.1), store=store).moves(1, "p1", 5.0, -0.2 * off).moves(1, "p1", 12.0, -0.4 * off)
+    *_, last = made.run()
+    assert (last.sku, last.quantity) == ("tea", 2)
+    assert last.confidence > 0.9
+
+
+def test_a_stale_thing_beside_its_facing_is_doubtful():
+    """What weighs like it is wrong about there; both products had to be wrong by the same, else."""
+    store = make_store({"soda": ("p1",), "salt": ("p2",)}, {"soda": 0.355, "salt": 0.355})
+    made = scene((1, 0.15), store=store).moves(1, "p1", 5.0, -0.387).moves(1, "p2", 9.0, -0.387)
+    first, second = made.run()
+    assert (first.sku, first.review, second.review) == ("soda", False, True)
+    assert {second.sku, second.alternatives[0].sku} == {"soda", "salt"}
+
+
+def test_what_was_felt_once_may_have_been_felt_wrongly():
+    """A hand leaned on the plate, or it was something else."""
+    made = scene((1, 0.1)).moves(1, "p0", 5.0, -0.68).moves(1, "p0", 12.0, -0.62)
+    assert told(made.run()) == [(1, "water", 1)] * 2
 
 
 def test_what_belongs_nowhere_is_taken_less_often_than_what_belongs_elsewhere():

@@ -358,7 +358,8 @@ class Explainer:
             return ledger.into_cart(part.track_id, part.sku, lot) if part.track_id else ledger
         if part.sku in ledger.carts.get(part.track_id, {}):
             ledger = ledger.out_of_cart(part.track_id, part.sku, units)
-        return ledger if self.belongs(part.sku, change) else ledger.onto_plate(change.plate_ids[0], part.sku, lot)
+        plate_id = change.plate_ids[0]
+        return ledger if self._map.belongs(part.sku, plate_id) else ledger.onto_plate(plate_id, part.sku, lot)
 
     def _hands(self, start_ns: int, end_ns: int) -> _Hands:
         samples = self._history.between(
@@ -404,10 +405,38 @@ class Explainer:
     def _takes(self, change: Change, ledger: Ledger) -> list[_Move]:
         place = self._config.place
         lots = self._lying(change, ledger)
-        moves = self._catalogue(change, 1, None, math.log1p(-place.foreign)) if lots else [*change.moves]
+        moves = self._catalogue(change, 1, None, math.log1p(-place.foreign)) if lots else change.moves
+        moves = self._as_felt(change, ledger, moves)
         for sku, lot in lots:
             moves += self._of_lot(change, 1, None, sku, lot, math.log(place.foreign / len(lots)))
         return [*moves, self._unknown(change, 1)]
+
+    def _as_felt(self, change: Change, ledger: Ledger, moves: Sequence[_Move]) -> list[_Move]:
+        """Takes of products by what the plates felt of such pieces that are in carts now, too."""
+        known = {move.sku for move in moves if self._map.knows_weight(move.sku)}
+        felt: dict[str, Lot] = {}
+        for stock in ledger.carts.values():
+            for sku in stock.keys() & known:
+                felt[sku] = min(stock[sku], felt.get(sku, stock[sku]), key=lambda lot: lot.unit_stddev)
+        again = [(move, felt[move.sku]) for move in moves if move.sku in felt]
+        if not again:
+            return list(moves)
+        units, mass, stddev, felt_mass, felt_stddev = np.array(
+            [(m.quantity, m.unit_mass, m.unit_stddev, lot.unit_mass, lot.unit_stddev) for m, lot in again]
+        ).T
+        more = likelihoods.felt_before(
+            abs(change.mass),
+            change.variance,
+            change.unfelt,
+            units,
+            mass,
+            stddev,
+            felt_mass,
+            felt_stddev,
+            self._config.weight,
+        )
+        weighed = [replace(move, score=move.score + odds) for (move, _), odds in zip(again, more.tolist(), strict=True)]
+        return [move for move in moves if move.sku not in felt] + weighed
 
     def _puts(self, change: Change, ledger: Ledger) -> list[_Move]:
         moves = [*change.moves]
@@ -490,11 +519,8 @@ class Explainer:
         quantity = np.where(self._map.has_weight, quantity, [[1.0], [np.nan]])
         allowed = (quantity >= 1) & (quantity <= config.weight.most_units)
         with np.errstate(divide="ignore", invalid="ignore"):
-            by_weight = np.logaddexp(
-                likelihoods.weight(
-                    mass, change.variance, change.unfelt, quantity, unit_mass, unit_stddev, config.weight
-                ),
-                likelihoods.stale_weight(mass, change.variance, quantity, unit_mass, config.weight),
+            by_weight = likelihoods.by_catalogue(
+                mass, change.variance, change.unfelt, quantity, unit_mass, unit_stddev, config.weight
             )
             share = np.log(change.shares)
         score = np.where(self._map.has_weight, by_weight, likelihoods.unknown_weight(mass, config.weight))

@@ -73,6 +73,52 @@ def stale_weight(mass: float, variance: float, quantity: Floats, unit_mass: Floa
     return math.log(config.stale) + normal(mass - quantity * unit_mass, stddev)
 
 
+def by_catalogue(
+    mass: float,
+    variance: float,
+    unfelt: float,
+    quantity: Floats,
+    unit_mass: Floats,
+    unit_stddev: Floats,
+    config: WeightConfig,
+) -> Floats:
+    """The same whether the catalogue is right or wrong."""
+    found: Floats = np.logaddexp(
+        weight(mass, variance, unfelt, quantity, unit_mass, unit_stddev, config),
+        stale_weight(mass, variance, quantity, unit_mass, config),
+    )
+    return found
+
+
+def felt_before(
+    mass: float,
+    variance: float,
+    unfelt: float,
+    quantity: Floats,
+    unit_mass: Floats,
+    unit_stddev: Floats,
+    felt_mass: Floats,
+    felt_stddev: Floats,
+    config: WeightConfig,
+) -> Floats:
+    """Log odds of the same, against the catalogue alone, when plates felt a unit with this mass and deviation before.
+
+    A catalogue that was wrong then is wrong by as much again. The plates may have been wrong as often, or felt
+    something else: then that tells nothing.
+    """
+    off = felt_mass - unit_mass
+    right = normal(off, np.hypot(felt_stddev, unit_stddev))
+    wrong = math.log(config.stale) + normal(off, np.hypot(felt_stddev, config.stale_deviation * unit_mass))
+    stddev = np.sqrt(variance + quantity**2 * (felt_stddev**2 + unit_stddev**2))
+    like_then = np.logaddexp(
+        right + weight(mass, variance, unfelt, quantity, unit_mass, unit_stddev, config),
+        wrong + normal(mass - quantity * felt_mass, stddev),
+    ) - np.logaddexp(right, wrong)
+    alone = by_catalogue(mass, variance, unfelt, quantity, unit_mass, unit_stddev, config)
+    found: Floats = np.logaddexp(math.log1p(-config.stale) + like_then - alone, math.log(config.stale))
+    return found
+
+
 def badly_weighed(mass: float, variance: float, quantity: Floats, unit_mass: Floats, config: WeightConfig) -> Floats:
     """The same when the plates were wrong about the thing as often as a catalogue is, by as much as pieces differ."""
     stddev = np.sqrt(variance + (quantity * unit_mass * config.deviation) ** 2)

@@ -160,6 +160,26 @@ def _net(tellings: Iterable[Telling]) -> _Net:
     return tuple(sorted(item for item in net.items() if item[1]))
 
 
+def _as_told(ledger: Ledger, thought: _Net, told: _Net) -> Ledger | None:
+    """The ledger with the carts that are told instead of those that were thought; None if something else moved.
+
+    The same thing by another name or in another cart leaves in doubt what lies where.
+    """
+    wrong = Counter(dict(told))
+    wrong.subtract(dict(thought))
+    moved = sorted((quantity, key) for key, quantity in wrong.items() if quantity)
+    if not moved:
+        return ledger
+    if len(moved) != 2 or moved[0][0] != -moved[1][0]:
+        return None
+    (_, (track_id, sku)), (quantity, (true_track_id, true_sku)) = moved
+    lot = ledger.carts.get(track_id, {}).get(sku)
+    if lot is None or lot.quantity < quantity:
+        return None
+    ledger = ledger.out_of_cart(track_id, sku, quantity)
+    return ledger.into_cart(true_track_id, true_sku, replace(lot, quantity=quantity)) if true_track_id else ledger
+
+
 class Resolver:
     """Explains clusters of shelf events and says what is told of them."""
 
@@ -248,7 +268,7 @@ class Resolver:
                 doubtful |= {booking[:2] for booking in _relevant(posterior)}
                 number += 1
                 continue
-            decisions += self._decisions(opened[number], best, posterior)
+            decisions += self._decisions(opened[number], best, _alike_to_carts(posterior, best) if due else posterior)
             thoughts, opened = self._close(thoughts, opened, (number,), _net([best]))
         while (group := self._settled_group(thoughts, opened, unseen)) is not None:
             chosen = _best(_posterior(thoughts, group))
@@ -330,13 +350,18 @@ class Resolver:
     def _close(
         self, thoughts: tuple[Thought, ...], opened: tuple[Cluster, ...], group: tuple[int, ...], net: _Net
     ) -> tuple[tuple[Thought, ...], tuple[Cluster, ...]]:
-        """Clusters that were told are open no more; thoughts by which carts hold something else are dropped."""
+        """Clusters that were told are open no more, and all carts are as told."""
 
         def rest(values: tuple[_T, ...]) -> tuple[_T, ...]:
             return tuple(value for index, value in enumerate(values) if index not in group)
 
-        agreed = (thought for thought in thoughts if _net(thought.open[index] for index in group) == net)
-        return self._merged(replace(thought, open=rest(thought.open)) for thought in agreed), rest(opened)
+        ledgers = [_as_told(thought.ledger, _net(thought.open[n] for n in group), net) for thought in thoughts]
+        agreed = (
+            replace(thought, ledger=ledger, open=rest(thought.open))
+            for thought, ledger in zip(thoughts, ledgers, strict=True)
+            if ledger is not None
+        )
+        return self._merged(agreed), rest(opened)
 
     def _merged(self, thoughts: Iterable[Thought]) -> tuple[Thought, ...]:
         """Thoughts that differ in nothing but masses as one, best first, the best with score 0."""
@@ -496,6 +521,24 @@ def _posterior(thoughts: Sequence[Thought], group: tuple[int, ...]) -> dict[_Tel
         tellings = tuple(thought.open[index] for index in group)
         posterior[tellings] = posterior.get(tellings, 0.0) + probability
     return posterior
+
+
+def _alike_to_carts(posterior: Mapping[_Tellings, float], best: Telling) -> dict[_Tellings, float]:
+    """The posterior of one cluster if all that moves the same as the best explanation, by the sum, is the best."""
+    found: dict[_Tellings, float] = {(best,): 0.0}
+    for (telling,), probability in posterior.items():
+        key = best if _moved(telling) == _moved(best) else telling
+        found[key,] = found.get((key,), 0.0) + probability
+    return found
+
+
+def _moved(telling: Telling) -> dict[tuple[int, str], int]:
+    """Units of each product that moved into carts or out of them, nobody's too."""
+    moved: Counter[tuple[int, str]] = Counter()
+    for told in telling:
+        for track_id, sku, quantity in told.bookings:
+            moved[track_id, sku] += quantity
+    return {key: quantity for key, quantity in moved.items() if quantity}
 
 
 def _relevant(posterior: Mapping[_Tellings, float]) -> set[Booking]:
