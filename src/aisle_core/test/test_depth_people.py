@@ -75,6 +75,12 @@ def test_who_stands_beside_a_taller_one_is_found_in_every_direction(turn):
     assert min(math.dist(one.head, (x, y, 1.5)) for one in two) < 0.08
 
 
+def test_the_back_of_who_bends_beside_somebody_upright_does_not_move_the_place():
+    back = [ellipsoid(0.3, -0.8, 1.2, 0.2, 0.22, 0.12), ellipsoid(0.3, -0.8, 0.5, 0.12, 0.12, 0.45)]
+    upright = max(found(person(0.3, -1.3), back), key=lambda one: one.head[2])
+    assert near(upright, 0.3, -1.3, 0.1)
+
+
 @pytest.mark.parametrize("height", [1.05, 1.2, 1.35])
 def test_a_child_alone(height):
     (one,) = found(person(0.6, -1.5, height))

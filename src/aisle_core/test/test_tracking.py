@@ -115,6 +115,38 @@ def test_what_somebody_carries_is_nobody(aside, height, count):
     assert len(found[-1].track_id) == count
 
 
+def together(one, other):
+    return Detections(*(np.concatenate([getattr(one, name), getattr(other, name)]) for name in FIELDS))
+
+
+def test_what_is_carried_is_nobody_while_its_bearer_is_overlooked():
+    tracker = Tracker(CONFIG, COVERAGE)
+    follow(tracker, range(15), lambda step: [(2 + 0.1 * step, 0.0)], heights=(1.5,))
+    follow(tracker, range(15, 25), lambda step: [(x + 0.1 * step, 0.0) for x in (2.0, 2.2)], heights=(1.5, 1.2))
+    (tracks,) = follow(tracker, [25], lambda step: [(4.7, 0.0)], sensors=(1,), reported=(1,), heights=(1.2,))
+    assert tracks.track_id.tolist() == [1]
+    assert tracks.height.tolist() == pytest.approx([1.5], abs=0.02)
+
+
+def test_who_hides_another_does_not_draw_the_hidden_away():
+    sensors = (0, 1, 2, 3, 4)
+    tracker = Tracker(CONFIG)
+    follow(tracker, range(20), lambda step: [(2.0, 0.0), (2.4, 0.0)], sensors=sensors, reported=sensors)
+    for step in range(20, 25):
+        clear, rough = seen(step, [(2.0, 0.0)], sensors[:-1]), seen(step, [(2.24, 0.0)], sensors[-1:])
+        rough = replace(rough, covariance=9 * rough.covariance)
+        tracks = tracker.step(step * STEP_MS * MS, together(clear, rough), np.array(sensors))
+    assert sorted(tracks.position[:, 0]) == pytest.approx([2.0, 2.4], abs=0.03)
+
+
+def test_a_head_that_is_too_high_for_a_child_is_not_both_as_one():
+    tracker = Tracker(CONFIG, COVERAGE)
+    heights = (1.7, 1.2)
+    follow(tracker, range(25), lambda step: [(2.0, 0.0), (2.0, max(0.9 - 0.03 * step, 0.3))], heights=heights)
+    found = follow(tracker, range(25, 33), lambda step: [(2.0, 0.15)], heights=heights[:1])
+    assert places(found[-1])[1][1] == pytest.approx(0.15, abs=0.03)
+
+
 def test_who_appears_alone_before_several_sensors_is_believed_at_once():
     tracker = Tracker(CONFIG, COVERAGE)
     (first,) = follow(tracker, [0], lambda _: [(2.0, 0.0)])
@@ -297,9 +329,8 @@ def test_who_only_one_sensor_tells_from_a_neighbour_is_no_ghost():
     tracker = Tracker(CONFIG, COVERAGE)
     follow(tracker, range(10), lambda step: both, sensors=(0, 1, 2))
     for step in range(10, 60):
-        one, others = seen(step, both, (0,)), seen(step, taken_for_one, (1, 2))
-        parts = (np.concatenate([getattr(one, name), getattr(others, name)]) for name in FIELDS)
-        tracks = tracker.step(step * STEP_MS * MS, Detections(*parts), np.arange(3))
+        detections = together(seen(step, both, (0,)), seen(step, taken_for_one, (1, 2)))
+        tracks = tracker.step(step * STEP_MS * MS, detections, np.arange(3))
         assert tracks.track_id.tolist() == [1, 2]
         assert (tracks.state == TrackState.SEEN).all()
 

@@ -45,6 +45,8 @@ _AS_ONE_NS = 2_000_000_000
 """Who was not seen apart for longer is no longer taken for one with somebody else."""
 _ARMFUL = (0.45, 0.15)
 """What is nearer to a taller person than this along the floor, and so much lower [m], is a shoulder, or is carried."""
+_HIGHER = 0.15
+"""A head that is so much higher than a person [m] is somebody else's."""
 _WALKS = 0.4
 """Who is slower [m/s] stands, and goes where others do not when others go."""
 
@@ -193,6 +195,7 @@ class Tracker:
         height = self._height_cost(detections.height[detection], config.height_stddev**2, target[column])
         cost += unlikely[column] + np.where(column < len(followed), height, 0.0)
         gated = distance <= config.gate
+        gated &= (column < len(followed)) | ~self._higher(detections.height[detection], target[column], partner[column])
         detection, column, cost = detection[gated], column[gated], cost[gated]
         chosen = assign(detections.sensor, detection, column, cost, -np.log(config.clutter_density))
         found = np.flatnonzero(chosen >= 0)
@@ -254,6 +257,11 @@ class Tracker:
         people, config = self._state.people, self._config
         return np.where(people.merged[first] == people.track_id[second], config.merge_stays_cost, config.merge_cost)
 
+    def _higher(self, height: Array, first: Index, second: Index) -> NDArray[np.bool_]:
+        """Whether a head (n,) [m] is too high for the smaller of two: it is the other's, not both as one."""
+        tall = self._state.people.height
+        return np.asarray(height > np.minimum(tall[first], tall[second]) + _HIGHER)
+
     def _elsewhere(self, new: Index, known: Index) -> NDArray[np.bool_]:
         """Whether who is new was seen in one place while somebody known was seen in another."""
         people = self._state.people
@@ -303,6 +311,7 @@ class Tracker:
             joint[case, entry], np.minimum(costs[0], costs[1]), np.where(of_first[case, entry], *costs[:2])
         )
         overlooked = -np.log(1.0 - (config.detection_probability + config.edge_probability) / 2)
+        costs[2] = np.where(self._higher(detections.height[detection], a, b), _IMPOSSIBLE, costs[2])
         same = np.array([np.bincount(case, cost, len(first)) for cost in costs])
         same += [[config.merge_cost], [config.merge_cost], [0.0]]
         same[2] += self._merge_cost(first, second)
@@ -504,23 +513,29 @@ class Tracker:
         people.agreement = people.agreement.clip(-config.agreement_bound, config.agreement_bound)
 
     def _twins(self, detections: Detections, pairs: _Pairing, stamp_ns: int) -> NDArray[np.bool_]:
-        """Who is not believed in and may be somebody who is, seen twice: as long as no sensor told them apart."""
+        """Who is not believed in and may be somebody who is, seen twice: as long as no sensor told them apart.
+
+        What may be carried is nobody while its bearer is overlooked, too.
+        """
         config, people = self._config, self._state.people
         twin = np.zeros(len(people), dtype=bool)
         seen = people.seen_ns == stamp_ns
-        new, known = np.flatnonzero(seen & (people.track_id == 0)), np.flatnonzero(seen & (people.track_id > 0))
+        new = np.flatnonzero(seen & (people.track_id == 0))
+        known = np.flatnonzero((people.track_id > 0) & (people.absence <= config.coast_ms / 1e3))
         first, second = near(people.mean[new, :2], people.mean[known, :2], config.twin_distance)
-        if not len(first):
-            return twin
         one, other = new[first], known[second]
+        near_by, lower = _ARMFUL
+        carried = np.hypot(*(people.mean[one, :2] - people.mean[other, :2]).T) < near_by
+        carried &= people.height[one] < people.height[other] - lower
+        maybe = seen[other] | carried
+        if not maybe.any():
+            return twin
+        one, other, carried = one[maybe], other[maybe], carried[maybe]
         sensors, column = np.unique(detections.sensor[pairs.detection], return_inverse=True)
         saw = np.zeros((len(people), len(sensors)), dtype=bool)
         saw[pairs.row, column] = True
-        near_by, lower = _ARMFUL
-        beside = np.hypot(*(people.mean[one, :2] - people.mean[other, :2]).T) >= near_by
-        beside |= ~(people.height[one] < people.height[other] - lower)
         apart = np.ones(len(people), dtype=bool)
-        np.logical_and.at(apart, one, (saw[one] & saw[other]).any(axis=1) & beside)
+        np.logical_and.at(apart, one, (saw[one] & saw[other]).any(axis=1) & ~carried)
         twin[one] = True
         people.beside[twin & apart] += 1
         return twin & (people.beside < config.twin_steps)
