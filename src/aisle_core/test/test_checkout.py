@@ -311,16 +311,6 @@ def test_a_decision_that_may_be_about_somebody_else_puts_both_under_review(proba
     assert second.charged_minor == (0 if review else 150)
 
 
-@pytest.mark.parametrize(("other", "review"), [((1, "soap"), True), ((2, "cola"), False)])
-def test_what_it_was_is_a_doubt_sooner_than_whose(other, review):
-    """That it was somebody else's costs the other's review, too."""
-    least = 0.1
-    track_id, sku = other
-    either = doubt("a", 1, "cola", 1, (track_id, sku, 1, 0.7 * least), confidence=1 - 0.7 * least)
-    found = account([either, take("b", 1, "soap")], (1,), PRODUCTS, least)
-    assert [line.review for line in found.lines] == [review, review]
-
-
 def test_which_of_a_group_it_was_is_no_doubt():
     either = doubt("a", 1, "cola", 1, (2, "cola", 1, 0.47), reason=Reason.AMBIGUOUS_PERSON)
     together = account([either], (1, 2), PRODUCTS, 0.1)

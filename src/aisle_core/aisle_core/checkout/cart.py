@@ -71,8 +71,7 @@ def account(
 
     A decision adds its quantity to the line of its product. A return of more than the line holds is not booked, and the
     line goes to review. A decision that went to review is a doubt here if it is at least ``doubt_probability`` probable
-    that it does something else to this account than what is booked: which of these people moved the thing is none.
-    Half of that is enough if these people moved something else: a doubt whose it was costs two reviews, this one. A
+    that it does something else to this account than what is booked: which of these people moved the thing is none. A
     doubt puts its own line under review, and those of its alternatives that are at least so probable. A line that
     sure decisions bring back to zero is forgotten.
     """
@@ -82,13 +81,10 @@ def account(
     for event in events:
         booked = is_bookable(event) and event.track_id in track_ids
         effects = _effects(event, track_ids)
-        doubtful, least = False, doubt_probability / (2 if booked else 1)
+        doubtful = False
         if event.review or not is_bookable(event):
-            moved = sum(effects.values())
-            as_booked = effects[event.sku, event.quantity] if booked else 1.0 - moved
-            otherwise = moved - as_booked if booked else 0.0
-            doubtful = 1.0 - as_booked >= doubt_probability or otherwise >= least
-            doubtful |= booked and event.reason is Reason.NO_PRODUCT_FITS
+            as_booked = effects[event.sku, event.quantity] if booked else 1.0 - sum(effects.values())
+            doubtful = 1.0 - as_booked >= doubt_probability or (booked and event.reason is Reason.NO_PRODUCT_FITS)
         if booked:
             tally = tallies.setdefault(event.sku, _Tally())
             tally.events.append(event)
@@ -105,7 +101,7 @@ def account(
         if not is_bookable(event):
             unbooked.append(event.cart_event_id)
         for (sku, _), probability in effects.items():
-            if sku and probability >= least:
+            if sku and probability >= doubt_probability:
                 tally = tallies.setdefault(sku, _Tally())
                 tally.doubtful = True
                 if event not in tally.events:
