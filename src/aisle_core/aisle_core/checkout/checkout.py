@@ -75,8 +75,7 @@ class CheckoutConfig:
     exit_distance: a person who goes out is the nearest track within this distance [m] of the lane.
     reach: nobody touches a plate whose middle is farther away than this, horizontally [m].
     settle_ms: a change on a shelf settles within this time after the hand has left it; a receipt waits for it.
-    doubt_probability: a decision that is wrong about a visit with at least this probability puts it under review;
-        half of it is enough if the visit moved something else.
+    doubt_probability: a decision that is wrong about a visit with at least this probability puts it under review.
     review_timeout_ms: a review that nobody has decided after this is forgotten.
     """
 
