@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import rclpy
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.task import Future
 
 from aisle_contract import interfaces
 from aisle_nodes import qos
@@ -61,9 +62,21 @@ class Observer:
         return found[0]
 
     def change(self, node: str, transition: int) -> bool:
-        """Ask a lifecycle node for a transition."""
+        """Ask a lifecycle node for a transition.
+
+        A node that has not found who asks drops its answer. It finds the two clients in the order they were made, so
+        once it has answered the second one it answers the first one, too.
+        """
         client = self.node.create_client(ChangeState, f"{node}/change_state")
-        self.until(client.service_is_ready)
+        state = self.node.create_client(GetState, f"{node}/get_state")
+        self.until(lambda: client.service_is_ready() and state.service_is_ready())
+        asked: list[Future] = []
+
+        def answers() -> bool:
+            asked.append(state.call_async(GetState.Request()))
+            return any(future.done() for future in asked)
+
+        self.until(answers)
         request = ChangeState.Request()
         request.transition.id = transition
         future = client.call_async(request)
