@@ -189,6 +189,11 @@ class _Hands:
         return np.append(odds.ravel(), 0.0), np.append(left_ns.ravel(), end_ns), attended
 
 
+def gap_ns(one: ShelfEvent, other: ShelfEvent) -> int:
+    """Time between two events, negative where they overlap."""
+    return max(one.start_ns, other.start_ns) - min(one.end_ns, other.end_ns)
+
+
 class Explainer:
     """Gives the explanations of a change, best first.
 
@@ -265,11 +270,9 @@ class Explainer:
 
     def _beside(self, event: ShelfEvent) -> list[ShelfEvent]:
         """Changes of plates beside at the same time, decided or not: a noisy plate tells late."""
-        join_ns = self._config.time.join_ms * 1_000_000
-        start_ns, end_ns = event.start_ns - join_ns, event.end_ns + join_ns
         _, *plates = self._map.with_beside((event.plate_id,))
         recent = [other for plate_id in plates for other in self._recent.get(plate_id, ())]
-        return [other for other in recent if other.start_ns <= end_ns and start_ns <= other.end_ns]
+        return [other for other in recent if gap_ns(event, other) <= self._config.time.join_ms * 1_000_000]
 
     def _unfelt(self, plate_ids: tuple[str, ...]) -> float:
         """Most that may have moved on the plates beside without being felt there [kg]."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple, TypeVar
@@ -21,7 +21,7 @@ import numpy as np
 from ..types import Alternative, ItemEvidence, Reason, ShelfEvent
 from . import likelihoods
 from .config import FusionConfig
-from .hypotheses import Booking, Change, Explainer, Hypothesis
+from .hypotheses import Booking, Change, Explainer, Hypothesis, gap_ns
 from .ledger import Ledger
 from .shelf_map import ShelfMap
 
@@ -125,13 +125,8 @@ def clusters(events: Sequence[ShelfEvent], shelf_map: ShelfMap, config: FusionCo
     return sorted((tuple(sorted(cluster, key=order)) for cluster in found), key=lambda cluster: order(cluster[0]))
 
 
-def _gap_ns(one: ShelfEvent, other: ShelfEvent) -> int:
-    """Time between two events, negative where they overlap."""
-    return max(one.start_ns, other.start_ns) - min(one.end_ns, other.end_ns)
-
-
 def _are_joined(one: ShelfEvent, other: ShelfEvent, shelf_map: ShelfMap, config: FusionConfig) -> bool:
-    in_time = _gap_ns(one, other) <= config.time.join_ms * 1_000_000
+    in_time = gap_ns(one, other) <= config.time.join_ms * 1_000_000
     return in_time and shelf_map.apart(one.plate_id, other.plate_id) <= config.time.join_distance
 
 
@@ -144,20 +139,27 @@ def _touching(telling: Telling, chosen: Told, best: Telling) -> list[Booking]:
         booking for told in telling if any(event in chosen.events for event in told.events) for booking in told.bookings
     ]
     if not chosen.bookings:
-        more = Counter(b for told in telling for b in told.bookings) - Counter(b for t in best for b in t.bookings)
+        more = Counter(_bookings(telling)) - Counter(_bookings(best))
         return [booking for booking in touched if booking in more]
     return touched
 
 
 def _net(tellings: Iterable[Telling]) -> _Net:
     """What these did to carts, by track and product; what went out of nobody's cart changes none."""
-    net: Counter[tuple[int, str]] = Counter()
-    for telling in tellings:
-        for told in telling:
-            for track_id, sku, quantity in told.bookings:
-                if track_id or quantity > 0:
-                    net[track_id, sku] += quantity
-    return tuple(sorted(item for item in net.items() if item[1]))
+    bookings = (booking for telling in tellings for booking in _bookings(telling))
+    return tuple(sorted(_summed(booking for booking in bookings if booking[0] or booking[2] > 0).items()))
+
+
+def _bookings(telling: Telling) -> Iterator[Booking]:
+    return (booking for told in telling for booking in told.bookings)
+
+
+def _summed(bookings: Iterable[Booking]) -> dict[tuple[int, str], int]:
+    """Units by track and product, where any are left."""
+    units: Counter[tuple[int, str]] = Counter()
+    for track_id, sku, quantity in bookings:
+        units[track_id, sku] += quantity
+    return {key: quantity for key, quantity in units.items() if quantity}
 
 
 def _as_told(ledger: Ledger, thought: _Net, told: _Net) -> Ledger | None:
@@ -263,7 +265,7 @@ class Resolver:
                 thoughts = self._without_lasting_presses(thoughts, opened, number)
             posterior = _posterior(thoughts, (number,))
             (best,) = _best(posterior)
-            returned = {(track, sku) for told in best for track, sku, quantity in told.bookings if quantity < 0}
+            returned = {(track, sku) for track, sku, quantity in _bookings(best) if quantity < 0}
             if not due and (returned & doubtful or not self.is_sure(thoughts, opened, number)):
                 doubtful |= {booking[:2] for booking in _relevant(posterior)}
                 number += 1
@@ -303,7 +305,7 @@ class Resolver:
     def _unions(self, left: tuple[ShelfEvent, ...]) -> list[tuple[ShelfEvent, ...]]:
         """Moves that the first event can be part of: alone, or with others on adjacent plates at the same time."""
         first, *others = left
-        near = [e for e in others if _gap_ns(first, e) <= self._config.time.join_ms * 1_000_000]
+        near = [e for e in others if gap_ns(first, e) <= self._config.time.join_ms * 1_000_000]
         return [
             (first, *rest)
             for size in range(self._config.place.most_shared)
@@ -315,7 +317,7 @@ class Resolver:
         """Whether the plates hang together; changes of one plate must have the same sign, of several the same time."""
         shared_ns = self._config.time.shared_ms * 1_000_000
         for one, other in combinations(events, 2):
-            if one.plate_id != other.plate_id and _gap_ns(one, other) > shared_ns:
+            if one.plate_id != other.plate_id and gap_ns(one, other) > shared_ns:
                 return False
             if one.plate_id == other.plate_id and one.mass_change * other.mass_change < 0:
                 return False
@@ -416,7 +418,7 @@ class Resolver:
                 continue
             posterior = _posterior(thoughts, group)
             chosen = _best(posterior)
-            if any(not booking[1] for telling in chosen for told in telling for booking in told.bookings):
+            if any(not booking[1] for telling in chosen for booking in _bookings(telling)):
                 continue
             sure = sum(probability for tellings, probability in posterior.items() if _net(tellings) == _net(chosen))
             pressed = self._is_pressed(thoughts, opened, group, chosen)
@@ -526,19 +528,11 @@ def _posterior(thoughts: Sequence[Thought], group: tuple[int, ...]) -> dict[_Tel
 def _alike_to_carts(posterior: Mapping[_Tellings, float], best: Telling) -> dict[_Tellings, float]:
     """The posterior of one cluster if all that moves the same as the best explanation, by the sum, is the best."""
     found: dict[_Tellings, float] = {(best,): 0.0}
+    moved = _summed(_bookings(best))
     for (telling,), probability in posterior.items():
-        key = best if _moved(telling) == _moved(best) else telling
+        key = best if _summed(_bookings(telling)) == moved else telling
         found[key,] = found.get((key,), 0.0) + probability
     return found
-
-
-def _moved(telling: Telling) -> dict[tuple[int, str], int]:
-    """Units of each product that moved into carts or out of them, nobody's too."""
-    moved: Counter[tuple[int, str]] = Counter()
-    for told in telling:
-        for track_id, sku, quantity in told.bookings:
-            moved[track_id, sku] += quantity
-    return {key: quantity for key, quantity in moved.items() if quantity}
 
 
 def _relevant(posterior: Mapping[_Tellings, float]) -> set[Booking]:
@@ -548,8 +542,7 @@ def _relevant(posterior: Mapping[_Tellings, float]) -> set[Booking]:
         for tellings, probability in posterior.items()
         if probability >= _RELEVANT
         for telling in tellings
-        for told in telling
-        for booking in told.bookings
+        for booking in _bookings(telling)
     }
 
 
