@@ -164,17 +164,19 @@ def live(folder: Path, plates: int, shoppers: int, minutes: float, seed: int) ->
         picks.take(made, free_ns, one.arrival_ns, watermark_ns or 0)
     title = f"{len(store.plates)} plates at 60 Hz, {shoppers} shoppers, {lasted_s:.0f} s"
     table = Table("", "median", "p99", "most", title=title)
+    shown = [picks.shown[key] for key in picks.decided if key in picks.shown]
     for name, values in (
-        ("in the cart after the lateness allowance [s]", [picks.shown[key][0] for key in picks.decided]),
-        ("of that, waited for other data [s]", [picks.shown[key][1] for key in picks.decided]),
+        ("in the cart after the lateness allowance [s]", [after_s for after_s, _, _ in shown]),
+        ("of that, waited for other data [s]", [waited_s for _, waited_s, _ in shown]),
         ("decided after the lateness allowance [s]", list(picks.decided.values())),
-        ("in the cart after the watermark [s]", [picks.shown[key][2] for key in picks.decided]),
+        ("in the cart after the watermark [s]", [after_s for _, _, after_s in shown]),
     ):
         if values:
             table.add_row(name, *(f"{value:.2f}" for value in np.percentile(values, [50, 99, 100])))
     table.add_row("load of one core [%]", f"{100 * spent_ns / 1e9 / lasted_s:.0f}", "", "")
     table.add_row("picks", str(len(picks.decided)), "", "")
     table.add_row("that looked otherwise at first", str(picks.corrected()), "", "")
+    table.add_row("that were in no cart", str(len(picks.decided) - len(shown)), "", "")
     return table
 
 

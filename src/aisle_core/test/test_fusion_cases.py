@@ -7,7 +7,7 @@ import pytest
 from aisle_core.fusion import Fusion
 from aisle_core.types import HandSide, Reason, ShelfEvents
 
-from .fusion_world import FUSION, WEIGHTS, S, Scene, make_store, report, told
+from .fusion_world import FUSION, STORE, WEIGHTS, S, Scene, make_store, report, told
 
 
 def scene(*people, **details):
@@ -636,3 +636,17 @@ def test_hands_that_jitter_leave_it_open_who_of_two_took_something():
     assert told([run(0.0), run(0.05)]) == [(1, "water", 1)] * 2
     assert not run(0.0).review
     assert run(0.05).confidence < run(0.0).confidence - 0.01
+
+
+def test_what_waits_is_looked_at_at_once_and_again_only_if_it_may_look_otherwise():
+    thought_about = []
+    fusion = Fusion(FUSION, STORE, lambda change, _: thought_about.append(change.principal.plate_id))
+    made = scene((1, 0.1), (2, 0.7)).moves(1, "p0", 5.0, -0.62, settle_s=1.0).moves(2, "p7", 5.95, -0.2, settle_s=0.09)
+    items = made.items()
+    looks = []
+    for item in items[: 1 + max(number for number, item in enumerate(items) if isinstance(item, ShelfEvents))]:
+        fusion.step(item)
+        if isinstance(item, ShelfEvents):
+            looks.append(told(fusion.tentative()))
+    assert looks == [[(1, "water", 1)], [(1, "water", 1), (2, "tea", 1)]]
+    assert thought_about == ["p0", "p7"]

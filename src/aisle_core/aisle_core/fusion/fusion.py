@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -22,9 +23,14 @@ from ..types import (
 from .config import FusionConfig
 from .history import History, HistoryState
 from .hypotheses import Explainer, Witness, unobserved
-from .ledger import Ledger
+from .ledger import Ledger, Whereabouts
 from .resolve import Cluster, Decision, Resolver, Thought, clusters
 from .shelf_map import ShelfMap
+
+_Reported = tuple[tuple[str, int], ...]
+"""Shelf events, each with the number of its reports."""
+_Look = tuple[tuple[Thought, ...], list[Decision]]
+"""The best line of thought after a cluster, and what it says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,8 @@ class _Memory:
     plate, standard deviation of its samples [kg]. ended_ns: when the tracks ended that ended lately. staff_ns: since
     when people are known to work here. thoughts, opened: joint explanations, best first, of what is where and of the
     clusters of events that are explained but not told. tentative: how everything that is not told looked when
-    tentative_of came, the ids of its events and the number of reports.
+    tentative_of came, its events, each with the number of its reports. looks: of clusters that wait, by their events
+    and reports and by what was where before them. unsure: clusters that were not sure, with the thoughts they followed.
     """
 
     sequence: int = 0
@@ -64,7 +71,9 @@ class _Memory:
     thoughts: tuple[Thought, ...] = (Thought(0.0, Ledger()),)
     opened: tuple[Cluster, ...] = ()
     tentative: tuple[CartEvent, ...] = ()
-    tentative_of: tuple[tuple[str, ...], int] = ((), 0)
+    tentative_of: _Reported = ()
+    looks: Mapping[tuple[_Reported, Whereabouts], _Look] = field(default_factory=dict)
+    unsure: dict[_Reported, tuple[Thought, ...]] = field(default_factory=dict)
 
     def copy(self) -> _Memory:
         return replace(
@@ -76,6 +85,7 @@ class _Memory:
             noise=dict(self.noise),
             ended_ns=dict(self.ended_ns),
             staff_ns=dict(self.staff_ns),
+            unsure=dict(self.unsure),
         )
 
 
@@ -148,21 +158,34 @@ class Fusion:
     def tentative(self) -> tuple[CartEvent, ...]:
         """How what has come and is not told looks now: who seems to have moved what; no decisions.
 
-        It is looked at anew only when something comes or is told; what waits, only by the best line of thought.
+        It is looked at anew only when something comes or is told; what waits, only by the best line of thought, and a
+        cluster only if that says otherwise what is where.
         """
         memory = self._memory
         events = *memory.waiting, *(event for cluster in memory.opened for event in cluster.events)
-        of = tuple(event.shelf_event_id for event in events), sum(map(len, memory.evidence.values()))
+        of = self._reported(events)
         if of != memory.tentative_of:
             thoughts = memory.thoughts
             seeming = [d for n, cluster in enumerate(memory.opened) for d in self._resolver.looks(thoughts, cluster, n)]
+            looks: dict[tuple[_Reported, Whereabouts], _Look] = {}
             for waiting in clusters(list(memory.waiting), self._map, self._config):
-                thoughts, cluster = self._extended(thoughts[:1], waiting)
-                seeming += self._resolver.looks(thoughts, cluster, -1)
+                key = self._reported(waiting), thoughts[0].ledger.contents()
+                looks[key] = memory.looks.get(key) or self._look(thoughts[:1], waiting)
+                thoughts, decisions = looks[key]
+                seeming += decisions
             named = [decision for decision in seeming if decision.booking[0] and decision.booking[1]]
             memory.tentative = tuple(_cart_event("", decision) for decision in named)
-            memory.tentative_of = of
+            memory.tentative_of, memory.looks = of, looks
         return memory.tentative
+
+    def _reported(self, events: Iterable[ShelfEvent]) -> _Reported:
+        return tuple(
+            (event.shelf_event_id, len(self._memory.evidence.get(event.shelf_event_id, ()))) for event in events
+        )
+
+    def _look(self, thoughts: tuple[Thought, ...], waiting: tuple[ShelfEvent, ...]) -> _Look:
+        thoughts, cluster = self._extended(thoughts, waiting)
+        return thoughts[:1], self._resolver.looks(thoughts, cluster, -1)
 
     def progress(self, now_ns: int) -> int:
         """Everything that began up to this instant is decided; what is open for ``doubt_ms`` is not waited for."""
@@ -244,10 +267,14 @@ class Fusion:
             return False
         if waited_ns < time.evidence_ms * 1_000_000 and any(map(self._awaits_evidence, events)):
             return False
+        late = waited_ns >= time.doubt_ms * 1_000_000
+        tried = self._reported(events)
+        if not alone and not late and memory.unsure.get(tried) is memory.thoughts:
+            return False
         thoughts, cluster = self._extended(memory.thoughts, events)
         opened = (*memory.opened, cluster)
-        late = waited_ns >= time.doubt_ms * 1_000_000
         if not alone and not late and not self._resolver.is_sure(thoughts, opened, len(opened) - 1):
+            memory.unsure[tried] = memory.thoughts
             return False
         self._open(thoughts, cluster)
         return True
@@ -274,6 +301,7 @@ class Fusion:
     def _open(self, thoughts: tuple[Thought, ...], cluster: Cluster) -> None:
         memory = self._memory
         memory.thoughts, memory.opened = thoughts, (*memory.opened, cluster)
+        memory.unsure.clear()
         for event in cluster.events:
             del memory.waiting[event]
 

@@ -291,6 +291,9 @@ class Explainer:
         config = self._config
         moves = self._takes(change, ledger) if change.mass < 0 else self._puts(change, ledger)
         still = self._without_parts(change, ledger)
+        hand = float(change.mover_scores.max())
+        best = max(*(move.score + hand for move in moves if not move.owner), *(score for _, score in still))
+        moves = [move for move in moves if not move.owner or move.score + hand >= best - config.decision.prune]
         table = np.array([move.score for move in moves])[:, None] + change.mover_scores
         staff = np.isin(change.movers, [t for t, since_ns in self._staff_ns.items() if since_ns <= change.end_ns])
         for row, move in enumerate(moves):
@@ -301,7 +304,9 @@ class Explainer:
         best = max(float(table.max()), *(score for _, score in still))
         least = best - config.decision.prune
         found = [Hypothesis((), press, change.score + score) for press, score in still if score >= least]
-        for row, column in np.argwhere(table >= least).tolist():
+        likely = np.argwhere(table >= least)
+        likely = likely[np.argsort(-table[tuple(likely.T)], kind="stable")[: config.decision.beam]]
+        for row, column in likely.tolist():
             move = replace(moves[row], owner=None) if moves[row].owner == 0 and staff[column] else moves[row]
             part = _part(change, move, column)
             found.append(Hypothesis((part,), None, change.score + float(table[row, column])))
@@ -410,9 +415,8 @@ class Explainer:
         lots = self._lying(change, ledger)
         moves = self._catalogue(change, 1, None, math.log1p(-place.foreign)) if lots else change.moves
         moves = self._as_felt(change, ledger, moves)
-        for sku, lot in lots:
-            moves += self._of_lot(change, 1, None, sku, lot, math.log(place.foreign / len(lots)))
-        return [*moves, self._unknown(change, 1)]
+        lying = [(None, sku, lot, math.log(place.foreign / len(lots))) for sku, lot in lots]
+        return [*moves, *self._of_lots(change, 1, lying), self._unknown(change, 1)]
 
     def _as_felt(self, change: Change, ledger: Ledger, moves: Sequence[_Move]) -> list[_Move]:
         """Takes of products by what the plates felt of such pieces that are in carts now, too."""
@@ -442,10 +446,8 @@ class Explainer:
         return [move for move in moves if move.sku not in felt] + weighed
 
     def _puts(self, change: Change, ledger: Ledger) -> list[_Move]:
-        moves = [*change.moves]
-        for track_id, sku, lot, prior in self._owned(change, ledger):
-            moves += self._of_lot(change, -1, track_id, sku, lot, prior)
-        return [*moves, self._unknown(change, -1)]
+        owned = self._of_lots(change, -1, self._owned(change, ledger, ledger.carts))
+        return [*change.moves, *owned, self._unknown(change, -1)]
 
     def _likely(self, change: Change) -> list[tuple[int, float]]:
         """Products that belong on or beside the plates, with the log of their share."""
@@ -457,8 +459,8 @@ class Explainer:
         stocks = [ledger.foreign[plate_id] for plate_id in change.plate_ids if plate_id in ledger.foreign]
         return [(sku, lot) for stock in stocks for sku, lot in stock.items()]
 
-    def _owned(self, change: Change, ledger: Ledger) -> Iterable[tuple[int, str, Lot, float]]:
-        """What may be put back: owner, sku, lot and the log of its share among the owner's things.
+    def _owned(self, change: Change, ledger: Ledger, owners: Container[int]) -> Iterable[tuple[int, str, Lot, float]]:
+        """What these people may put back: owner, sku, lot and the log of its share among the owner's things.
 
         A thing goes to its own place, or to that of a like thing that is where it was, in the hands or put away, or to
         that of what lies in its own place now, else rather near the plate it came from; and who has just taken it has
@@ -469,9 +471,9 @@ class Explainer:
         def is_in_hand(lot: Lot) -> bool:
             return change.start_ns - lot.since_ns <= time.in_hand_ms * 1_000_000
 
-        for track_id, stock in ledger.carts.items():
+        for track_id in filter(owners.__contains__, ledger.carts):
+            stock, total = ledger.carts[track_id], 0.0
             shares: dict[str, float] = {}
-            total = 0.0
             from_here = [lot for sku, lot in stock.items() if self.belongs(sku, change)]
             latest_ns = max((lot.since_ns for lot in stock.values() if lot.since_ns <= change.end_ns), default=0)
             for sku, lot in stock.items():
@@ -546,31 +548,25 @@ class Explainer:
             for row, product in np.argwhere(score >= least)
         ]
 
-    def _of_lot(self, change: Change, sign: int, owner: int | None, sku: str, lot: Lot, prior: float) -> list[_Move]:
-        """Units of a lot whose mass the plates have measured, mostly well."""
+    def _of_lots(self, change: Change, sign: int, lots: Iterable[tuple[int | None, str, Lot, float]]) -> list[_Move]:
+        """Units of lots whose mass the plates have measured, mostly well; lots: owner, sku, lot, prior."""
         config = self._config.weight
-        quantity = np.arange(1.0, min(lot.quantity, config.most_units) + 1)
-        unit_mass = np.full_like(quantity, lot.unit_mass)
-        unit_stddev = self._lot_stddev(lot)
-        stddev = np.full_like(quantity, unit_stddev)
+        rows = [
+            (units, lot.unit_mass, self._lot_stddev(lot), owner, sku, lot, prior)
+            for owner, sku, lot, prior in lots
+            for units in range(1, min(lot.quantity, config.most_units) + 1)
+        ]
+        if not rows:
+            return []
+        units, mass, stddev = np.array([row[:3] for row in rows]).T
         score = np.logaddexp(
-            likelihoods.weight(abs(change.mass), change.variance, change.unfelt, quantity, unit_mass, stddev, config),
-            likelihoods.badly_weighed(abs(change.mass), change.variance, quantity, unit_mass, config),
+            likelihoods.weight(abs(change.mass), change.variance, change.unfelt, units, mass, stddev, config),
+            likelihoods.badly_weighed(abs(change.mass), change.variance, units, mass, config),
         )
-        score += likelihoods.units(quantity, config)
+        score += likelihoods.units(units, config)
         return [
-            self._move(
-                change,
-                sku,
-                sign * int(units),
-                owner,
-                lot.unit_mass,
-                unit_stddev,
-                prior,
-                prior + float(value),
-                lot.since_ns,
-            )
-            for units, value in zip(quantity, score, strict=True)
+            self._move(change, sku, sign * n, owner, mass, stddev, prior, prior + value, lot.since_ns)
+            for (n, mass, stddev, owner, sku, lot, prior), value in zip(rows, score.tolist(), strict=True)
         ]
 
     def _lot_stddev(self, lot: Lot) -> float:
@@ -614,7 +610,7 @@ class Explainer:
         else:
             moves = [
                 self._move(change, sku, -1, owner, lot.unit_mass, self._lot_stddev(lot), share, share + prior)
-                for owner, sku, lot, share in self._owned(change, ledger)
+                for owner, sku, lot, share in self._owned(change, ledger, ledger.carts)
                 if self.belongs(sku, change)
             ]
         found = []
@@ -746,8 +742,7 @@ class Explainer:
                 prior + self._seen(change, sku) / 2,
                 0.0,
             )
-            for owner, sku, lot, prior in self._owned(change, ledger)
-            if owner in near
+            for owner, sku, lot, prior in self._owned(change, ledger, near)
         ]
 
 

@@ -39,6 +39,8 @@ Stock = Mapping[str, Lot]
 
 _Key = TypeVar("_Key", int, str)
 Contents = tuple[tuple[int | str, str, int], ...]
+Whereabouts = tuple[Contents, Contents, tuple[tuple[str, int], ...]]
+"""Units by cart and by plate, and who presses on plates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Ledger:
         """The person left."""
         return replace(self, carts={key: stock for key, stock in self.carts.items() if key != track_id})
 
-    def contents(self) -> tuple[Contents, Contents, tuple[tuple[str, int], ...]]:
+    def contents(self) -> Whereabouts:
         """What is where, in order and without masses."""
         presses = tuple(sorted((plate_id, press.track_id) for plate_id, press in self.presses.items()))
         return _contents(self.carts), _contents(self.foreign), presses
