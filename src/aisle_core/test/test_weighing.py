@@ -200,6 +200,28 @@ def test_what_is_put_where_another_thing_is_taken_soon_after_is_told(taken_g: fl
     assert at(7.1) <= taken.start_ns <= taken.end_ns <= at(7.7)
 
 
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_what_is_put_and_taken_again_within_a_second_is_told_where_a_hand_would_tremble(seed: int) -> None:
+    made = Scene(seed, 12, 12.0)
+    made.sigma[:] = 3.0
+    made.add_noise()
+    made.put(4, 5.0, 200.0)
+    made.pick(4, 5.9, 200.0, press=False)
+    assert grams(events(made.mass_kg())) == [pytest.approx(200, abs=12), pytest.approx(-200, abs=12)]
+
+
+def test_what_is_put_is_told_though_two_are_taken_one_after_the_other() -> None:
+    """What is left between the two is too little to tell it from a hand."""
+    made = Scene(7, 12, 14.0)
+    made.sigma[:] = 10.0
+    made.add_noise()
+    made.put(4, 5.0, 270.0)
+    made.pick(4, 6.2, 230.0, press=False)
+    made.pick(4, 7.4, 230.0, press=False)
+    put, taken = events(made.mass_kg())
+    assert grams([put, taken]) == [pytest.approx(270, abs=20), pytest.approx(-460, abs=20)]
+
+
 def test_what_a_hand_takes_that_has_leaned_before_is_told_alone() -> None:
     made = scene()
     made.press(4, 5.0, 2.4, 180.0)

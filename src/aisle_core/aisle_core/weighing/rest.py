@@ -15,7 +15,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-_NEITHER = -1.0
+NEITHER = -1.0
 """Logarithm of the odds above which frames do not speak for a hand."""
 
 
@@ -55,7 +55,7 @@ def judge_rest(
     more = (tremor * force) ** 2 / quiet
     alone = 0.5 * (freedom * np.log1p(more) - scatter / quiet * (more / (1.0 + more)))
     likelihood = alone + np.nan_to_num(alone) @ together if together.any() else alone
-    sure = (likelihood >= np.where(count < most, log_odds, _NEITHER)) | (force == 0.0)
+    sure = (likelihood >= np.where(count < most, log_odds, NEITHER)) | (force == 0.0)
     bound = np.maximum(flat_sigmas * np.sqrt(quiet), flat)
     newest = (off[0] + off[1]) / 2
     level = (scatter <= freedom * bound**2) & (np.abs(total / count - newest) <= bound)
@@ -66,22 +66,27 @@ def judge_rest(
 
 def longest_rest(
     means: Floats,
+    calm: Bools,
     floor: float,
     base: float,
+    step: float,
+    stays: float,
     least: int,
     noise: float,
     flat: float,
     flat_sigmas: float,
     tremor: float,
     creep: float,
+    log_odds: float,
 ) -> tuple[int, int] | None:
-    """The longest plateau of one plate above ``floor`` [kg] that does not speak for a hand: newest frame and length.
+    """The longest plateau of one plate above ``floor`` [kg] that may be goods: newest frame and length.
 
-    ``means`` (frames,) [kg] are newest first, NaN where the plate did not rest; a hand would press with what they are
-    above ``base``. The other arguments are those of ``judge_rest``.
+    ``means`` (frames,) [kg] are newest first, ``calm`` (frames,) where the plate may have rested; a hand would press
+    with what they are above ``base``. The plateau is at least the part ``stays`` of the frames in which the plate bore
+    as much, give or take ``step`` [kg]. The other arguments are those of ``judge_rest``.
     """
     count = len(means)
-    padded = np.append(means, np.full(count, np.nan))
+    padded = np.append(np.where(calm, means, np.nan), np.full(count, np.nan))
     before = np.lib.stride_tricks.sliding_window_view(padded, count)[:count].T
     force, all_frames = np.maximum(means - base, 0.0), np.full(count, count)
     frames = judge_rest(
@@ -95,9 +100,10 @@ def longest_rest(
         flat_sigmas,
         tremor,
         creep,
-        np.full(count, _NEITHER),
+        np.full(count, log_odds),
         np.zeros((count, count), np.bool_),
     )
-    frames = np.where(means > floor, frames, 0)
+    bears = np.count_nonzero(means > np.maximum(means - step, floor)[:, np.newaxis], axis=1)
+    frames = np.where((means > floor) & (frames >= stays * bears), frames, 0)
     newest = int(np.argmax(frames))
     return (newest, int(frames[newest])) if frames[newest] else None

@@ -29,7 +29,7 @@ from aisle_core.weighing.config import WeighingConfig
 from aisle_core.weighing.frames import NO_FRAMES, Framer, Frames, Recent
 from aisle_core.weighing.health import plate_health
 from aisle_core.weighing.noise import Drift, Noise, evidence, plateau_evidence
-from aisle_core.weighing.rest import judge_rest, longest_rest
+from aisle_core.weighing.rest import NEITHER, judge_rest, longest_rest
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -413,8 +413,9 @@ class Weighing:
         open_ns = state.evaluated_ns - rested
         smallest = config.leave if self._is_part(plate, change) else config.min_change
         least = max(smallest, config.significance * self._stddev(plate, change, begins, ends, open_ns, 0.0))
-        put = self._put_meanwhile(plate, max(before, level) + least)
-        if abs(change) < least and (put is None or put.frames < self._frames(_TOUCH_S)):
+        back = abs(change) < least
+        put = self._put_meanwhile(plate, max(before, level), least, back)
+        if back and put is None:
             return []
 
         stamps, samples = state.recent.since(plate, rested)
@@ -458,8 +459,12 @@ class Weighing:
         """Whether a hand may have stayed during the open change."""
         return bool(self._state.pressed[plate] > self._limit()[plate])
 
-    def _put_meanwhile(self, plate: int, floor: float) -> _Put | None:
-        """What the open change rested on above ``floor`` [kg], if that may have been goods as well as a hand."""
+    def _put_meanwhile(self, plate: int, base: float, least: float, back: bool) -> _Put | None:
+        """What the open change rested on, ``least`` [kg] or more above ``base`` [kg], if that may have been goods.
+
+        Frames speak for goods, or for neither goods nor a hand. A plate that is ``back`` on its old level bore goods
+        rather than a touch if that lasted.
+        """
         config, state, recent = self._config, self._state, self._state.recent
         if not self._is_pressed(plate):
             return None
@@ -467,22 +472,28 @@ class Weighing:
         means, spreads = recent.last(recent.means, count)[:, plate], recent.last(recent.spreads, count)[:, plate]
         sample, frame, plateau = state.noise.level[:, plate].tolist()
         calm = (spreads > 0) & (spreads <= config.calm_sigmas * sample)
-        found = longest_rest(
-            np.where(calm, means, np.nan),
-            floor,
-            float(state.baseline[plate]),
-            self._frames(config.confirm_s),
-            math.hypot(frame, plateau),
-            config.flat,
-            config.flat_sigmas,
-            config.tremor,
-            config.creep,
-        )
-        if found is None or found[1] < _STAYS * np.count_nonzero(means > floor):
-            return None
-        newest, frames = found
-        middle_ns = int(recent.history[-1 - newest - frames // 2][0][0])
-        return _Put(float(means[newest : newest + frames].mean()), frames, middle_ns)
+        short, long = (config.split_s, config.log_odds_loss), (_TOUCH_S, NEITHER)
+        for seconds, log_odds in (short, long) if back else [(config.confirm_s, NEITHER)]:
+            found = longest_rest(
+                means,
+                calm,
+                base + least,
+                float(state.baseline[plate]),
+                least,
+                _STAYS,
+                self._frames(seconds),
+                math.hypot(frame, plateau),
+                config.flat,
+                config.flat_sigmas,
+                config.tremor,
+                config.creep,
+                log_odds,
+            )
+            if found is not None:
+                newest, frames = found
+                middle_ns = int(recent.history[-1 - newest - frames // 2][0][0])
+                return _Put(float(means[newest : newest + frames].mean()), frames, middle_ns)
+        return None
 
     def _stddev(self, plate: int, change: float, old: float, new: float, span_ns: int, felt: float) -> float:
         """Standard deviation [kg] of a change between two levels that have the standard deviations old and new.
