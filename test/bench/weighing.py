@@ -135,7 +135,7 @@ class Scene:
         mass = self.item()
         self.step(plate_id, begin_s, -mass)
         last_s = self.step(plate_id, begin_s + self.rng.uniform(0.15, 0.4), mass)
-        self._done("lift and return", plate_id, begin_s, begin_s, last_s, (), mass)
+        self._done("lift and return", plate_id, begin_s, begin_s, last_s, (-mass, mass), mass)
 
     def lift_and_return_late(self, plate_id: str, begin_s: float) -> None:
         mass = self.item()

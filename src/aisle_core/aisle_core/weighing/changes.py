@@ -63,6 +63,35 @@ def find_steps(
         del landings[held[0]]
 
 
+def find_dip(
+    samples: Floats, base: float, least: float, sigma: float, rest: int, settle: int
+) -> tuple[float, int] | None:
+    """The level of the longest rest ``least`` [kg] or more below ``base`` [kg], and its middle; None if there is none.
+
+    No hand takes weight off a plate: something was away for ``rest`` samples or more. What is away for ``settle``
+    samples or more is a change by itself. ``sigma`` as in ``find_steps``.
+    """
+    if np.count_nonzero(samples < base - least / 2) >= settle:
+        return None
+    depth = base - float(samples.min())
+    rests = [found for found in _rests(samples, rest, max(6.0 * sigma, _FLAT * depth)) if found[0] <= base - least]
+    if not rests:
+        return None
+    level, begin, end = max(rests, key=lambda found: found[2] - found[1])
+    return level, (begin + end) // 2
+
+
+def _rests(samples: Floats, rest: int, bound: float) -> list[tuple[float, int, int]]:
+    """Where ``rest`` samples or more lie within ``bound`` [kg]: (level, first sample, last sample + 1)."""
+    if len(samples) < rest:
+        return []
+    windows = sliding_window_view(samples, rest)
+    resting = windows.max(axis=1) - windows.min(axis=1) <= bound
+    edges = np.flatnonzero(np.diff(resting, prepend=False, append=False))
+    spans = [(first, last + rest - 1) for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)]
+    return [(float(np.median(samples[begin:end])), begin, end) for begin, end in spans]
+
+
 def _landings(
     samples: Floats, before: float, after: float, sigma: float, min_step: float, rest: int
 ) -> list[tuple[float, int, int]]:
@@ -71,16 +100,9 @@ def _landings(
     A hand only adds to what lies on the plate. So while mass leaves, a level above an earlier one is a press, and while
     mass comes, a level above a later one. A level beyond ``after`` was taken back.
     """
-    if len(samples) < rest:
-        return []
-    windows = sliding_window_view(samples, rest)
-    resting = windows.max(axis=1) - windows.min(axis=1) <= max(6.0 * sigma, _FLAT * abs(after - before))
-    edges = np.flatnonzero(np.diff(resting, prepend=False, append=False))
     sign = math.copysign(1.0, after - before)
     found: list[tuple[float, int, int]] = []
-    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        begin, end = first, last + rest - 1
-        level = float(np.median(samples[begin:end]))
+    for level, begin, end in _rests(samples, rest, max(6.0 * sigma, _FLAT * abs(after - before))):
         while sign > 0 and found and found[-1][0] > level + min_step:
             found.pop()
         reached = found[-1][0] if found else before

@@ -24,7 +24,7 @@ from aisle_core.types import (
     ShelfEvent,
     ShelfEvents,
 )
-from aisle_core.weighing.changes import Step, find_steps
+from aisle_core.weighing.changes import Step, find_dip, find_steps
 from aisle_core.weighing.config import WeighingConfig
 from aisle_core.weighing.frames import NO_FRAMES, Framer, Frames, Recent
 from aisle_core.weighing.health import plate_health
@@ -46,6 +46,8 @@ _TOUCH_S = 1.0
 """A hand that only touches a plate has mostly left it after this time; who puts a thing seldom takes it so soon."""
 _NO_PRESS = 2.0
 """A plate that bears no more than so many times what it may feel of its neighbours may bear no hand."""
+_CLEAR = 8.0
+"""What is away for a moment only is so many standard deviations of a sample, lest noise that sways looks like it."""
 _AT_ONCE = 2
 """Frames by which two plates feel the same instant apart."""
 
@@ -248,6 +250,10 @@ class Weighing:
         """Frames in that time, at least two."""
         return max(2, round(seconds * _NANO / (self._state.framer.size * max(self._state.period_ns, 1))))
 
+    def _samples(self, seconds: float) -> int:
+        """Samples in that time, at least those of a frame."""
+        return max(round(seconds * _NANO / self._state.period_ns), _LEAST_SAMPLES)
+
     def _batch(self) -> ShelfEvents:
         """What was found since the last batch."""
         state, recent = self._state, self._state.recent
@@ -381,7 +387,7 @@ class Weighing:
         for plate, window, bore in zip(plates.tolist(), windows.tolist(), bore_alone.tolist(), strict=True):
             level = float(recent.last(recent.means[:, plate], window).mean())
             change = level - float(state.baseline[plate])
-            if abs(change) > limit[plate] or bore:
+            if abs(change) > limit[plate] or bore or self._sank(plate, level):
                 events += self._events(plate, level, window, contents)
             if abs(change) > limit[plate]:
                 state.drift.slow[plate] += change
@@ -415,7 +421,7 @@ class Weighing:
         least = max(smallest, config.significance * self._stddev(plate, change, begins, ends, open_ns, 0.0))
         back = abs(change) < least
         put = self._put_meanwhile(plate, max(before, level), least, back)
-        if back and put is None:
+        if back and put is None and not self._sank(plate, level):
             return []
 
         stamps, samples = state.recent.since(plate, rested)
@@ -423,6 +429,13 @@ class Weighing:
         given = np.isfinite(samples)
         stamps = np.concatenate([[rested], stamps[given]])
         samples = np.concatenate([[before], samples[given]])
+        if back and put is None:
+            sigma = float(state.noise.sample[plate])
+            rest, settle = self._samples(config.frame_s), 2 * self._samples(config.confirm_s)
+            dip = find_dip(samples, min(before, level), max(least, _CLEAR * sigma), sigma, rest, settle)
+            if dip is None:
+                return []
+            put = _Put(dip[0], 1, int(stamps[dip[1]]))
         levels, rests, cuts = [before, level], [ends], [0, len(samples)]
         if put is not None:
             levels.insert(1, put.level)
@@ -451,9 +464,16 @@ class Weighing:
         config, state = self._config, self._state
         short = self._frames(config.confirm_s)
         rest_s = config.split_s if after < before else config.confirm_s
-        rest = max(round(rest_s * _NANO / state.period_ns), _LEAST_SAMPLES)
+        rest = self._samples(rest_s)
         settle = (short + 2 if self._is_pressed(plate) else 2 * short) * state.framer.size
         return find_steps(samples, before, after, float(state.noise.sample[plate]), least, rest, settle)
+
+    def _sank(self, plate: int, level: float) -> bool:
+        """Whether a frame of the open change lies below both the old level and ``level`` [kg]."""
+        state, recent = self._state, self._state.recent
+        count = min(int(recent.count - state.left[plate]), len(recent.history))
+        floor = np.minimum(state.baseline[plate], level) - self._limit()[plate]
+        return bool(np.fmin.reduce(recent.last(recent.means, count)[:, plate]) < floor)
 
     def _is_pressed(self, plate: int) -> bool:
         """Whether a hand may have stayed during the open change."""
