@@ -491,6 +491,15 @@ def test_one_puts_a_thing_back_where_another_takes_one_in_one_step():
     assert sorted(told(made.run())) == [(1, "water", -1), (1, "water", 1), (2, "tea", 1)]
 
 
+def test_one_takes_what_is_like_the_thing_that_another_puts_back_at_that_moment():
+    """Neither hand lifts a thing and sets it down within a tenth of a second."""
+    made = scene((1, 0.3), (2, 0.6)).moves(1, "p0", 3.0, -0.62)
+    made.reaches_for(2, "p0", 8.95).reaches_for(1, "p0", 9.2).feels("p0", 9.0, -0.62).feels("p0", 9.15, 0.62)
+    events = made.run()
+    assert told(events) == [(1, "water", 1), (2, "water", 1), (1, "water", -1)]
+    assert not any(event.review for event in events)
+
+
 def test_a_foreign_thing_across_two_plates_is_sold_from_there():
     made = scene((1, 0.3), (2, 0.9)).moves(1, "p0", 3.0, -0.62).reaches_for(1, "p6", 7.0).reaches_for(2, "p6", 12.0)
     made.feels("p6", 7.0, 0.4).feels("p7", 7.02, 0.22).feels("p6", 12.0, -0.4).feels("p7", 12.02, -0.22)

@@ -334,7 +334,8 @@ class Resolver:
     def _coupling(self, line: _Line, change: Change, hypothesis: Hypothesis) -> float:
         """That the hands which made this move had just made others of the line.
 
-        One can hardly be at two plates at once, and mostly withdraws before it takes again.
+        One can hardly be at two plates at once, nor put back at once what it takes. It mostly withdraws before it
+        takes again.
         """
         config = self._config.person
         hands = {(part.mover, part.hand) for part in hypothesis.parts if part.mover}
@@ -342,8 +343,8 @@ class Resolver:
         for other, made in line.moves if hands else ():
             again = len(hands & {(part.mover, part.hand) for part in made.parts})
             apart_ms = (max(change.start_ns, other.start_ns) - min(change.end_ns, other.end_ns)) / 1e6
-            elsewhere = set(change.plate_ids).isdisjoint(other.plate_ids)
-            if elsewhere and apart_ms < config.travel_ms:
+            otherwise = set(change.plate_ids).isdisjoint(other.plate_ids) or change.mass * other.mass < 0
+            if otherwise and apart_ms < config.travel_ms:
                 total += again * math.log(config.same_hand)
             elif config.grasp_ms <= apart_ms < config.again_ms:
                 total += again * math.log(config.again)
