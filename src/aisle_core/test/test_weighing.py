@@ -194,6 +194,26 @@ def test_what_is_taken_and_put_where_a_pick_beside_was_felt_is_told_twice(beside
     assert grams([taken, put]) == [pytest.approx(-520, abs=8), pytest.approx(460, abs=8)]
 
 
+@pytest.mark.parametrize("coupling", [0.008, 0.011, 0.017, -0.008, -0.011, -0.017])
+def test_what_was_felt_of_a_pick_beside_is_not_weighed_with_the_next_change(coupling: float) -> None:
+    made = scene()
+    made.coupling[5, 1] = coupling
+    made.pick(5, 3.0, 570.0, press=False)
+    made.pick(4, 4.3, 520.0, press=False)
+    _, taken = events(made.mass_kg())
+    assert taken.mass_change == pytest.approx(-0.52, abs=0.003)
+
+
+def test_what_is_taken_beside_a_put_that_has_not_settled_is_told_once() -> None:
+    made = Scene(7, 12, 14.0)
+    made.sigma[5] = 10.0
+    made.add_noise()
+    made.put(5, 4.0, 120.0)
+    made.pick(4, 6.5, 20.0, press=False)
+    told = sorted(events(made.mass_kg()), key=lambda event: event.end_ns)
+    assert [event.plate_id for event in told] == ["p5", "p4"]
+
+
 @pytest.mark.parametrize("taken_g", [150.0, 270.0, 500.0])
 def test_what_is_put_where_another_thing_is_taken_soon_after_is_told(taken_g: float) -> None:
     """On a plate whose noise hides a hand's tremor, so that the gain waits."""

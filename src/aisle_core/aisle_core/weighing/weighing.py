@@ -389,11 +389,12 @@ class Weighing:
             change = level - float(state.baseline[plate])
             if abs(change) > limit[plate] or bore or self._sank(plate, level):
                 events += self._events(plate, level, window, contents)
-            if abs(change) > limit[plate]:
-                state.drift.slow[plate] += change
             if not abs(change) <= limit[plate]:
-                state.baseline[plate] = level
-                state.weight[plate] = window
+                self._rebase(plate, level, window)
+            else:
+                self._carry(plate, float(self._felt(np.array([plate]))[0]), window)
+            for beside in self._resting_beside(plate):
+                self._carry(beside, change, min(window, recent.count - int(state.settled[beside])))
             state.resting[plate] = True
             state.settled[plate] = recent.count
             state.rested_ns[plate] = state.evaluated_ns
@@ -402,6 +403,28 @@ class Weighing:
             state.events += 1
             numbered.append(replace(event, shelf_event_id=f"{self._layout.gateway_id}/{state.events}"))
         return numbered
+
+    def _rebase(self, plate: int, level: float, window: int) -> None:
+        """The plate rests on another level, the mean of so many frames; that is no drift."""
+        state = self._state
+        if not np.isnan(state.baseline[plate]):
+            state.drift.slow[plate] += level - float(state.baseline[plate])
+        state.baseline[plate] = level
+        state.weight[plate] = window
+
+    def _resting_beside(self, plate: int) -> list[int]:
+        columns = np.arange(plate - self._config.coupling_columns, plate + self._config.coupling_columns + 1)
+        columns = columns[(columns >= 0) & (columns < len(self._state.resting)) & (columns != plate)]
+        found: list[int] = columns[self._state.resting[columns]].tolist()
+        return found
+
+    def _carry(self, plate: int, change: float, window: int) -> None:
+        """The plate rests, as its last frames show, where it was but for what it felt of that change beside it [kg]."""
+        state, felt = self._state, self._config.coupling * abs(change)
+        if window and felt > state.noise.frame[plate]:
+            level = float(state.recent.last(state.recent.means[:, plate], window).mean())
+            if abs(level - state.baseline[plate]) <= felt:
+                self._rebase(plate, level, window)
 
     def _events(self, plate: int, level: float, window: int, contents: dict[bytes, int]) -> list[ShelfEvent]:
         """The events of one plate that settled on a new level: none, one, or the steps of a staircase.
