@@ -162,6 +162,21 @@ def test_a_thing_in_the_hand_is_seen_when_the_plate_is_hidden():
     assert best(report) == "soda"
 
 
+def test_a_hand_outside_the_picture_is_not_looked_at():
+    at_plate, outside = (0.15, 0.05, 1.0), (3.0, -0.3, 1.2)
+    view = CameraView(SHOP, CAMERA)
+    assert view.around(at_plate, 0.1)[2].any()
+    assert not view.around(outside, 0.1)[2].any()
+    body = person(1, (0.15, -0.4))
+    reaching = dataclasses.replace(body, hands=(hand(at_plate),))
+    drawn_back = dataclasses.replace(body, hands=(hand(outside),))
+    hidden = picture({"p1": RED}, (reaching,))
+    pictures = [(0, picture(STOCKED)), (4.0, hidden)]
+    tracks = [(0, ()), (4.0, (reaching,)), (5.2, (drawn_back,))]
+    (report,) = looks([event(1, "p1", 5.0, -0.355)], pictures, tracks)
+    assert report.scores == ()
+
+
 def test_a_hand_behind_a_body_is_not_looked_at():
     view, point = CameraView(SHOP, CAMERA), (0.15, 0.05, 1.0)
     rows, columns, near = view.around(point, 0.1)

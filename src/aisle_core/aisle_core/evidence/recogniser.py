@@ -87,6 +87,8 @@ def new_colours(view: NDArray[np.uint8], mask: NDArray[np.bool_], own: Floats) -
 
 def _bins(view: NDArray[np.uint8]) -> NDArray[np.int64]:
     """(h, w) number of each pixel's bin."""
+    if not view.size:
+        return np.zeros(view.shape[:2], np.int64)
     lab = cv2.cvtColor(np.ascontiguousarray(view), cv2.COLOR_BGR2LAB).astype(np.int64) * np.array(_BINS) // 256
     found: NDArray[np.int64] = np.ravel_multi_index(tuple(np.moveaxis(lab, -1, 0)), _BINS)
     return found
