@@ -454,8 +454,8 @@ class Weighing:
         samples = np.concatenate([[before], samples[given]])
         if back and put is None:
             sigma = float(state.noise.sample[plate])
-            rest, settle = self._samples(config.frame_s), 2 * self._samples(config.confirm_s)
-            dip = find_dip(samples, min(before, level), max(least, _CLEAR * sigma), sigma, rest, settle)
+            depth, settle = max(least, _CLEAR * sigma), 2 * self._samples(config.confirm_s)
+            dip = find_dip(samples, min(before, level), depth, sigma, self._samples(config.frame_s), settle)
             if dip is None:
                 return []
             put = _Put(dip[0], 1, int(stamps[dip[1]]))
@@ -486,8 +486,7 @@ class Weighing:
     def _steps(self, plate: int, samples: Floats, before: float, after: float, least: float) -> list[Step]:
         config, state = self._config, self._state
         short = self._frames(config.confirm_s)
-        rest_s = config.split_s if after < before else config.confirm_s
-        rest = self._samples(rest_s)
+        rest = self._samples(config.split_s if after < before else config.confirm_s)
         settle = (short + 2 if self._is_pressed(plate) else 2 * short) * state.framer.size
         return find_steps(samples, before, after, float(state.noise.sample[plate]), least, rest, settle)
 
