@@ -345,6 +345,43 @@ def test_who_was_taken_for_a_ghost_gets_the_id_back():
     assert upright[-1].state.tolist() == [TrackState.SEEN]
 
 
+def test_the_place_of_a_low_head_moves_its_person_little():
+    """Its error stays the same for long: 0.15 m, which an upright person follows."""
+    random = np.random.default_rng(3)
+    tracker = Tracker(CONFIG)
+    follow(tracker, range(20), lambda step: [(2.0, 0.0)], random=random, heights=[1.75])
+    found = follow(tracker, range(20, 31), lambda step: [(2.0, 0.15)], random=random, heights=[1.45])
+    assert abs(found[-1].position[0, 1]) < 0.11
+
+
+def test_who_stoops_is_expected_where_he_stood():
+    """After 0.8 s unseen; the other one stands upright and may have gone."""
+    tracker = Tracker(CONFIG)
+    both = [(2.0, 0.0), (6.0, 0.0)]
+    follow(tracker, range(20), lambda step: both, heights=[1.75, 1.75])
+    follow(tracker, range(20, 40), lambda step: both, heights=[1.45, 1.75])
+    left = follow(tracker, range(40, 48), lambda step: [])[-1]
+    stoops, stands = np.sqrt(left.covariance[:, 0, 0])
+    assert stoops < 0.12
+    assert stands > 0.3
+
+
+def test_who_walks_off_with_a_low_head_keeps_the_id():
+    """Twenty people far from each other, from 0 to 1 m/s in 0.5 s."""
+    random = np.random.default_rng(1)
+    tracker = Tracker(CONFIG)
+    lanes = 5.0 * np.arange(20)
+
+    def walk(step):
+        seconds = max(step - 49, 0) * STEP_MS / 1e3
+        return [(2.0 + (seconds**2 if seconds < 0.5 else seconds - 0.25), y) for y in lanes]
+
+    follow(tracker, range(20), walk, random=random, heights=np.full(20, 1.75))
+    follow(tracker, range(20, 80), walk, random=random, heights=np.full(20, 1.45))
+    after = places(follow(tracker, range(80, 81), walk, random=random, heights=np.full(20, 1.45))[-1])
+    assert list(after) == list(range(1, 21))
+
+
 def test_who_turns_back_abruptly_keeps_the_id():
     random = np.random.default_rng(6)
     tracker = Tracker(CONFIG, COVERAGE)

@@ -16,6 +16,9 @@ class TrackerConfig:
         (adjustable process noise: Bar-Shalom, Li, Kirubarajan 2001, section 11.2).
     turn_distance: who is not seen where expected is looked for so much farther away, if nobody else was seen there [m].
     lost_damping: rate at which the velocity of who is not seen dies away [1/s].
+    stoop_noise, stoop_damping: the same two of who stands and stoops.
+    stoop_stddev: what comes to the deviation of the place of a head that is too low for its person, on each axis [m].
+    stoop_samples: so many successive such places tell as much as one.
     birth_speed: standard deviation of each axis of the velocity of somebody new [m/s].
     companion_speed: the same of the difference of the velocities of two who go together [m/s].
     gate: largest squared Mahalanobis distance of a detection to its person. gate_distance: and largest distance [m].
@@ -58,6 +61,10 @@ class TrackerConfig:
     turn_distance: float
     lost_noise: float
     lost_damping: float
+    stoop_noise: float
+    stoop_damping: float
+    stoop_stddev: float
+    stoop_samples: float
     birth_speed: float
     companion_speed: float
     gate: float
@@ -98,7 +105,8 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         above = (
-            *("acceleration_noise", "lost_noise", "lost_damping", "birth_speed", "companion_speed"),
+            *("acceleration_noise", "lost_noise", "lost_damping", "stoop_noise", "stoop_damping"),
+            *("birth_speed", "companion_speed"),
             *("gate", "gate_distance"),
             *("clutter_density", "height_stddev", "agreement_bound", "birth_density", "max_speed", "offset_stddev"),
         )
@@ -108,8 +116,9 @@ class TrackerConfig:
         require(self, ("twin_distance", "absence_cost", "lone_distance", "meeting_distance", "swap_cost"), 0)
         require(self, ("detection_probability", "edge_probability"), 0.01, 0.999)
         require(self, ("twin_steps", "stray_steps"), 0)
-        require(self, ("confirm_steps", "confirm_detections", "offset_samples", "meeting_samples"), 1)
-        require(self, ("turn_distance",), 0)
+        require(self, ("confirm_steps", "confirm_detections"), 1)
+        require(self, ("stoop_samples", "offset_samples", "meeting_samples"), 1)
+        require(self, ("turn_distance", "stoop_stddev"), 0)
         require(self, ("agility_share", "blind_share"), 0, 1)
         require(self, ("agreement_gain", "tentative_timeout_ms", "coast_ms", "lost_after_ms", "exit_timeout_ms"), 0)
         require(self, ("lost_timeout_ms",), self.lost_after_ms)

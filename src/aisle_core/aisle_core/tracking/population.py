@@ -33,6 +33,8 @@ class Population:
     recent_height: Array
     recent_variance: Array
     """(n,) the height since then."""
+    top: Array
+    """(n,) the highest head of each when it was seen last [m], NaN while unknown."""
     doubts: NDArray[np.int64]
     """(n,) how often somebody much taller was seen lately than these heights say."""
     first_ns: NDArray[np.int64]
@@ -82,6 +84,7 @@ class Population:
             knot=zeros.copy(),
             recent_height=np.full(n, np.nan),
             recent_variance=np.full(n, np.nan),
+            top=np.full(n, np.nan),
             doubts=zeros.copy(),
             first_ns=stamps,
             seen_ns=stamps.copy(),
