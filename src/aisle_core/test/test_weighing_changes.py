@@ -70,6 +70,18 @@ def test_ringing_after_a_change_does_not_move_it() -> None:
     assert spans(samples, 2.0, 1.97) == [(9, 10)]
 
 
+@pytest.mark.parametrize("after", [1.4, 2.6])
+def test_a_plate_that_goes_on_ringing_is_on_its_new_level_at_once(after: float) -> None:
+    samples = path((2.0, 10), (after, 90))
+    samples[10:] += 0.03 * np.sin(np.arange(90) * 1.1) * np.exp(-np.arange(90) / 30)
+    assert spans(samples, 2.0, after) == [(9, 10)]
+
+
+def test_what_presses_on_a_plate_after_a_loss_is_no_part_of_it() -> None:
+    assert spans(path((2.0, 10), (1.9, 12), (2.1, 8), (1.9, 20)), 2.0, 1.9) == [(9, 10)]
+    assert spans(path((2.0, 10), (1.9, 12), (2.0, 12), (1.9, 20)), 2.0, 1.9) == [(33, 34)]
+
+
 def test_a_change_hidden_in_noise_is_found_by_the_best_fit() -> None:
     samples = path((2.0, 30), (1.96, 30)) + np.resize([-0.03, 0.03], 60)
     assert spans(samples, 2.0, 1.96, sigma=0.03, least=0.035) == [(29, 30)]

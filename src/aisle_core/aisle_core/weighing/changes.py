@@ -16,10 +16,8 @@ _ON_LEVEL = 0.02
 """Part of a change within which a sample counts as on the old or the new level."""
 _FLAT = 0.01
 """Part of a change that a landing may ring with."""
-_ENTRY = 5
-"""Samples in a row on the new level that make its beginning."""
 _SWING = 6
-"""Samples of such a mean at least: nearly a period of a ringing plate."""
+"""Nearly a period of a ringing plate: a mean of so many samples tells the level [samples]."""
 _CLEAR = 8.0
 """A mean has so few samples that a change is this many of its standard deviations."""
 
@@ -55,7 +53,7 @@ def find_steps(
         ends = [*(end for _, _, end in landings), len(samples)]
         steps = []
         for low, high, begin, end in zip(levels, levels[1:], begins, ends, strict=False):
-            start, stop = _locate(samples[begin:end], low, high, sigma)
+            start, stop = _locate(_until_gone(samples[begin:end], low, high, sigma, rest), low, high, sigma)
             steps.append(Step(low, high, begin + start, begin + stop))
         held = [index for index, (one, two) in enumerate(pairwise(steps)) if two.start - one.end > settle]
         if not held:
@@ -113,6 +111,23 @@ def _landings(
     return found
 
 
+def _until_gone(samples: Floats, before: float, after: float, sigma: float, rest: int) -> Floats:
+    """The samples until the first rest on the new level; what presses on the plate after a loss moves no goods.
+
+    A rest on the old level is none: what was lifted had been put back.
+    """
+    if after > before:
+        return samples
+    bound = max(6.0 * sigma, _FLAT * (before - after))
+    gone = 0
+    for level, _, end in _rests(samples, rest, bound):
+        if not gone and abs(level - after) <= bound:
+            gone = end
+        elif abs(level - before) <= bound:
+            gone = 0
+    return samples[:gone] if gone else samples
+
+
 def _locate(samples: Floats, before: float, after: float, sigma: float) -> tuple[int, int]:
     """Last sample on the old level and first sample on the new one.
 
@@ -130,6 +145,7 @@ def _locate(samples: Floats, before: float, after: float, sigma: float) -> tuple
 
     near = min(max(4.0 * sigma, _ON_LEVEL * change), 0.5 * change)
     old = np.flatnonzero(gone[: middle + 1] + 0.5 * change <= near)
-    on_new = np.abs(samples[middle + 1 :] - after) <= near
-    entries = np.flatnonzero(sliding_window_view(on_new, min(_ENTRY, len(on_new))).all(axis=1))
+    rest = samples[middle + 1 :]
+    swings = sliding_window_view(rest, min(_SWING, len(rest))).mean(axis=1)
+    entries = np.flatnonzero(np.abs(swings - after) <= near)
     return int(old[-1]) if old.size else middle, middle + 1 + (int(entries[0]) if entries.size else 0)
