@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store import Camera, Plate, Store
+from ..store import Camera, Store
 from ..store.coverage import body
 from ..store.frames import optical_pose
 from ..store.geometry import axes_of
@@ -77,7 +77,7 @@ class CameraView:
                 continue
             for plate in (plate for shelf in fixture.shelves for plate in shelf.plates):
                 half = np.array([plate.size.width / 2, plate.size.depth / 2])
-                high = np.array([*half, _goods_height(store, plate)])
+                high = np.array([*half, min(store.goods_height(plate.plate_id) + _OVER_GOODS, plate.size.height)])
                 part, entry = self._enter(np.array(plate.centre), plate.yaw, np.array([*-half, 0.0]), high)
                 nearest[part] = np.minimum(nearest[part], entry)
                 entries[plate.plate_id] = (*part, entry)
@@ -199,12 +199,6 @@ def _trunk(track: PersonTrack) -> list[tuple[Point, float]]:
 def _shoulder(track: PersonTrack) -> Point:
     x, y, z = _trunk(track)[-1][0]
     return x, y, z - _NECK
-
-
-def _goods_height(store: Store, plate: Plate) -> float:
-    sizes = [store.products[facing.sku].size for facing in store.facings_of(plate.plate_id)]
-    heights = [plate.size.height if size is None else size.height + _OVER_GOODS for size in sizes]
-    return min(plate.size.height, max(heights, default=plate.size.height))
 
 
 def _entry(eye: Floats, rays: Floats, low: Floats, high: Floats) -> Floats:

@@ -280,6 +280,13 @@ class Store(Frozen):
         """Facings that use the plate, in planogram order; empty for a plate without a product."""
         return self._facings_by_plate.get(plate_id, ())
 
+    def goods_height(self, plate_id: str) -> float:
+        """Height that goods take above the plate, in one layer [m]; the free height if that is not known."""
+        free = self.plates[plate_id].size.height
+        sizes = [self.products[facing.sku].size for facing in self.facings_of(plate_id)]
+        heights = [free if size is None else size.height for size in sizes]
+        return min(free, max(heights, default=free))
+
 
 def is_gtin(text: str) -> bool:
     """Whether this is a GTIN with a right check digit (GS1 General Specifications, 7.9)."""
