@@ -278,7 +278,7 @@ class PersonTracks:
 
 @dataclass(frozen=True, slots=True)
 class ItemScore:
-    """How well one product explains what was seen."""
+    """How well one product explains what was seen; with an empty sku anything else."""
 
     sku: str
     log_likelihood: float

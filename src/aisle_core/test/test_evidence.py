@@ -109,6 +109,20 @@ def test_what_was_taken_is_seen_before_the_event(plate_id, sku, mass):
     assert "juice" not in {score.sku for score in report.scores}
 
 
+def test_a_thing_that_stood_on_two_plates_is_known_by_what_both_lost():
+    pictures = [(0, picture(STOCKED)), (5.0, picture({"p12": GREEN}))]
+    reports = looks([event(1, "p1", 5.0, -0.2), event(2, "p2", 5.02, -0.155)], pictures)
+    assert [best(report) for report in reports if report.scores] == ["soda"]
+
+
+def test_a_report_tells_how_likely_anything_else_is():
+    """What the fusion thinks of besides, as a thing of another mass or none at all, is not as unlikely as the worst."""
+    pictures = [(0, picture(STOCKED)), (5.0, picture({"p12": GREEN}))]
+    (report,) = looks([event(1, "p1", 5.0, -0.355)], pictures)
+    scores = {score.sku: score.log_likelihood for score in report.scores}
+    assert scores["salt"] < scores[""] < scores["soda"]
+
+
 def test_what_was_put_is_seen_after_the_event():
     pictures = [(0, picture({})), (5.0, picture({"p1": GREEN}))]
     (report,) = looks([event(1, "p1", 5.0, 0.355)], pictures)

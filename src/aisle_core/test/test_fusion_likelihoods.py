@@ -279,6 +279,8 @@ def test_evidence_counts_differences_up_to_a_limit():
     assert likelihoods.evidence("milk", reports, 6.0) == -6.0
     assert likelihoods.evidence("salt", reports * 2, 6.0) == -3.0
     assert likelihoods.evidence("salt", [], 6.0) == 0.0
+    others = [report("e", 5, soda=-1.0, **{"": -3.5})]
+    assert likelihoods.evidence("salt", others, 6.0) == -2.5
     assert likelihoods.evidence("salt", [report("e", 5)], 6.0) == 0.0
 
 

@@ -61,6 +61,7 @@ class ItemEvidenceConfig:
     deviation, least_stddev: standard deviation between pieces as a share of the mass where the catalogue gives none,
         and the least one [kg]. within: products whose mass is so many standard deviations off are not open.
     most_units: units of one product that are moved at once.
+    shared_ms: changes of plates beside each other within this time may be of one thing.
     """
 
     frame_ms: int
@@ -75,6 +76,7 @@ class ItemEvidenceConfig:
     least_stddev: float
     within: float
     most_units: int
+    shared_ms: int
 
     def __post_init__(self) -> None:
         require(self, ("frame_ms", "margin_ms"), 1)
@@ -82,6 +84,7 @@ class ItemEvidenceConfig:
         require(self, ("wait_ms",), self.after_ms)
         require(self, ("changed",), 1, 255)
         require(self, ("least_pixels", "most_units"), 1)
+        require(self, ("shared_ms",), 0)
         require(self, ("full_pixels",), self.least_pixels)
         require(self, ("strength", "deviation", "least_stddev", "within"), 0, above=True)
 
@@ -137,7 +140,7 @@ class LookerState:
 
     frames: by camera, oldest first. known: by camera, what was last seen at each pixel before those frames; free tells
     where anything was, and no plate changed since. tracks: the newest batch. pending: events that are
-    looked at. changes: begin and end of what each plate did lately [ns].
+    looked at. changes: what each plate did lately.
     open_since_ns: by gateway, when a change began that is not told yet.
     """
 
@@ -145,7 +148,7 @@ class LookerState:
     known: dict[str, Frame] = field(default_factory=dict)
     tracks: tuple[PersonTrack, ...] = ()
     pending: list[Look] = field(default_factory=list)
-    changes: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    changes: dict[str, tuple[ShelfEvent, ...]] = field(default_factory=dict)
     open_since_ns: dict[str, int | None] = field(default_factory=dict)
     looks: int = 0
     seen: int = 0
@@ -168,6 +171,12 @@ class Looker:
         self._recogniser, self._references, self._source_id = recogniser, references, source_id
         self.views = {camera.device_id: CameraView(store, camera) for camera in store.cameras}
         products = [product for product in store.products.values() if product.weight is not None]
+        self._beside = {
+            plate.plate_id: tuple(other.plate_id for other in shelf.plates if abs(other.index - plate.index) == 1)
+            for fixture in store.fixtures
+            for shelf in fixture.shelves
+            for plate in shelf.plates
+        }
         self._skus = tuple(product.sku for product in products)
         self._mass = np.array([product.weight for product in products], dtype=np.float64)
         given = np.array([product.weight_stddev or 0.0 for product in products])
@@ -199,11 +208,20 @@ class Looker:
         return {"looks": self._state.looks, "seen": self._state.seen}
 
     def open_products(self, event: ShelfEvent) -> tuple[str, ...]:
-        """Products of which some units weigh what changed."""
+        """Products of which some units weigh what changed, there or with the plates beside at the same time."""
+        variance = event.mass_change_stddev**2
+        sums = [(event.mass_change, variance)]
+        for plate_id in self._beside.get(event.plate_id, ()):
+            for other in self._state.changes.get(plate_id, ()):
+                apart_ns = max(event.start_ns, other.start_ns) - min(event.end_ns, other.end_ns)
+                if apart_ns <= self._config.shared_ms * 1_000_000 and event.mass_change * other.mass_change > 0:
+                    sums += [(m + other.mass_change, v + other.mass_change_stddev**2) for m, v in sums]
+        mass, variance = np.array(sums).T[:, :, None, None]
         units = np.arange(1, self._config.most_units + 1)[:, None]
-        stddev = np.sqrt(event.mass_change_stddev**2 + (units * self._stddev) ** 2)
-        fits = np.abs(units * self._mass - abs(event.mass_change)) <= self._config.within * stddev
-        return tuple(self._skus[column] for column in np.flatnonzero(fits.any(axis=0)).tolist())
+        fits = np.abs(units * self._mass - abs(mass)) <= self._config.within * np.sqrt(
+            variance + (units * self._stddev) ** 2
+        )
+        return tuple(self._skus[column] for column in np.flatnonzero(fits.any(axis=(0, 1))).tolist())
 
     def image(self, device: str, image: Image) -> None:
         """Keep a frame of a camera, if it is time for one. Raises AisleError for pixels that are not the camera's."""
@@ -229,9 +247,9 @@ class Looker:
         if isinstance(item, ShelfEvents):
             state.open_since_ns[item.gateway_id] = item.open_since_ns
             for event in item.events:
-                earlier = state.changes.get(event.plate_id, ())
-                state.changes[event.plate_id] = (*earlier, (event.start_ns, event.end_ns))[-_CHANGES:]
+                state.changes[event.plate_id] = (*state.changes.get(event.plate_id, ()), event)[-_CHANGES:]
                 self._forget_late(event)
+            for event in item.events:
                 before = self._before(event)
                 if before and len(self.open_products(event)) > 1:
                     state.pending.append(Look(event, item.gateway_id, before))
@@ -294,7 +312,7 @@ class Looker:
         return sum(int(thing.mask.sum()) for thing in things)
 
     def _report(self, event: ShelfEvent, things: list[_Thing], now_ns: int) -> ItemEvidence:
-        skus = self.open_products(event)
+        skus = (*self.open_products(event), "")
         references = self._references.of(skus)
         total = np.zeros(len(skus))
         for pixels, mask, share, own in things:
@@ -345,7 +363,11 @@ class Looker:
         open_since_ns = self._state.open_since_ns.get(look.gateway_id)
         told_ns = min(now_ns - _TELLING_NS, now_ns if open_since_ns is None else open_since_ns)
         margin_ns = self._config.margin_ms * 1_000_000
-        again = [s - margin_ns for s, _ in self._state.changes[look.event.plate_id] if s > look.event.start_ns]
+        again = [
+            other.start_ns - margin_ns
+            for other in self._state.changes[look.event.plate_id]
+            if other.start_ns > look.event.start_ns
+        ]
         return min([*again, max(told_ns, first_ns)])
 
     def _seen(self, view: CameraView, plate_id: str, known: Frame | None, frames: Sequence[Frame]) -> Frame | None:
@@ -376,7 +398,7 @@ class Looker:
         return {
             plate_id
             for plate_id, changes in self._state.changes.items()
-            if any(start_ns - margin_ns < last_ns and first_ns < end_ns + margin_ns for start_ns, end_ns in changes)
+            if any(event.start_ns - margin_ns < last_ns and first_ns < event.end_ns + margin_ns for event in changes)
         }
 
     def _in_hand(self, event: ShelfEvent) -> list[_Thing]:

@@ -316,5 +316,5 @@ def evidence(sku: str, reports: Sequence[ItemEvidence], most: float) -> float:
     for report in reports:
         scores = {score.sku: score.log_likelihood for score in report.scores}
         if scores:
-            total += max(scores.get(sku, -math.inf) - max(scores.values()), -most)
+            total += max(scores.get(sku, scores.get("", -math.inf)) - max(scores.values()), -most)
     return total

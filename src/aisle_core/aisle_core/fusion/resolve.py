@@ -227,10 +227,10 @@ class Resolver:
 
         def seen(telling: Telling) -> float:
             return sum(
-                likelihoods.evidence(sku, (report,), most) / len(told.bookings)
+                likelihoods.evidence(sku, (report,), most) / max(len(told.bookings), 1)
                 for told in telling
                 if report.shelf_event_id in told.events
-                for _, sku, _ in told.bookings
+                for _, sku, _ in told.bookings or (_NOTHING,)
             )
 
         return self._merged(replace(t, score=t.score + seen(t.open[numbers[0]])) for t in thoughts)
