@@ -424,6 +424,12 @@ def test_somebody_takes_a_thing_while_the_hand_of_another_lets_go_of_the_plate()
     assert (e.track_id, e.sku, e.quantity) == (2, "water", 1)
 
 
+def test_somebody_takes_a_thing_while_the_hand_of_another_begins_to_press():
+    made = scene((1, -0.3), (2, 0.3)).reaches_for(1, "p0", 7.0, for_s=0.5).reaches_for(2, "p0", 7.4, for_s=3.4)
+    (e,) = made.feels("p0", 7.05, -0.42, lasts_ms=350).feels("p0", 10.6, -0.2).run()
+    assert (e.track_id, e.sku, e.quantity) == (1, "water", 1)
+
+
 def test_what_is_put_back_by_a_hand_that_goes_on_pressing():
     """It was taken, looked at, and stands there again; the hand rests on the plate and lets go of it later."""
     made = scene((1, 0.1)).moves(1, "p0", 3.0, -0.62).reaches_for(1, "p0", 8.0, for_s=4.0)

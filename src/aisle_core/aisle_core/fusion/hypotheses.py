@@ -389,12 +389,14 @@ class Explainer:
     def _without_parts(self, change: Change, ledger: Ledger) -> list[tuple[Press | None, float]]:
         """Drift and bumps, and a hand that begins to press, presses otherwise, or lets go: (press, score)."""
         weight, place = self._config.weight, self._config.place
+        seen = self._seen(change, "")
         still = likelihoods.nothing(change.mass, change.variance, len(change.events), change.attended, weight, place)
-        found: list[tuple[Press | None, float]] = [(None, still)]
+        found: list[tuple[Press | None, float]] = [(None, still + seen)]
         if len(change.events) > 1:
             return found
         if change.felt > abs(change.mass):
-            found.append((None, likelihoods.felt(change.mass, change.variance, change.felt, weight, place)))
+            felt = likelihoods.felt(change.mass, change.variance, change.felt, weight, place)
+            found.append((None, felt + seen))
         before = ledger.presses.get(change.plate_ids[0], Press(0, 0.0))
         after = before.mass + change.mass
         if before.mass and abs(after) <= likelihoods.RELEASED * weight.press_stddev:
@@ -405,7 +407,7 @@ class Explainer:
             return found
         for track_id, column in _best_hands(change.movers, change.press_scores).items():
             if not before.mass or track_id == before.track_id:
-                found.append((Press(track_id, after), score + float(change.press_scores[column])))
+                found.append((Press(track_id, after), score + seen + float(change.press_scores[column])))
         return found
 
     # --- one product
@@ -589,12 +591,15 @@ class Explainer:
         return _Move(sku, quantity, owner, unit_mass, unit_stddev, prior + seen, score + seen, since_ns)
 
     def _seen(self, change: Change, sku: str) -> float:
-        """What recognisers say of the product."""
+        """What recognisers say of the product; of none: of anything that the weight does not leave open."""
         reports = [report for event in change.events for report in self._evidence.get(event.shelf_event_id, ())]
         return likelihoods.evidence(sku, reports, self._config.decision.evidence_range)
 
     def _held(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
-        """One thing that belongs there is taken, or put back by its owner, and the hand goes on resting there."""
+        """One thing that belongs there is taken, or put back by its owner, and a hand rests there afterwards.
+
+        That hand goes on doing so, or another person's begins to.
+        """
         weight, plate_id = self._config.weight, change.plate_ids[0]
         if len(change.events) > 1 or plate_id in ledger.presses:
             return []
@@ -623,6 +628,12 @@ class Explainer:
                 part = _part(change, move, column)
                 score = change.score + move.score + float(change.mover_scores[column])
                 found.append(Hypothesis((part,), Press(part.mover, force), score))
+            for one, other, score in change.two_hands:
+                for column, pressing in ((one, other), (other, one)):
+                    if hands[column] and change.movers[pressing] and move.score + score >= least:
+                        press = Press(int(change.movers[pressing]), force)
+                        part = _part(change, move, column)
+                        found.append(Hypothesis((part,), press, change.score + move.score + score))
         return found
 
     def _freed(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
