@@ -1,9 +1,10 @@
 """How right receipts are in the named situations and in random shops, at three levels of noise.
 
     ./aisle bench fusion [--scenarios all] [--shoppers 12] [--seeds 100:110] [--noise 1,2,3] [--baseline]
-                         [--without hands|planogram|joint] [--lines]
+                         [--without hands|planogram|joint] [--cameras [--without cameras]] [--lines]
 
-The stages of the store run offline on simulated sensors: scales, gates, and key points with labels; or on cases in the
+The stages of the store run offline on simulated sensors: scales, gates, and key points with labels, with ``--cameras``
+also colour images that tell products apart by the site's reference views; or on cases in the
 AutoCheckout format (case, harder_case), which are imported first. Every scene is made once and decided by each variant.
 Prints Markdown tables; docs/fusion.md holds the last ones and says which seeds were used for tuning.
 """
@@ -25,8 +26,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from aisle_contract.sites import config_folder, find_site
+from aisle_contract.interfaces import COLOR_IMAGE
+from aisle_contract.sites import config_folder, find_site, topic_names
 from aisle_contract.truth import TruthCart, TruthEvent, TruthPeople
+from aisle_core.evidence import REFERENCES_FILE, ColourRecogniser, Recogniser, References, read_references
 from aisle_core.fusion import FusionConfig
 from aisle_core.pipeline import Pipeline, PipelineConfig
 from aisle_core.stages import CartFusionStage, CheckoutStage
@@ -35,6 +38,7 @@ from aisle_core.types import (
     CartEvent,
     CartEvents,
     GateEvent,
+    ItemEvidence,
     PersonTracks,
     PlateStates,
     Reason,
@@ -80,7 +84,7 @@ DRAWN = {
 """Name -> title of what is drawn from a seed."""
 BASELINE = "baseline"
 FULL = "full"
-WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
+WITHOUT: dict[str, dict[str, Any]] = {
     "hands": {"person": {"missed": 0.99, "unseen": 0.99}},
     "planogram": {"place": {"foreign": 1e-9}},
     "joint": {
@@ -88,8 +92,10 @@ WITHOUT: dict[str, dict[str, dict[str, Any]]] = {
         "place": {"most_shared": 1},
         "decision": {"beam": 2},
     },
+    "cameras": {"evidence": False},
 }
 """Variant -> changed tuning of the fusion."""
+FIRST_STAGES = ("people_node", "shelf_event_node", "tracker_node", "item_evidence_node")
 
 
 Medians = dict[str, tuple[tuple[str, ...], list[int], NDArray[np.float64]]]
@@ -154,13 +160,15 @@ def noisy(params: SimulationParams, noise: float) -> SimulationParams:
     )
 
 
-def noisy_site(site: Path, noise: float, folder: Path) -> Path:
-    """A copy of the site whose simulated sensors err so much."""
+def noisy_site(site: Path, noise: float, folder: Path, frame_ms: int) -> Path:
+    """A copy of the site whose simulated sensors err so much, and whose cameras give only frames that are kept."""
     copy = folder / f"{site.name}-x{noise:g}"
     if not copy.exists():
         shutil.copytree(site, copy)
         sensors = yaml.safe_load((copy / "sensors.yaml").read_text())
         sensors["simulation"] = noisy(read_simulation(site), noise).model_dump(mode="json")
+        for model in sensors.get("camera_models", {}).values():
+            model["rate_hz"] = 1000 / frame_ms
         (copy / "sensors.yaml").write_text(yaml.safe_dump(sensors))
     return copy
 
@@ -172,6 +180,10 @@ def simulate(config: PipelineConfig, site: Path, name: str, noise: float, seed: 
     store, is_hard = load_store(site), name in (HARD, HARDER)
     plan = hard_shop(store, seed) if is_hard else find_scenario(name, store, seed, shoppers)
     simulation = Simulation(site, plan, seed)
+    eyes = None
+    if config.fusion.evidence:
+        simulation.want(set(topic_names(COLOR_IMAGE, simulation.store)))
+        eyes = ColourRecogniser(), read_references(site / REFERENCES_FILE, ColourRecogniser.name)
     truth: list[Any] = []
 
     def arrivals() -> Iterator[tuple[int, Any]]:
@@ -180,7 +192,7 @@ def simulate(config: PipelineConfig, site: Path, name: str, noise: float, seed: 
             for arrival in arrived:
                 yield arrival.arrival_ns, arrival.item
 
-    items, medians = through_first_stages(config, simulation.store, arrivals())
+    items, medians = through_first_stages(config, simulation.store, arrivals(), eyes)
     log = TruthLog(
         TruthHeader(simulation.store.store_id, simulation.store.site_hash, name, seed),
         tuple(one for one in truth if isinstance(one, TruthPeople)),
@@ -212,17 +224,19 @@ def act_out(config: PipelineConfig, shop: Shop, name: str, seed: int, folder: Pa
 
 
 def through_first_stages(
-    config: PipelineConfig, store: Store, arrivals: Iterable[tuple[int, Any]]
+    config: PipelineConfig,
+    store: Store,
+    arrivals: Iterable[tuple[int, Any]],
+    eyes: tuple[Recogniser, References] | None = None,
 ) -> tuple[list[tuple[int, Any]], Medians]:
     """What fusion and checkout get of what arrives, and the medians of the scales."""
-    stages = Pipeline(config, store).stages
-    first = [stages[node] for node in ("people_node", "shelf_event_node", "tracker_node")]
+    first = [stage for node, stage in Pipeline(config, store, eyes=eyes).stages.items() if node in FIRST_STAGES]
     items: list[tuple[int, Any]] = []
     readings: list[ScaleReadings] = []
     layouts: dict[str, tuple[str, ...]] = {}
 
     def flow(now_ns: int, item: Any) -> None:
-        if isinstance(item, PersonTracks | ShelfEvents | PlateStates | Tick | GateEvent):
+        if isinstance(item, PersonTracks | ShelfEvents | PlateStates | ItemEvidence | Tick | GateEvent):
             items.append((now_ns, item))
         for stage in first:
             if isinstance(item, stage.inputs):
@@ -284,7 +298,7 @@ def _run(scene: Scene, config: PipelineConfig, fusion: Any) -> tuple[Run, list[C
     for now_ns, item in scene.items:
         if not isinstance(item, CartEvents):
             check(now_ns, item)
-        if isinstance(item, fusion.inputs):
+        if isinstance(item, fusion.inputs) and (config.fusion.evidence or not isinstance(item, ItemEvidence)):
             for output in fusion.push(item):
                 check(now_ns, output)
     for output in fusion.finish():
@@ -364,10 +378,11 @@ class Baseline:
 
 def variant(config: PipelineConfig, without: str) -> PipelineConfig:
     """The tuning without one part of the fusion."""
-    groups = {
-        name: replace(getattr(config.fusion, name), **changes) for name, changes in WITHOUT.get(without, {}).items()
+    parts = {
+        name: replace(getattr(config.fusion, name), **changes) if isinstance(changes, dict) else changes
+        for name, changes in WITHOUT.get(without, {}).items()
     }
-    fusion: FusionConfig = replace(config.fusion, **groups)
+    fusion: FusionConfig = replace(config.fusion, **parts)
     return replace(config, fusion=fusion)
 
 
@@ -510,7 +525,8 @@ def scenes(
                 for seed in seeds if noise == noises[0] else ():
                     yield act_out(config, shop, name, seed, folder)
                 continue
-            site = noisy_site(find_site("market" if name == RANDOM else "corner"), noise, folder)
+            site = find_site("market" if name == RANDOM else "corner")
+            site = noisy_site(site, noise, folder, config.evidence.frame_ms)
             for seed in seeds:
                 yield simulate(config, site, name, noise, seed, shoppers)
 
@@ -545,16 +561,19 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--without", action="append", default=[], choices=sorted(WITHOUT), help="also without this part"
     )
+    parser.add_argument("--cameras", action="store_true", help="with colour images; named situations and random only")
     parser.add_argument("--lines", action="store_true", help="list every wrong receipt")
     arguments = parser.parse_args(argv)
     first, last = (int(part) for part in arguments.seeds.split(":"))
     noises = [float(part) for part in arguments.noise.split(",")]
-    config = load_config(config_folder())
+    config, names = load_config(config_folder()), _names(arguments.scenarios)
+    if arguments.cameras:
+        names = [name for name in names if name == RANDOM or name not in DRAWN]
+        config = replace(config, fusion=replace(config.fusion, evidence=True))
     variants = {FULL: config} | {f"without {name}": variant(config, name) for name in arguments.without}
     found: dict[str, dict[float, dict[str, list[Outcome]]]] = {}
 
     with tempfile.TemporaryDirectory() as folder:
-        names = _names(arguments.scenarios)
         for scene in scenes(config, names, arguments.shoppers, range(first, last), noises, Path(folder)):
             runs = {name: decide(scene, tuning) for name, tuning in variants.items()}
             outcomes = {name: assess(scene, *run) for name, run in runs.items()}
