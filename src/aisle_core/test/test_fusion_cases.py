@@ -506,6 +506,16 @@ def test_one_takes_what_is_like_the_thing_that_another_puts_back_at_that_moment(
     assert not any(event.review for event in events)
 
 
+def test_what_is_put_back_across_two_plates_and_taken_again_keeps_its_name():
+    """The part on the one plate weighs what something else in the cart weighs, the other what a hand may press."""
+    made = scene((1, 0.3)).moves(1, "p7", 3.0, -0.2, stddev=0.001).moves(1, "p0", 5.0, -0.62, stddev=0.001)
+    for at_s, sign in ((8.0, 1), (10.4, -1)):
+        made.reaches_for(1, "p0", at_s).feels("p0", at_s, sign * 0.42, stddev=0.001)
+        made.feels("p1", at_s + 0.01, sign * 0.2, stddev=0.001)
+    events = made.run()
+    assert told(events) == [(1, "tea", 1), (1, "water", 1), (1, "water", -1), (1, "water", 1)]
+
+
 def test_a_foreign_thing_across_two_plates_is_sold_from_there():
     made = scene((1, 0.3), (2, 0.9)).moves(1, "p0", 3.0, -0.62).reaches_for(1, "p6", 7.0).reaches_for(2, "p6", 12.0)
     made.feels("p6", 7.0, 0.4).feels("p7", 7.02, 0.22).feels("p6", 12.0, -0.4).feels("p7", 12.02, -0.22)

@@ -162,10 +162,10 @@ def _summed(bookings: Iterable[Booking]) -> dict[tuple[int, str], int]:
     return {key: quantity for key, quantity in units.items() if quantity}
 
 
-def _as_told(ledger: Ledger, thought: _Net, told: _Net) -> Ledger | None:
+def _as_told(ledger: Ledger, thought: _Net, told: _Net, shelf_map: ShelfMap) -> Ledger | None:
     """The ledger with the carts that are told instead of those that were thought; None if something else moved.
 
-    The same thing by another name or in another cart leaves in doubt what lies where.
+    The same thing in another cart, or by another name that weighs as much, leaves in doubt what lies where.
     """
     wrong = Counter(dict(told))
     wrong.subtract(dict(thought))
@@ -176,7 +176,11 @@ def _as_told(ledger: Ledger, thought: _Net, told: _Net) -> Ledger | None:
         return None
     (_, (track_id, sku)), (quantity, (true_track_id, true_sku)) = moved
     lot = ledger.carts.get(track_id, {}).get(sku)
-    if lot is None or lot.quantity < quantity:
+    if (
+        lot is None
+        or lot.quantity < quantity
+        or (sku != true_sku and not shelf_map.weighs(true_sku, lot.unit_mass, lot.unit_stddev))
+    ):
         return None
     ledger = ledger.out_of_cart(track_id, sku, quantity)
     return ledger.into_cart(true_track_id, true_sku, replace(lot, quantity=quantity)) if true_track_id else ledger
@@ -358,7 +362,7 @@ class Resolver:
         def rest(values: tuple[_T, ...]) -> tuple[_T, ...]:
             return tuple(value for index, value in enumerate(values) if index not in group)
 
-        ledgers = [_as_told(thought.ledger, _net(thought.open[n] for n in group), net) for thought in thoughts]
+        ledgers = [_as_told(t.ledger, _net(t.open[n] for n in group), net, self._map) for t in thoughts]
         agreed = (
             replace(thought, ledger=ledger, open=rest(thought.open))
             for thought, ledger in zip(thoughts, ledgers, strict=True)

@@ -99,6 +99,11 @@ class ShelfMap:
         index = self._product_index[sku]
         return float(self.unit_mass[index]), float(self.unit_stddev[index])
 
+    def weighs(self, sku: str, mass: float, stddev: float) -> bool:
+        """Whether a piece may have been measured so: within three standard deviations, or its weight is not known."""
+        known = self.mass_of(sku)
+        return known is None or abs(mass - known[0]) <= _FITS * math.hypot(stddev, known[1])
+
     def is_open(self, mass: float, stddev: float, most_units: int) -> bool:
         """Whether some units of several products weigh a mass difference: within three standard deviations."""
         units = np.arange(1, most_units + 1)[:, None]
