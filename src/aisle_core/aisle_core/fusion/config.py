@@ -22,7 +22,8 @@ class TimeConfig:
     in_hand_ms: a thing that was taken within this time is still in the hand.
     staff_ms: who works here is known as staff so long after they came in; later than the checkout can tell it, so that
     every run of a recording judges alike.
-    history_ms: how long tracks are remembered; a shelf event that lasted longer is judged by its end.
+    history_ms: how long tracks are remembered; a shelf event that lasted longer is judged by its end. A receipt waits
+    so long for a change that has not settled.
     """
 
     after_ms: int

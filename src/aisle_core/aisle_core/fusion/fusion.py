@@ -188,11 +188,11 @@ class Fusion:
         return thoughts[:1], self._resolver.looks(thoughts, cluster, -1)
 
     def progress(self, now_ns: int) -> int:
-        """Everything that began up to this instant is decided; what is open for ``doubt_ms`` is not waited for."""
+        """Everything that began up to this instant is decided; what is open for ``history_ms`` is not waited for."""
         memory = self._memory
         began_ns = [event.start_ns for event in memory.waiting]
         began_ns += [event.start_ns for cluster in memory.opened for event in cluster.events]
-        oldest_ns = now_ns - self._config.time.doubt_ms * 1_000_000
+        oldest_ns = now_ns - self._config.time.history_ms * 1_000_000
         began_ns += [since_ns for since_ns in memory.open_since_ns.values() if since_ns >= oldest_ns]
         now_ns = min(now_ns, min(began_ns, default=now_ns + 1) - 1)
         return now_ns if memory.told_ns is None else max(now_ns, memory.told_ns)
