@@ -115,6 +115,13 @@ def test_a_thing_that_stood_on_two_plates_is_known_by_what_both_lost():
     assert [best(report) for report in reports if report.scores] == ["soda"]
 
 
+def test_what_belongs_on_the_plate_is_scored_although_the_plate_felt_less():
+    """A part of it stood on the plate beside, and was not felt there."""
+    pictures = [(0, picture({"p2": RED})), (5.0, picture({}))]
+    (report,) = looks([event(1, "p2", 5.0, -0.97)], pictures)
+    assert {score.sku for score in report.scores} == {"milk", "oil", "cereal", "juice", ""}
+
+
 def test_a_report_tells_how_likely_anything_else_is():
     """What the fusion thinks of besides, as a thing of another mass or none at all, is not as unlikely as the worst."""
     pictures = [(0, picture(STOCKED)), (5.0, picture({"p12": GREEN}))]

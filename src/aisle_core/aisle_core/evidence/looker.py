@@ -312,7 +312,8 @@ class Looker:
         return sum(int(thing.mask.sum()) for thing in things)
 
     def _report(self, event: ShelfEvent, things: list[_Thing], now_ns: int) -> ItemEvidence:
-        skus = (*self.open_products(event), "")
+        belongs = (facing.sku for facing in self._store.facings_of(event.plate_id))
+        skus = tuple(dict.fromkeys((*self.open_products(event), *belongs, "")))
         references = self._references.of(skus)
         total = np.zeros(len(skus))
         for pixels, mask, share, own in things:
