@@ -121,7 +121,7 @@ def judge(event: ShelfEvent, report: ItemEvidence, log: TruthLog, counts: Counte
     if len(true) != 1:
         return
     counts["looks"] += 1
-    scores = sorted(report.scores, key=lambda score: -score.log_likelihood)
+    scores = sorted((score for score in report.scores if score.sku), key=lambda score: -score.log_likelihood)
     if not scores or scores[0].log_likelihood == scores[-1].log_likelihood:
         return
     right = scores[0].sku in true

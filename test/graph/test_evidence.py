@@ -23,7 +23,7 @@ from aisle_replay.truth import read_truth
 from aisle_sim.bag import write_bag
 from aisle_sim.scenarios import find_scenario
 
-SCENARIO, SEED = "same_weight_swapped", 100
+SCENARIO, SEED = "same_weight_swapped", 1
 EMPTY_NS = 1_000_000_000
 """For so long nobody is in the store."""
 

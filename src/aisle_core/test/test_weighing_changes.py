@@ -82,6 +82,17 @@ def test_what_presses_on_a_plate_after_a_loss_is_no_part_of_it() -> None:
     assert spans(path((2.0, 10), (1.9, 12), (2.0, 12), (1.9, 20)), 2.0, 1.9) == [(33, 34)]
 
 
+@pytest.mark.parametrize("pressed", [0.15, 0.3, 0.5])
+def test_what_is_taken_from_a_plate_on_which_another_leans_was_taken_meanwhile(pressed: float) -> None:
+    samples = path((2.0, 10), (2.0 + pressed, 60), (1.8 + pressed, 60), (1.8, 20))
+    samples[10:130] += 0.004 * np.resize([1.0, -1.0, 0.5, -0.5], 120)
+    assert spans(samples, 2.0, 1.8) == [(69, 70)]
+
+
+def test_a_press_as_high_as_the_change_leaves_its_instant_open() -> None:
+    assert spans(path((2.0, 10), (2.2, 60), (2.0, 60), (1.8, 20)), 2.0, 1.8) == [(129, 130)]
+
+
 def test_a_change_hidden_in_noise_is_found_by_the_best_fit() -> None:
     samples = path((2.0, 30), (1.96, 30)) + np.resize([-0.03, 0.03], 60)
     assert spans(samples, 2.0, 1.96, sigma=0.03, least=0.035) == [(29, 30)]

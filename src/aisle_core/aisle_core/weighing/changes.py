@@ -18,6 +18,8 @@ _FLAT = 0.01
 """Part of a change that a landing may ring with."""
 _SWING = 6
 """Nearly a period of a ringing plate: a mean of so many samples tells the level [samples]."""
+_SURE = 4.0
+"""Standard deviations of a mean within which two levels are as far apart as the change."""
 _CLEAR = 8.0
 """A mean has so few samples that a change is this many of its standard deviations."""
 
@@ -53,7 +55,7 @@ def find_steps(
         ends = [*(end for _, _, end in landings), len(samples)]
         steps = []
         for low, high, begin, end in zip(levels, levels[1:], begins, ends, strict=False):
-            start, stop = _locate(_until_gone(samples[begin:end], low, high, sigma, rest), low, high, sigma)
+            start, stop = _locate_beside_hand(samples[begin:end], low, high, sigma, rest)
             steps.append(Step(low, high, begin + start, begin + stop))
         held = [index for index, (one, two) in enumerate(pairwise(steps)) if two.start - one.end > settle]
         if not held:
@@ -109,6 +111,32 @@ def _landings(
         elif sign * (level - reached) >= min_step and sign * (after - level) >= min_step:
             found.append((level, begin, end))
     return found
+
+
+def _locate_beside_hand(samples: Floats, before: float, after: float, sigma: float, rest: int) -> tuple[int, int]:
+    """As ``_locate``, but where a hand pressed all the time, the step between two presses: another's hand made it.
+
+    That step is as high as the change, while what presses or lets go is as high by chance only. Two such are none.
+    """
+    start, stop = _locate(_until_gone(samples, before, after, sigma, rest), before, after, sigma)
+    change, apart = after - before, 2 * rest
+    if len(samples) < apart + rest:
+        return start, stop
+    windows = sliding_window_view(samples, rest)
+    means, spreads = windows.mean(axis=1), windows.std(axis=1)
+    steps = means[apart:] - means[:-apart]
+    spread = np.hypot(spreads[apart:], spreads[:-apart])
+    error = np.maximum(_SURE * spread / math.sqrt(rest), _ON_LEVEL * abs(change))
+    fits = (np.abs(steps - change) <= error) & (error <= 0.25 * abs(change))
+    found = np.flatnonzero(fits)
+    if not len(found) or found[-1] - found[0] > apart:
+        return start, stop
+    first = int(found[np.argmin(np.abs(steps[found] - change))])
+    last = first + apart + rest
+    if first <= start and stop <= last:
+        return start, stop
+    one, other = _locate(samples[first:last], float(means[first]), float(means[first + apart]), sigma)
+    return first + one, first + other
 
 
 def _until_gone(samples: Floats, before: float, after: float, sigma: float, rest: int) -> Floats:
