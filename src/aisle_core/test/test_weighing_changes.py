@@ -89,8 +89,9 @@ def test_what_is_taken_from_a_plate_on_which_another_leans_was_taken_meanwhile(p
     assert spans(samples, 2.0, 1.8) == [(69, 70)]
 
 
-def test_a_press_as_high_as_the_change_leaves_its_instant_open() -> None:
+def test_a_hand_that_lets_go_as_much_as_is_taken_later_took_nothing() -> None:
     assert spans(path((2.0, 10), (2.2, 60), (2.0, 60), (1.8, 20)), 2.0, 1.8) == [(129, 130)]
+    assert spans(path((2.0, 10), (2.2, 20), (2.0, 20), (2.3, 30), (1.8, 20)), 2.0, 1.8) == [(79, 80)]
 
 
 def test_a_change_hidden_in_noise_is_found_by_the_best_fit() -> None:

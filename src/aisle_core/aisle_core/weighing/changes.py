@@ -116,7 +116,8 @@ def _landings(
 def _locate_beside_hand(samples: Floats, before: float, after: float, sigma: float, rest: int) -> tuple[int, int]:
     """As ``_locate``, but where a hand pressed all the time, the step between two presses: another's hand made it.
 
-    That step is as high as the change, while what presses or lets go is as high by chance only. Two such are none.
+    That step is as high as the change, while what presses or lets go is as high by chance only. Two such are none, nor
+    is one to the old level, where a hand has let go.
     """
     start, stop = _locate(_until_gone(samples, before, after, sigma, rest), before, after, sigma)
     change, apart = after - before, 2 * rest
@@ -125,9 +126,10 @@ def _locate_beside_hand(samples: Floats, before: float, after: float, sigma: flo
     windows = sliding_window_view(samples, rest)
     means, spreads = windows.mean(axis=1), windows.std(axis=1)
     steps = means[apart:] - means[:-apart]
-    spread = np.hypot(spreads[apart:], spreads[:-apart])
-    error = np.maximum(_SURE * spread / math.sqrt(rest), _ON_LEVEL * abs(change))
+    errors = np.maximum(_SURE * spreads / math.sqrt(rest), _ON_LEVEL * abs(change))
+    error = np.hypot(errors[apart:], errors[:-apart])
     fits = (np.abs(steps - change) <= error) & (error <= 0.25 * abs(change))
+    fits &= np.abs(means[apart:] - before) > errors[apart:]
     found = np.flatnonzero(fits)
     if not len(found) or found[-1] - found[0] > apart:
         return start, stop
