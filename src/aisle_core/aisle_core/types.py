@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,21 @@ class ShelfEvent:
     mass_change: float
     mass_change_stddev: float
     mass_after: float
+
+
+class Span(Protocol):
+    """What lasts from an instant to another."""
+
+    @property
+    def start_ns(self) -> int: ...
+
+    @property
+    def end_ns(self) -> int: ...
+
+
+def gap_ns(one: Span, other: Span) -> int:
+    """Time between two spans, negative where they overlap."""
+    return max(one.start_ns, other.start_ns) - min(one.end_ns, other.end_ns)
 
 
 @dataclass(frozen=True, slots=True)

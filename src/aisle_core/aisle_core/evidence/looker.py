@@ -27,6 +27,7 @@ from ..types import (
     ShelfEvents,
     Tick,
     TrackState,
+    gap_ns,
 )
 from .recogniser import Recogniser, References, colours, new_colours
 from .views import CameraView
@@ -171,12 +172,6 @@ class Looker:
         self._recogniser, self._references, self._source_id = recogniser, references, source_id
         self.views = {camera.device_id: CameraView(store, camera) for camera in store.cameras}
         products = [product for product in store.products.values() if product.weight is not None]
-        self._beside = {
-            plate.plate_id: tuple(other.plate_id for other in shelf.plates if abs(other.index - plate.index) == 1)
-            for fixture in store.fixtures
-            for shelf in fixture.shelves
-            for plate in shelf.plates
-        }
         self._skus = tuple(product.sku for product in products)
         self._mass = np.array([product.weight for product in products], dtype=np.float64)
         given = np.array([product.weight_stddev or 0.0 for product in products])
@@ -211,16 +206,15 @@ class Looker:
         """Products of which some units weigh what changed, there or with the plates beside at the same time."""
         variance = event.mass_change_stddev**2
         sums = [(event.mass_change, variance)]
-        for plate_id in self._beside.get(event.plate_id, ()):
+        for plate_id in self._store.plates_beside(event.plate_id):
             for other in self._state.changes.get(plate_id, ()):
-                apart_ns = max(event.start_ns, other.start_ns) - min(event.end_ns, other.end_ns)
-                if apart_ns <= self._config.shared_ms * 1_000_000 and event.mass_change * other.mass_change > 0:
+                together = gap_ns(event, other) <= self._config.shared_ms * 1_000_000
+                if together and event.mass_change * other.mass_change > 0:
                     sums += [(m + other.mass_change, v + other.mass_change_stddev**2) for m, v in sums]
         mass, variance = np.array(sums).T[:, :, None, None]
         units = np.arange(1, self._config.most_units + 1)[:, None]
-        fits = np.abs(units * self._mass - abs(mass)) <= self._config.within * np.sqrt(
-            variance + (units * self._stddev) ** 2
-        )
+        stddev = np.sqrt(variance + (units * self._stddev) ** 2)
+        fits = np.abs(units * self._mass - abs(mass)) <= self._config.within * stddev
         return tuple(self._skus[column] for column in np.flatnonzero(fits.any(axis=(0, 1))).tolist())
 
     def image(self, device: str, image: Image) -> None:
@@ -250,8 +244,7 @@ class Looker:
                 state.changes[event.plate_id] = (*state.changes.get(event.plate_id, ()), event)[-_CHANGES:]
                 self._forget_late(event)
             for event in item.events:
-                before = self._before(event)
-                if before and len(self.open_products(event)) > 1:
+                if len(self.open_products(event)) > 1 and (before := self._before(event)):
                     state.pending.append(Look(event, item.gateway_id, before))
             return []
         reports = []

@@ -77,7 +77,7 @@ class CameraView:
                 continue
             for plate in (plate for shelf in fixture.shelves for plate in shelf.plates):
                 half = np.array([plate.size.width / 2, plate.size.depth / 2])
-                high = np.array([*half, min(store.goods_height(plate.plate_id) + _OVER_GOODS, plate.size.height)])
+                high = np.array([*half, store.goods_height(plate.plate_id, _OVER_GOODS)])
                 part, entry = self._enter(np.array(plate.centre), plate.yaw, np.array([*-half, 0.0]), high)
                 nearest[part] = np.minimum(nearest[part], entry)
                 entries[plate.plate_id] = (*part, entry)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import ItemEvidence, ShelfEvent
+from ..types import ItemEvidence, ShelfEvent, gap_ns
 from . import likelihoods
 from .config import FusionConfig, PersonConfig
 from .history import HANDS, History, Samples
@@ -189,11 +189,6 @@ class _Hands:
         return np.append(odds.ravel(), 0.0), np.append(left_ns.ravel(), end_ns), attended
 
 
-def gap_ns(one: ShelfEvent, other: ShelfEvent) -> int:
-    """Time between two events, negative where they overlap."""
-    return max(one.start_ns, other.start_ns) - min(one.end_ns, other.end_ns)
-
-
 class Explainer:
     """Gives the explanations of a change, best first.
 
@@ -290,7 +285,8 @@ class Explainer:
         """Explanations within ``prune`` of the best one, at most ``beam`` of them."""
         config = self._config
         moves = self._takes(change, ledger) if change.mass < 0 else self._puts(change, ledger)
-        still = self._without_parts(change, ledger)
+        seen = self._seen(change, "")
+        still = [(press, score + seen) for press, score in self._without_parts(change, ledger)]
         hand = float(change.mover_scores.max())
         best = max(*(move.score + hand for move in moves if not move.owner), *(score for _, score in still))
         moves = [move for move in moves if not move.owner or move.score + hand >= best - config.decision.prune]
@@ -389,14 +385,12 @@ class Explainer:
     def _without_parts(self, change: Change, ledger: Ledger) -> list[tuple[Press | None, float]]:
         """Drift and bumps, and a hand that begins to press, presses otherwise, or lets go: (press, score)."""
         weight, place = self._config.weight, self._config.place
-        seen = self._seen(change, "")
         still = likelihoods.nothing(change.mass, change.variance, len(change.events), change.attended, weight, place)
-        found: list[tuple[Press | None, float]] = [(None, still + seen)]
+        found: list[tuple[Press | None, float]] = [(None, still)]
         if len(change.events) > 1:
             return found
         if change.felt > abs(change.mass):
-            felt = likelihoods.felt(change.mass, change.variance, change.felt, weight, place)
-            found.append((None, felt + seen))
+            found.append((None, likelihoods.felt(change.mass, change.variance, change.felt, weight, place)))
         before = ledger.presses.get(change.plate_ids[0], Press(0, 0.0))
         after = before.mass + change.mass
         if before.mass and abs(after) <= likelihoods.RELEASED * weight.press_stddev:
@@ -407,7 +401,7 @@ class Explainer:
             return found
         for track_id, column in _best_hands(change.movers, change.press_scores).items():
             if not before.mass or track_id == before.track_id:
-                found.append((Press(track_id, after), score + seen + float(change.press_scores[column])))
+                found.append((Press(track_id, after), score + float(change.press_scores[column])))
         return found
 
     # --- one product
@@ -618,22 +612,20 @@ class Explainer:
                 for owner, sku, lot, share in self._owned(change, ledger, ledger.carts)
                 if self.belongs(sku, change)
             ]
+        by_two = [pair for one, other, score in change.two_hands for pair in ((one, other, score), (other, one, score))]
         found = []
         for move in moves:
             force = change.mass + move.quantity * move.unit_mass
             if not _MISSING * math.hypot(move.unit_stddev, math.sqrt(change.variance)) < force <= weight.most_press:
                 continue
             hands = change.movers > 0 if move.owner is None else change.movers == move.owner
-            for column in np.flatnonzero(hands & (move.score + change.mover_scores >= least)).tolist():
-                part = _part(change, move, column)
-                score = change.score + move.score + float(change.mover_scores[column])
-                found.append(Hypothesis((part,), Press(part.mover, force), score))
-            for one, other, score in change.two_hands:
-                for column, pressing in ((one, other), (other, one)):
-                    if hands[column] and change.movers[pressing] and move.score + score >= least:
-                        press = Press(int(change.movers[pressing]), force)
-                        part = _part(change, move, column)
-                        found.append(Hypothesis((part,), press, change.score + move.score + score))
+            columns = np.flatnonzero(hands & (move.score + change.mover_scores >= least)).tolist()
+            alone = [(column, column, float(change.mover_scores[column])) for column in columns]
+            for column, pressing, score in (*alone, *by_two):
+                if hands[column] and change.movers[pressing] and move.score + score >= least:
+                    press = Press(int(change.movers[pressing]), force)
+                    part = _part(change, move, column)
+                    found.append(Hypothesis((part,), press, change.score + move.score + score))
         return found
 
     def _freed(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:

@@ -18,10 +18,10 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from ..types import Alternative, ItemEvidence, Reason, ShelfEvent
+from ..types import Alternative, ItemEvidence, Reason, ShelfEvent, gap_ns
 from . import likelihoods
 from .config import FusionConfig
-from .hypotheses import Booking, Change, Explainer, Hypothesis, gap_ns
+from .hypotheses import Booking, Change, Explainer, Hypothesis
 from .ledger import Ledger
 from .shelf_map import ShelfMap
 
@@ -346,7 +346,7 @@ class Resolver:
         total = 0.0
         for other, made in line.moves if hands else ():
             again = len(hands & {(part.mover, part.hand) for part in made.parts})
-            apart_ms = (max(change.start_ns, other.start_ns) - min(change.end_ns, other.end_ns)) / 1e6
+            apart_ms = gap_ns(change, other) / 1e6
             otherwise = set(change.plate_ids).isdisjoint(other.plate_ids) or change.mass * other.mass < 0
             if otherwise and apart_ms < config.travel_ms:
                 total += again * math.log(config.same_hand)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -59,8 +58,7 @@ class ShelfMap:
         self._plate_index = {plate.plate_id: index for index, plate in enumerate(plates)}
         self._centre: Floats = np.array([plate.centre for plate in plates]).reshape(-1, 3)
         self._size: Floats = np.array([plate.size[:2] for plate in plates]).reshape(-1, 2)
-        above = [min(store.goods_height(plate.plate_id) + _OVER_GOODS, plate.size.height) for plate in plates]
-        self._height: Floats = np.array(above)
+        self._height: Floats = np.array([store.goods_height(plate.plate_id, _OVER_GOODS) for plate in plates])
         yaw = np.array([plate.yaw for plate in plates])
         self._along: Floats = np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
 
@@ -68,13 +66,7 @@ class ShelfMap:
             plate.plate_id: {facing.facing_id: facing.sku for facing in store.facings_of(plate.plate_id)}
             for plate in plates
         }
-        self._beside: dict[str, tuple[str, ...]] = {}
-        for fixture in store.fixtures:
-            for shelf in fixture.shelves:
-                row = [plate.plate_id for plate in shelf.plates]
-                for left, right in pairwise(row):
-                    self._beside[left] = (*self._beside.get(left, ()), right)
-                    self._beside[right] = (*self._beside.get(right, ()), left)
+        self._beside = store.plates_beside
         self._listed = tuple(dict.fromkeys(sku for facings in self._facings.values() for sku in facings.values()))
         self._shares: dict[str, Floats] = {}
 
@@ -121,7 +113,7 @@ class ShelfMap:
 
     def are_adjacent(self, one: str, other: str) -> bool:
         """Whether one item can weigh on both plates."""
-        return other in self._beside.get(one, ()) or self.share_facing(one, other)
+        return other in self._beside(one) or self.share_facing(one, other)
 
     def apart(self, one: str, other: str) -> float:
         """Distance between the middles of two plates [m]."""
@@ -130,7 +122,7 @@ class ShelfMap:
 
     def with_beside(self, plate_ids: tuple[str, ...]) -> tuple[str, ...]:
         """These plates and those beside them on their shelves."""
-        return (*plate_ids, *(other for plate_id in plate_ids for other in self._beside.get(plate_id, ())))
+        return (*plate_ids, *(other for plate_id in plate_ids for other in self._beside(plate_id)))
 
     def product_shares(self, plate_id: str) -> Floats:
         """(P,) prior probability of each product in a take from the plate, by the planogram alone; the sum is 1."""
@@ -141,7 +133,7 @@ class ShelfMap:
 
     def _product_shares(self, plate_id: str) -> Floats:
         own = tuple(self._facings[plate_id].values())
-        beside = tuple(sku for other in self._beside.get(plate_id, ()) for sku in self._facings[other].values())
+        beside = tuple(sku for other in self._beside(plate_id) for sku in self._facings[other].values())
         place = self._place
         shares = np.full(len(self.skus), place.unlisted / max(len(self.skus), 1))
         rest = 1 - place.neighbour - place.misplaced - place.unlisted

@@ -10,6 +10,7 @@ front to the right, y goes into the shelf, z up.
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator
@@ -280,12 +281,28 @@ class Store(Frozen):
         """Facings that use the plate, in planogram order; empty for a plate without a product."""
         return self._facings_by_plate.get(plate_id, ())
 
-    def goods_height(self, plate_id: str) -> float:
-        """Height that goods take above the plate, in one layer [m]; the free height if that is not known."""
+    @cached_property
+    def _beside(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for shelf in (shelf for fixture in self.fixtures for shelf in fixture.shelves):
+            for left, right in pairwise(plate.plate_id for plate in shelf.plates):
+                found[left] = (*found.get(left, ()), right)
+                found[right] = (*found.get(right, ()), left)
+        return found
+
+    def plates_beside(self, plate_id: str) -> tuple[str, ...]:
+        """The next plates on the same shelf; empty for a plate that the store does not have."""
+        return self._beside.get(plate_id, ())
+
+    def goods_height(self, plate_id: str, margin: float) -> float:
+        """Height that goods take above the plate, in one layer, and ``margin`` over them [m].
+
+        The free height where that is less, or the size of some is not known.
+        """
         free = self.plates[plate_id].size.height
         sizes = [self.products[facing.sku].size for facing in self.facings_of(plate_id)]
         heights = [free if size is None else size.height for size in sizes]
-        return min(free, max(heights, default=free))
+        return min(free, max(heights, default=free) + margin)
 
 
 def is_gtin(text: str) -> bool:

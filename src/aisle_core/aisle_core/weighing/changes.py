@@ -175,7 +175,7 @@ def _locate(samples: Floats, before: float, after: float, sigma: float) -> tuple
 
     near = min(max(4.0 * sigma, _ON_LEVEL * change), 0.5 * change)
     old = np.flatnonzero(gone[: middle + 1] + 0.5 * change <= near)
-    rest = samples[middle + 1 :]
-    swings = sliding_window_view(rest, min(_SWING, len(rest))).mean(axis=1)
+    then = samples[middle + 1 :]
+    swings = sliding_window_view(then, min(_SWING, len(then))).mean(axis=1)
     entries = np.flatnonzero(np.abs(swings - after) <= near)
     return int(old[-1]) if old.size else middle, middle + 1 + (int(entries[0]) if entries.size else 0)

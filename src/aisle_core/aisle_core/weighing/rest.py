@@ -17,6 +17,8 @@ Bools = NDArray[np.bool_]
 
 NEITHER = -1.0
 """Logarithm of the odds above which frames do not speak for a hand."""
+_STAYS = 0.5
+"""Goods that were put down rest for at least this part of the time until something else moves."""
 
 
 def judge_rest(
@@ -70,7 +72,6 @@ def longest_rest(
     floor: float,
     base: float,
     step: float,
-    stays: float,
     least: int,
     noise: float,
     flat: float,
@@ -82,8 +83,8 @@ def longest_rest(
     """The longest plateau of one plate above ``floor`` [kg] that may be goods: newest frame and length.
 
     ``means`` (frames,) [kg] are newest first, ``calm`` (frames,) where the plate may have rested; a hand would press
-    with what they are above ``base``. The plateau is at least the part ``stays`` of the frames in which the plate bore
-    as much, give or take ``step`` [kg]. The other arguments are those of ``judge_rest``.
+    with what they are above ``base``. The plateau is at least half of the frames in which the plate bore as much, give
+    or take ``step`` [kg]. The other arguments are those of ``judge_rest``.
     """
     count = len(means)
     padded = np.append(np.where(calm, means, np.nan), np.full(count, np.nan))
@@ -104,6 +105,6 @@ def longest_rest(
         np.zeros((count, count), np.bool_),
     )
     bears = np.count_nonzero(means > np.maximum(means - step, floor)[:, np.newaxis], axis=1)
-    frames = np.where((means > floor) & (frames >= stays * bears), frames, 0)
+    frames = np.where((means > floor) & (frames >= _STAYS * bears), frames, 0)
     newest = int(np.argmax(frames))
     return (newest, int(frames[newest])) if frames[newest] else None

@@ -40,13 +40,11 @@ _LEAST_SAMPLES = 4
 """Fewest samples of a frame from which a spread can be learned."""
 _NEVER = -(2**60)
 _Number = TypeVar("_Number", np.float64, np.int64)
-_STAYS = 0.5
-"""Goods that were put down rest for at least this part of the time until something else moves."""
 _TOUCH_S = 1.0
 """A hand that only touches a plate has mostly left it after this time; who puts a thing seldom takes it so soon."""
 _NO_PRESS = 2.0
 """A plate that bears no more than so many times what it may feel of its neighbours may bear no hand."""
-_CLEAR = 8.0
+_AWAY = 8.0
 """What is away for a moment only is so many standard deviations of a sample, lest noise that sways looks like it."""
 _AT_ONCE = 2
 """Frames by which two plates feel the same instant apart."""
@@ -413,8 +411,8 @@ class Weighing:
         state.weight[plate] = window
 
     def _resting_beside(self, plate: int) -> list[int]:
-        columns = np.arange(plate - self._config.coupling_columns, plate + self._config.coupling_columns + 1)
-        columns = columns[(columns >= 0) & (columns < len(self._state.resting)) & (columns != plate)]
+        columns = plate + _reach(self._config.coupling_columns).ravel()
+        columns = columns[(columns >= 0) & (columns < len(self._state.resting))]
         found: list[int] = columns[self._state.resting[columns]].tolist()
         return found
 
@@ -454,7 +452,7 @@ class Weighing:
         samples = np.concatenate([[before], samples[given]])
         if back and put is None:
             sigma = float(state.noise.sample[plate])
-            depth, settle = max(least, _CLEAR * sigma), 2 * self._samples(config.confirm_s)
+            depth, settle = max(least, _AWAY * sigma), 2 * self._samples(config.confirm_s)
             dip = find_dip(samples, min(before, level), depth, sigma, self._samples(config.frame_s), settle)
             if dip is None:
                 return []
@@ -522,7 +520,6 @@ class Weighing:
                 base + least,
                 float(state.baseline[plate]),
                 least,
-                _STAYS,
                 self._frames(seconds),
                 math.hypot(frame, plateau),
                 config.flat,
