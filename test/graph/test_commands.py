@@ -29,8 +29,9 @@ def test_topics_nodes_and_parameters_of_a_running_store(aisle) -> None:
     assert output(aisle, "topics", "echo", "tick", "-n", "2").count("sequence:") == 2
     while " Hz over " not in (measured := answer(aisle, "topics", "hz", "tick", "--seconds", "3")):
         assert launched.process.poll() is None, launched.text()
-    rate = float(measured.split(": ")[1].split(" Hz")[0])
-    assert rate == pytest.approx(10, abs=2)
+    assert int(measured.split(" Hz over ")[1].split(" messages")[0]) >= 10
+    median_ms = float(measured.split("median ")[1].split(" ms")[0])
+    assert median_ms == pytest.approx(100, abs=20), measured
     nodes = output(aisle, "nodes")
     assert "/corner/checkout_node" in nodes and "/corner/store_node" in nodes and "active" in nodes
     assert "publish_tick" in output(aisle, "params", "store_node")

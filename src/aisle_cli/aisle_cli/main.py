@@ -272,7 +272,10 @@ def topics_echo(
 
 
 @topics_app.command("hz")
-def topics_hz(topic: str, seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.5)] = 5.0) -> None:
+def topics_hz(
+    topic: str,
+    seconds: Annotated[float, typer.Option(help="How long to measure from the first message on.", min=0.5)] = 5.0,
+) -> None:
     """Measure the rate of a topic."""
     from aisle_cli import graph
 
