@@ -168,7 +168,7 @@ class Visit:
         gate.entrant = gate.queue.pop(0)
         admitted = yield from self._ask(gate)
         if admitted:
-            yield from self._pass_in(gate)
+            admitted = yield from self._pass_in(gate)
             group = [visit for visit in self.world.visits if visit._leader is self]
             yield Until(lambda: all(visit.inside or visit.given_up for visit in group), self._now + 20.0)
         gate.entrant = None
@@ -205,10 +205,15 @@ class Visit:
         self.given_up = True
         return False
 
-    def _pass_in(self, gate: Gate) -> Life:
-        """Through the lane, without stopping behind it."""
+    def _pass_in(self, gate: Gate) -> Wait:
+        """Through the lane, without stopping behind it; false if it locked before."""
         self.world.walking.go(self.number, gate.ground.outside(-1.6), self.shopper.speed)
-        yield Until(lambda: self.inside and gate.ground.progress(self.here) > 0.5, self._now + 60.0)
+        yield Until(lambda: self.inside or not gate.open, self._now + 60.0)
+        if not self.inside:
+            self.given_up = True
+            return False
+        yield Until(lambda: gate.ground.progress(self.here) > 0.5, self._now + 60.0)
+        return True
 
     def _follow_in(self, gate: Gate, leader: Visit, close: bool) -> Wait:
         """Behind the leader of the group, or as near as possible behind a stranger."""
@@ -235,8 +240,7 @@ class Visit:
         if not leader.inside:
             self.given_up = True
             return False
-        yield from self._pass_in(gate)
-        return True
+        return (yield from self._pass_in(gate))
 
     def _leave(self, lane_id: str | None) -> Life:
         world = self.world

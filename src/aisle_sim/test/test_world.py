@@ -119,6 +119,18 @@ def test_a_group_has_one_cart_that_closes_with_the_last() -> None:
     assert (len(taps), len(ways_in)) == (1, 3)
 
 
+def test_who_is_too_late_for_the_lane_stays_outside() -> None:
+    scenario = named("family_on_one_card").world.scenario
+    *others, cleo = scenario.shoppers
+    slow = cleo.model_copy(update={"speed": 0.3})
+    session = play(corner(), scenario.model_copy(update={"shoppers": (*others, slow)}), 1, START_NS)
+    assert [event.kind.name for event in session.gate_events if event.kind is not GateEventKind.PASSAGE_OUT] == [
+        *("CREDENTIAL", "UNLOCKED", "PASSAGE_IN", "PASSAGE_IN", "LOCKED")
+    ]
+    assert {event.shopper for event in kinds(session, TruthEventKind.ENTER)} == {"anna", "ben"}
+    assert session.carts[-1].closed
+
+
 @pytest.mark.parametrize(("speed", "pulses"), [(1.2, 1), (1.0, 2)])
 def test_a_tail_gater_is_on_the_card_of_the_one_ahead_if_counted(speed: float, pulses: int) -> None:
     """Who hurries is so near that the lane counts one."""
