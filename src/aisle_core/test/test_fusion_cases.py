@@ -424,6 +424,12 @@ def test_somebody_takes_a_thing_while_the_hand_of_another_lets_go_of_the_plate()
     assert (e.track_id, e.sku, e.quantity) == (2, "water", 1)
 
 
+def test_somebody_takes_a_thing_that_stands_on_two_plates_while_the_hand_of_another_lets_go():
+    made = scene((1, -0.3), (2, 0.3)).reaches_for(1, "p0", 5.0, for_s=3.2).reaches_for(2, "p0", 7.6)
+    (e,) = made.feels("p0", 5.0, 0.08).feels("p0", 7.6, -0.5).feels("p1", 7.6, -0.2).run()
+    assert (e.track_id, e.sku, e.quantity) == (2, "water", 1)
+
+
 def test_somebody_takes_a_thing_while_the_hand_of_another_begins_to_press():
     made = scene((1, -0.3), (2, 0.3)).reaches_for(1, "p0", 7.0, for_s=0.5).reaches_for(2, "p0", 7.4, for_s=3.4)
     (e,) = made.feels("p0", 7.05, -0.42, lasts_ms=350).feels("p0", 10.6, -0.2).run()

@@ -240,6 +240,18 @@ def test_what_is_put_and_taken_again_within_a_second_is_told_where_a_hand_would_
     assert grams(events(made.mass_kg())) == [pytest.approx(200, abs=12), pytest.approx(-200, abs=12)]
 
 
+def test_what_is_light_put_back_and_taken_again_within_a_second_is_told() -> None:
+    """A hand would tremble too little to be seen, but it seldom presses with what was taken there before."""
+    made = Scene(7, 12, 12.0)
+    made.sigma[:] = 0.7
+    made.add_noise()
+    made.pick(4, 3.0, 30.0)
+    made.put(4, 5.0, 30.0)
+    made.press(4, 5.75, 0.35, 150.0)
+    made.pick(4, 5.9, 30.0, press=False)
+    assert grams(events(made.mass_kg())) == [pytest.approx(mass, abs=3) for mass in (-30, 30, -30)]
+
+
 def test_what_is_put_is_told_though_two_are_taken_one_after_the_other() -> None:
     """What is left between the two is too little to tell it from a hand."""
     made = Scene(7, 12, 14.0)
@@ -317,6 +329,19 @@ def test_picks_from_plates_side_by_side_are_told_apart(apart_s: float) -> None:
     made.pick(5, 5.0 + apart_s, 150.0)
     changes = {event.plate_id: event.mass_change for event in events(made.mass_kg())}
     assert changes == {"p4": pytest.approx(-0.4, abs=0.008), "p5": pytest.approx(-0.15, abs=0.008)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_picks_from_a_plate_that_rings_are_told_apart(seed: int) -> None:
+    """It swings for longer than it takes to take the next thing, by less and less, but rests on its level."""
+    made = Scene(seed, 12, 12.0)
+    made.sigma[:] = 0.8
+    made.add_noise()
+    made.pick(4, 5.0, 500.0, press=False)
+    made.pick(4, 6.3, 500.0, press=False)
+    since = np.clip(made.time - 5.2, 0.0, None)
+    made.load[:, 4] += 18.0 * 0.98 ** (RATE * since) * np.sin(2 * np.pi * 10.0 * since)
+    assert grams(events(made.mass_kg())) == [pytest.approx(-500, abs=8)] * 2
 
 
 def test_gripped_picks_in_a_row_are_told_apart() -> None:

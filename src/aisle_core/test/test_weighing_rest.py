@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aisle_core.weighing.noise import Drift, Noise, plateau_evidence
-from aisle_core.weighing.rest import judge_rest
+from aisle_core.weighing.rest import judge_rest, same_again
 
 LEAST, MOST = 4, 40
 NOISE = 0.0005
@@ -49,6 +49,13 @@ def test_goods_rest_at_once_where_a_hand_would_be_seen() -> None:
 
 def test_a_hand_does_not_rest() -> None:
     assert (judge(trembling(1000, 0.2), 0.2) > 0).mean() < 0.002
+
+
+def test_a_gain_of_what_was_lost_speaks_for_goods_the_more_the_less_noise() -> None:
+    lost, stddev = np.array([1.0, 1.0, 1.0, np.nan]), np.array([0.0005, 0.0005, 0.005, 0.0005])
+    near, far, noisy, first = same_again(np.array([1.0005, 1.01, 1.0005, 1.0]), lost, stddev)
+    assert near > 3.0 and 0.0 < noisy < near
+    assert far == first == 0.0
 
 
 def test_plates_that_changed_together_are_judged_together() -> None:

@@ -595,7 +595,7 @@ class Explainer:
         That hand goes on doing so, or another person's begins to.
         """
         weight, plate_id = self._config.weight, change.plate_ids[0]
-        if len(change.events) > 1 or plate_id in ledger.presses:
+        if plate_id in ledger.presses:
             return []
         prior = math.log(self._config.place.held) - math.log(weight.most_press) + math.log1p(-weight.repeat)
         if change.mass < 0:
@@ -631,7 +631,7 @@ class Explainer:
     def _freed(self, change: Change, ledger: Ledger, least: float) -> list[Hypothesis]:
         """Something is taken while a hand that has pressed on the plate, the same or another one, lets go of it."""
         config, press = self._config, ledger.presses.get(change.plate_ids[0])
-        if press is None or len(change.events) > 1 or change.mass + press.mass >= -config.weight.unfelt:
+        if press is None or change.mass + press.mass >= -config.weight.unfelt:
             return []
         variance = change.variance + config.weight.press_stddev**2
         freed = replace(change, mass=change.mass + press.mass, variance=variance)

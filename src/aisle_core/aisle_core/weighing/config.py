@@ -49,6 +49,8 @@ class WeighingConfig:
     """The same for a plate that was pressed and then lost mass [nat]."""
     calm_sigmas: float
     """Noise that a resting plate may show, in standard deviations of a quiet sample, more while the gateway shakes."""
+    ringing: float
+    """Part of a change by which the samples may still swing when it has settled."""
     min_change: float
     """Least change that is an event by itself [kg]; ``leave`` where a plate beside changed alike."""
     least_part: float

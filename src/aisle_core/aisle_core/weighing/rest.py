@@ -17,8 +17,23 @@ Bools = NDArray[np.bool_]
 
 NEITHER = -1.0
 """Logarithm of the odds above which frames do not speak for a hand."""
+_MOST_PRESS = 0.5
+"""A hand presses with any force up to this [kg]."""
+_BACK = 0.5
+"""Part of the gains after a loss that are the same thing again."""
 _STAYS = 0.5
 """Goods that were put down rest for at least this part of the time until something else moves."""
+
+
+def same_again(gain: Floats, lost: Floats, stddev: Floats) -> Floats:
+    """Logarithm of the odds, at least 0, for goods rather than a hand by that a plate gains what it has lost.
+
+    All [kg], of one shape; ``lost`` is NaN where nothing was taken yet. A hand presses as much by chance only.
+    """
+    off = (gain - lost) / stddev
+    same = _BACK * _MOST_PRESS * np.exp(-0.5 * off * off) / (np.sqrt(2.0 * np.pi) * stddev)
+    odds: Floats = np.fmax(np.log(1.0 - _BACK + same), 0.0)
+    return odds
 
 
 def judge_rest(
@@ -79,12 +94,14 @@ def longest_rest(
     tremor: float,
     creep: float,
     log_odds: float,
+    again: Floats,
 ) -> tuple[int, int] | None:
     """The longest plateau of one plate above ``floor`` [kg] that may be goods: newest frame and length.
 
     ``means`` (frames,) [kg] are newest first, ``calm`` (frames,) where the plate may have rested; a hand would press
     with what they are above ``base``. The plateau is at least half of the frames in which the plate bore as much, give
-    or take ``step`` [kg]. The other arguments are those of ``judge_rest``.
+    or take ``step`` [kg], unless ``again`` (frames,), the log odds of ``same_again``, tells of goods. The other
+    arguments are those of ``judge_rest``.
     """
     count = len(means)
     padded = np.append(np.where(calm, means, np.nan), np.full(count, np.nan))
@@ -101,10 +118,10 @@ def longest_rest(
         flat_sigmas,
         tremor,
         creep,
-        np.full(count, log_odds),
+        log_odds - again,
         np.zeros((count, count), np.bool_),
     )
     bears = np.count_nonzero(means > np.maximum(means - step, floor)[:, np.newaxis], axis=1)
-    frames = np.where((means > floor) & (frames >= _STAYS * bears), frames, 0)
+    frames = np.where((means > floor) & ((frames >= _STAYS * bears) | (again > 0.0)), frames, 0)
     newest = int(np.argmax(frames))
     return (newest, int(frames[newest])) if frames[newest] else None

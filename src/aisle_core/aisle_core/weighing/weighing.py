@@ -29,7 +29,7 @@ from aisle_core.weighing.config import WeighingConfig
 from aisle_core.weighing.frames import NO_FRAMES, Framer, Frames, Recent
 from aisle_core.weighing.health import plate_health
 from aisle_core.weighing.noise import Drift, Noise, evidence, plateau_evidence
-from aisle_core.weighing.rest import NEITHER, judge_rest, longest_rest
+from aisle_core.weighing.rest import NEITHER, judge_rest, longest_rest, same_again
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,6 +60,8 @@ class WeighingState:
     drift: Drift
     baseline: Floats
     """Settled mass, NaN before the first plateau."""
+    lost: Floats
+    """What was taken last, NaN before the first loss."""
     weight: Floats
     """Frames in the baseline's mean."""
     resting: Bools
@@ -116,6 +118,7 @@ class Weighing:
             noise=Noise.unknown(plates, config.noise_floor),
             drift=Drift.assumed(plates, config.drift, 1.0),
             baseline=np.full(plates, np.nan),
+            lost=np.full(plates, np.nan),
             weight=np.ones(plates),
             resting=np.zeros(plates, np.bool_),
             rested_ns=np.full(plates, _NEVER),
@@ -344,6 +347,7 @@ class Weighing:
         gained: Bools = (change > limit) & own
         together = self._together(plates, gained)
         pressed = np.where(state.pressed[plates] > np.maximum(limit, _NO_PRESS * felt), state.pressed[plates], 0.0)
+        again = self._again(plates, change)
         rest = judge_rest(
             means,
             since,
@@ -355,12 +359,19 @@ class Weighing:
             config.flat_sigmas,
             config.tremor,
             config.creep,
-            np.where(change < 0, config.log_odds_loss, config.log_odds),
+            np.where(change < 0, config.log_odds_loss, config.log_odds - again),
             together,
         )
         middle = np.sort(spreads[:, plates], axis=0)[least // 2]
-        calm = (middle > 0) & (middle <= config.calm_sigmas * shaking * state.noise.sample[plates])
+        quiet = config.calm_sigmas * shaking * state.noise.sample[plates]
+        calm = (middle > 0) & (middle <= np.fmax(quiet, config.ringing * np.abs(change)))
         return np.where(calm, rest, 0), together
+
+    def _again(self, plates: Ints, gain: Floats) -> Floats:
+        """(plates,) log odds for goods by that they gain what was taken last, (plates,) [kg]."""
+        state = self._state
+        _, frame, plateau = state.noise.level[:, plates]
+        return same_again(gain, state.lost[plates], np.hypot(self._config.gain_stddev * gain, np.hypot(frame, plateau)))
 
     def _shaking(self, spreads: Floats, means: Floats) -> tuple[float, float]:
         """How much more the plates at rest scatter than usual, as a factor: their samples, and their frame means."""
@@ -387,6 +398,8 @@ class Weighing:
             change = level - float(state.baseline[plate])
             if abs(change) > limit[plate] or bore or self._sank(plate, level):
                 events += self._events(plate, level, window, contents)
+            if change < -limit[plate]:
+                state.lost[plate] = -change
             if not abs(change) <= limit[plate]:
                 self._rebase(plate, level, window)
             else:
@@ -512,6 +525,7 @@ class Weighing:
         means, spreads = recent.last(recent.means, count)[:, plate], recent.last(recent.spreads, count)[:, plate]
         sample, frame, plateau = state.noise.level[:, plate].tolist()
         calm = (spreads > 0) & (spreads <= config.calm_sigmas * sample)
+        again = self._again(np.full(count, plate), means - state.baseline[plate])
         short, long = (config.split_s, config.log_odds_loss), (_TOUCH_S, NEITHER)
         for seconds, log_odds in (short, long) if back else [(config.confirm_s, NEITHER)]:
             found = longest_rest(
@@ -527,6 +541,7 @@ class Weighing:
                 config.tremor,
                 config.creep,
                 log_odds,
+                again,
             )
             if found is not None:
                 newest, frames = found
