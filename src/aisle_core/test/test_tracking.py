@@ -19,7 +19,7 @@ MS = 1_000_000
 STEP_MS = 100
 COVERAGE = Coverage(np.array([[1.0, 0.0], [4.0, 0.0], [7.0, 0.0]]), np.full(3, 6.0))
 SIGMA = 0.04
-FIELDS = ("sensor", "stamp_ns", "position", "covariance", "height")
+FIELDS = ("sensor", "stamp_ns", "position", "covariance", "head", "height")
 
 
 def seen(step, points, sensors=(0, 1), heights=None, random=None):
@@ -35,6 +35,7 @@ def seen(step, points, sensors=(0, 1), heights=None, random=None):
         np.full(len(sensor), step * STEP_MS * MS, dtype=np.int64),
         position,
         np.tile(SIGMA**2 * np.eye(2), (len(sensor), 1, 1)),
+        position,
         np.tile(heights, len(sensors)),
     )
 
@@ -257,9 +258,10 @@ def test_offsets_are_learned():
     tracker = Tracker(CONFIG, COVERAGE)
     offsets = np.array([(0.02, 0.0), (-0.02, 0.02), (0.0, -0.02)])
     for step in range(500):
-        at = seen(step, [(4 + 2 * np.cos(0.05 * step), 2 * np.sin(0.05 * step))], (0, 1, 2), random=random)
-        shifted = Detections(at.sensor, at.stamp_ns, at.position + offsets[at.sensor], at.covariance, at.height)
-        tracker.step(step * STEP_MS * MS, shifted, np.arange(3))
+        way = [(4 + 2 * np.cos(0.05 * step), 2 * np.sin(0.05 * step))]
+        at = seen(step, way, (0, 1, 2), heights=[1.75], random=random)
+        off = at.position + offsets[at.sensor]
+        tracker.step(step * STEP_MS * MS, replace(at, position=off, head=off), np.arange(3))
     assert np.abs(tracker.offsets - offsets).max() < 0.012
 
 
@@ -343,6 +345,33 @@ def test_who_was_taken_for_a_ghost_gets_the_id_back():
     upright = follow(tracker, range(90, 100), lambda step: [(3.0, 0.0)], sensors=(0, 1, 2))
     assert upright[-1].track_id.tolist() == [1]
     assert upright[-1].state.tolist() == [TrackState.SEEN]
+
+
+@pytest.mark.parametrize(("head", "height", "place"), [(2.0, 1.2, 2.3), (2.3, 1.1, 2.0)])
+def test_who_is_as_tall_as_ever_stands_under_the_head_and_who_is_lower_where_the_torso_is(head, height, place):
+    """Goods that a child holds before it look like the torso of somebody who leans back by 0.3 m."""
+    tracker = Tracker(CONFIG, COVERAGE)
+    follow(tracker, range(20), lambda step: [(2.0, 0.0)], heights=[1.2])
+    for step in range(20, 40):
+        detections = replace(
+            seen(step, [(place, 0.0)], heights=[height]), head=seen(step, [(head, 0.0)], heights=[height]).head
+        )
+        tracks = tracker.step(step * STEP_MS * MS, detections, np.arange(3))
+    assert tracks.track_id.tolist() == [1]
+    assert tracks.position[0] == pytest.approx((2.0, 0.0), abs=0.03)
+
+
+@pytest.mark.parametrize("clear", [(), (2,)])
+def test_the_back_of_a_neighbour_does_not_make_somebody_lean_to_it(clear):
+    """Sensors 0 and 1 see the head of one of two, above the torsos of both; the others see both."""
+    tracker = Tracker(CONFIG, COVERAGE)
+    both = [(2.0, 0.0), (2.0, 0.35)]
+    follow(tracker, range(20), lambda step: both, sensors=(0, 1, 2), heights=[1.75, 1.75])
+    for step in range(20, 30):
+        one, leaning = (seen(step, [place], (0, 1), heights=[1.75]) for place in (both[0], (2.0, 0.3)))
+        detections = together(replace(leaning, head=one.head), seen(step, both, clear, heights=[1.75, 1.75]))
+        tracks = tracker.step(step * STEP_MS * MS, detections, np.arange(3))
+    assert tracks.position[:, 1] == pytest.approx([0.0, 0.35], abs=0.05)
 
 
 def test_the_place_of_a_low_head_moves_its_person_little():

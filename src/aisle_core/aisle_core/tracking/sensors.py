@@ -21,6 +21,7 @@ _SAME_HAND = 0.25
 """Hands of one person that several sensors see nearer to each other than this are one hand [m]."""
 _HANDS = 2
 _CORNERS = 16
+_NO_HEAD = (np.nan, np.nan, np.nan)
 
 
 @dataclass(slots=True)
@@ -127,12 +128,14 @@ class SensorsFollower:
     def _arrays(self, batches: Sequence[PersonDetections], people: Sequence[PersonDetection]) -> Detections:
         """``people``: of the batches, in their order."""
         count = [len(batch.detections) for batch in batches]
+        heads = np.array([person.head or _NO_HEAD for person in people], np.float64).reshape(-1, 3)
         return Detections(
             np.repeat(np.array([self._number[batch.source_id] for batch in batches], np.int64), count),
             np.repeat(np.array([batch.stamp_ns for batch in batches], np.int64), count),
             np.array([person.position[:2] for person in people], np.float64).reshape(-1, 2),
             np.array([person.position_covariance for person in people], np.float64).reshape(-1, 2, 2),
-            np.array([np.nan if person.head is None else person.head[2] for person in people], np.float64),
+            heads[:, :2],
+            heads[:, 2],
         )
 
 

@@ -51,6 +51,12 @@ _HIGHER = 0.15
 """A head that is so much higher than a person [m] is somebody else's."""
 _LOWER = 0.1
 """Whose head is so much lower than usual [m] stoops."""
+_UPRIGHT = 0.03
+"""Whose head is at most so much lower than usual [m] stands under it.
+
+Of 4,400 simulated heads with a lean that were at most 0.02 m too low, people were 0.02 m on each axis from under the
+head and 0.05 m from where the lean put them; of 5,000 heads 0.04 m too low and more, the lean is nearer.
+"""
 _WALKS = 0.4
 """Who is slower [m/s] stands, and goes where others do not when others go."""
 
@@ -189,6 +195,16 @@ class Tracker:
         """(n, 2, 2) what comes to the covariance of the places of these heads [m^2]."""
         return np.where(self._low(height, row), self._config.stoop_stddev**2, 0.0)[:, None, None] * np.eye(2)
 
+    def _places(self, detections: Detections, detection: Index, row: Index, partner: Index | int = -1) -> Array:
+        """(n, 2) where these detections are [m], each of a person, or of it and a partner as one (-1: alone).
+
+        What somebody holds, or the back of a neighbour, can look like the torso of somebody who leans; but who leans is
+        lower than usual.
+        """
+        upright = detections.height[detection] > self._state.people.height[row] - _UPRIGHT
+        upright &= np.asarray(partner) < 0
+        return np.where(upright[:, None], detections.head[detection], detections.position[detection])
+
     # --- association
 
     def _associate(self, detections: Detections, stamp_ns: int) -> _Pairing:
@@ -207,7 +223,8 @@ class Tracker:
         lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
         expected, uncertainty = motion.observed(place[column], covariance[column], lag)
         spread = spread[detection] + self._stoop_variance(detections.height[detection], target[column])
-        distance, cost = motion.surprise(position[detection] - expected, uncertainty + spread)
+        found_at = self._places(detections, detection, target[column], partner[column])
+        distance, cost = motion.surprise(found_at - expected, uncertainty + spread)
         unlikely = np.where(
             people.track_id[target] == 0, config.tentative_cost, config.absence_cost * people.absence[target]
         )
@@ -257,7 +274,8 @@ class Tracker:
         lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
         expected, uncertainty = motion.observed(people.mean[row], people.covariance[row], lag)
         uncertainty = uncertainty + config.turn_distance**2 * np.eye(2)
-        distance, cost = motion.surprise(position[detection] - expected, uncertainty + spread[detection])
+        found_at = self._places(detections, detection, row)
+        distance, cost = motion.surprise(found_at - expected, uncertainty + spread[detection])
         cost += self._height_cost(detections.height[detection], config.height_stddev**2, row)
         cost += config.absence_cost * people.absence[row]
         gated = distance <= config.gate
@@ -315,17 +333,18 @@ class Tracker:
         lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
         a, b = first[case], second[case]
         costs = []
-        for mean, covariance, top in (
-            (people.mean[a], people.covariance[a], a),
-            (people.mean[b], people.covariance[b], b),
+        for mean, covariance, found_at, top in (
+            (people.mean[a], people.covariance[a], self._places(detections, detection, a), a),
+            (people.mean[b], people.covariance[b], self._places(detections, detection, b), b),
             (
                 (people.mean[a] + people.mean[b]) / 2,
                 (people.covariance[a] + people.covariance[b]) / 4,
+                position[detection],
                 np.where(people.height[b] > people.height[a], b, a),
             ),
         ):
             expected, uncertainty = motion.observed(mean, covariance, lag)
-            _, cost = motion.surprise(position[detection] - expected, uncertainty + spread[detection])
+            _, cost = motion.surprise(found_at - expected, uncertainty + spread[detection])
             costs.append(cost + self._height_cost(detections.height[detection], config.height_stddev**2, top))
         alone = np.where(
             joint[case, entry], np.minimum(costs[0], costs[1]), np.where(of_first[case, entry], *costs[:2])
@@ -355,6 +374,7 @@ class Tracker:
             detections.stamp_ns[order],
             detections.position[order] - offsets.mean[sensor],
             detections.covariance[order] + offsets.variance[sensor, None, None] * np.eye(2),
+            detections.head[order] - offsets.mean[sensor],
             detections.height[order],
         )
 
@@ -409,7 +429,7 @@ class Tracker:
         if not len(pairs.row):
             return
         detection, row = pairs.detection, pairs.row
-        position = detections.position[detection]
+        position = self._places(detections, detection, row, pairs.partner)
         spread = self._stoop_variance(detections.height[detection], row) * self._config.stoop_samples
         spread += detections.covariance[detection]
         lag = (stamp_ns - detections.stamp_ns[detection]) / 1e9
