@@ -55,6 +55,17 @@ def test_two_sensors_see_one_person_with_the_hand_that_both_see():
     assert track.first_ns < 1000 * MS and track.head[2] == pytest.approx(1.7)
 
 
+def test_who_is_seen_with_the_torso_beside_an_upright_head_is_under_the_head():
+    tracker = follower()
+    walk(tracker, 15)
+    for step in range(15, 25):
+        leans = replace(seen(0.2), head=(-0.1, -1.2, 1.7))
+        tracker.step(batch(100 * step - 20, "d1", leans))
+        told = tracker.step(Tick(100 * step * MS, step))
+    (track,) = told.tracks
+    assert track.position[:2] == pytest.approx((-0.1, -1.2), abs=0.03)
+
+
 def test_a_sensor_that_is_faster_than_the_ticks_sees_one_person():
     tracker = follower()
     for step in range(20):
