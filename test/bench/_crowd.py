@@ -370,13 +370,11 @@ def frames(crowd: Crowd, errors: Errors, seed: int, heights: bool) -> list[Frame
             [height[sensor, who], random.uniform(1.0, 1.9, len(false)), np.full(len(ghost_sensor), 1.4)]
         )
         stamp_ns = START_NS + round(now * 1e9)
-        position = np.concatenate([place, false_at, ghost_at])
         detections = Detections(
             all_sensors,
             stamp_ns - np.round(phase_s[all_sensors] * 1e9).astype(np.int64),
-            position,
+            np.concatenate([place, false_at, ghost_at]),
             sigma[:, None, None] ** 2 * np.eye(2),
-            position,
             tall if heights else np.full(len(tall), np.nan),
         )
         found.append(Frame(stamp_ns, detections, spoke, present, here[present]))

@@ -19,7 +19,7 @@ MS = 1_000_000
 STEP_MS = 100
 COVERAGE = Coverage(np.array([[1.0, 0.0], [4.0, 0.0], [7.0, 0.0]]), np.full(3, 6.0))
 SIGMA = 0.04
-FIELDS = ("sensor", "stamp_ns", "position", "covariance", "head", "height")
+FIELDS = ("sensor", "stamp_ns", "position", "covariance", "height", "head")
 
 
 def seen(step, points, sensors=(0, 1), heights=None, random=None):
@@ -35,8 +35,8 @@ def seen(step, points, sensors=(0, 1), heights=None, random=None):
         np.full(len(sensor), step * STEP_MS * MS, dtype=np.int64),
         position,
         np.tile(SIGMA**2 * np.eye(2), (len(sensor), 1, 1)),
-        position,
         np.tile(heights, len(sensors)),
+        position,
     )
 
 
@@ -356,6 +356,16 @@ def test_who_is_as_tall_as_ever_stands_under_the_head_and_who_is_lower_where_the
         detections = replace(
             seen(step, [(place, 0.0)], heights=[height]), head=seen(step, [(head, 0.0)], heights=[height]).head
         )
+        tracks = tracker.step(step * STEP_MS * MS, detections, np.arange(3))
+    assert tracks.track_id.tolist() == [1]
+    assert tracks.position[0] == pytest.approx((2.0, 0.0), abs=0.03)
+
+
+@pytest.mark.parametrize("head", [None, np.full((2, 2), np.nan)])
+def test_whose_head_is_not_known_is_where_the_detection_is(head):
+    tracker = Tracker(CONFIG, COVERAGE)
+    for step in range(20):
+        detections = replace(seen(step, [(2.0, 0.0)], heights=[1.75]), head=head)
         tracks = tracker.step(step * STEP_MS * MS, detections, np.arange(3))
     assert tracks.track_id.tolist() == [1]
     assert tracks.position[0] == pytest.approx((2.0, 0.0), abs=0.03)

@@ -21,20 +21,22 @@ class Detections:
     """What the sensors saw of m people.
 
     sensor (m,) int64 from 0; stamp_ns (m,) int64, each detection's own capture; position (m, 2) [m, map] with
-    covariance (m, 2, 2) [m^2]; head (m, 2) and height (m,) of its top [m, map], NaN where unknown.
+    covariance (m, 2, 2) [m^2]; height (m,) of the head's top and head (m, 2) where it is [m, map], NaN where unknown.
+    Without ``head`` nobody's is known.
     """
 
     sensor: NDArray[np.int64]
     stamp_ns: NDArray[np.int64]
     position: Array
     covariance: Array
-    head: Array
     height: Array
+    head: Array | None = None
 
     def __post_init__(self) -> None:
         m = len(self.sensor)
-        points, scalars = dict.fromkeys(("position", "head"), (m, 2)), dict.fromkeys(("stamp_ns", "height"), (m,))
-        shapes = {**points, **scalars, "covariance": (m, 2, 2)}
+        shapes = {"stamp_ns": (m,), "position": (m, 2), "covariance": (m, 2, 2), "height": (m,)}
+        if self.head is not None:
+            shapes["head"] = (m, 2)
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise AisleError(f"detections: {name} has shape {getattr(self, name).shape}; give {shape}")

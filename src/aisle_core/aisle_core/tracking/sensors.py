@@ -134,8 +134,8 @@ class SensorsFollower:
             np.repeat(np.array([batch.stamp_ns for batch in batches], np.int64), count),
             np.array([person.position[:2] for person in people], np.float64).reshape(-1, 2),
             np.array([person.position_covariance for person in people], np.float64).reshape(-1, 2, 2),
-            heads[:, :2],
             heads[:, 2],
+            heads[:, :2],
         )
 
 

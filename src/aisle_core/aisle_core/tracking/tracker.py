@@ -201,9 +201,13 @@ class Tracker:
         What somebody holds, or the back of a neighbour, can look like the torso of somebody who leans; but who leans is
         lower than usual.
         """
+        found: Array = detections.position[detection]
+        if detections.head is None:
+            return found
+        head = detections.head[detection]
         upright = detections.height[detection] > self._state.people.height[row] - _UPRIGHT
-        upright &= np.asarray(partner) < 0
-        return np.where(upright[:, None], detections.head[detection], detections.position[detection])
+        upright &= (np.asarray(partner) < 0) & np.isfinite(head[:, 0])
+        return np.where(upright[:, None], head, found)
 
     # --- association
 
@@ -374,8 +378,8 @@ class Tracker:
             detections.stamp_ns[order],
             detections.position[order] - offsets.mean[sensor],
             detections.covariance[order] + offsets.variance[sensor, None, None] * np.eye(2),
-            detections.head[order] - offsets.mean[sensor],
             detections.height[order],
+            None if detections.head is None else detections.head[order] - offsets.mean[sensor],
         )
 
     def _height_cost(self, height: Array, variance: Array | float, row: Index) -> Array:
