@@ -115,6 +115,15 @@ def test_a_thing_that_stood_on_two_plates_is_known_by_what_both_lost():
     assert [best(report) for report in reports if report.scores] == ["soda"]
 
 
+def test_a_thing_that_stood_on_three_plates_is_scored_at_all_of_them():
+    """The ones at the sides are not beside each other."""
+    pictures = [(0, picture(dict.fromkeys(("p0", "p1", "p2"), RED))), (5.0, picture({}))]
+    parts = [event(1, "p0", 5.0, -0.08), event(2, "p1", 5.02, -0.2), event(3, "p2", 5.02, -0.075)]
+    reports = looks(parts, pictures)
+    assert [report.shelf_event_id for report in reports if report.scores] == ["s1/1", "s1/2", "s1/3"]
+    assert all("soda" in {score.sku for score in report.scores} for report in reports)
+
+
 def test_what_belongs_on_the_plate_is_scored_although_the_plate_felt_less():
     """A part of it stood on the plate beside, and was not felt there."""
     pictures = [(0, picture({"p2": RED})), (5.0, picture({}))]

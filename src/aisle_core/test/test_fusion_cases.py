@@ -1,6 +1,7 @@
 """The hard cases of a store without tills, each as a short scene."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -313,6 +314,22 @@ def test_the_first_picker_pays_after_a_hand_over():
     events = scene((1, 0.1), (2, 0.6)).moves(1, "p0", 5.0, -0.62).moves(2, "p7", 9.0, 0.62).run()
     assert told(events) == [(1, "water", 1), (1, "water", -1)]
     assert not events[1].review
+
+
+def test_what_another_hand_puts_back_is_no_likelier_among_more_people():
+    def weight_of_others(owners):
+        made, seen = scene((9, 0.5)), []
+        for owner in range(1, owners + 1):
+            made.stands(owner, 0.1 + 0.1 * owner).moves(owner, "p1", 2.0 + 1.2 * owner, -0.355)
+        made.moves(9, "p1", 12.0, 0.355)
+        fusion = Fusion(FUSION, made.store, lambda change, found: seen.append(found) if change.mass > 0 else None)
+        for item in made.items():
+            fusion.step(item)
+        by_hand = [(part.track_id, found.score) for found in seen[-1] for part in found.parts if part.mover == 9]
+        best = max(score for owner, score in by_hand if owner == 0)
+        return sum(math.exp(score - best) for owner, score in by_hand if owner not in (0, 9))
+
+    assert weight_of_others(5) == pytest.approx(weight_of_others(1), rel=0.2)
 
 
 def test_a_put_back_that_nobody_owns_is_booked_on_nobody():

@@ -204,18 +204,31 @@ class Looker:
 
     def open_products(self, event: ShelfEvent) -> tuple[str, ...]:
         """Products of which some units weigh what changed, there or with the plates beside at the same time."""
-        variance = event.mass_change_stddev**2
-        sums = [(event.mass_change, variance)]
-        for plate_id in self._store.plates_beside(event.plate_id):
-            for other in self._state.changes.get(plate_id, ()):
-                together = gap_ns(event, other) <= self._config.shared_ms * 1_000_000
-                if together and event.mass_change * other.mass_change > 0:
-                    sums += [(m + other.mass_change, v + other.mass_change_stddev**2) for m, v in sums]
+        sums = [(event.mass_change, event.mass_change_stddev**2)]
+        for other in self._together(event):
+            sums += [(m + other.mass_change, v + other.mass_change_stddev**2) for m, v in sums]
         mass, variance = np.array(sums).T[:, :, None, None]
         units = np.arange(1, self._config.most_units + 1)[:, None]
         stddev = np.sqrt(variance + (units * self._stddev) ** 2)
         fits = np.abs(units * self._mass - abs(mass)) <= self._config.within * stddev
         return tuple(self._skus[column] for column in np.flatnonzero(fits.any(axis=(0, 1))).tolist())
+
+    def _together(self, event: ShelfEvent) -> list[ShelfEvent]:
+        """Other changes that may be of the same thing: alike at the same time, on plates in a row."""
+        found: list[ShelfEvent] = []
+        plates = [event.plate_id]
+        for plate_id in plates:
+            for beside in self._store.plates_beside(plate_id):
+                alike = [
+                    other
+                    for other in self._state.changes.get(beside, ())
+                    if gap_ns(event, other) <= self._config.shared_ms * 1_000_000
+                    and event.mass_change * other.mass_change > 0
+                ]
+                if alike and beside not in plates:
+                    found += alike
+                    plates.append(beside)
+        return found
 
     def image(self, device: str, image: Image) -> None:
         """Keep a frame of a camera, if it is time for one. Raises AisleError for pixels that are not the camera's."""

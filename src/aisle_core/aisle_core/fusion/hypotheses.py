@@ -292,9 +292,10 @@ class Explainer:
         moves = [move for move in moves if not move.owner or move.score + hand >= best - config.decision.prune]
         table = np.array([move.score for move in moves])[:, None] + change.mover_scores
         staff = np.isin(change.movers, [t for t, since_ns in self._staff_ns.items() if since_ns <= change.end_ns])
+        givers = self._givers(change, ledger) if any(move.owner for move in moves) else {}
         for row, move in enumerate(moves):
             if move.owner:
-                table[row] += self._by_other_hands(change, move.owner, move.since_ns)
+                table[row] += self._by_other_hands(change, move.owner, move.since_ns, givers)
             elif move.owner == 0:
                 table[row] += np.where(staff, math.log(config.place.restock / config.place.not_owned), 0.0)
         best = max(float(table.max()), *(score for _, score in still))
@@ -499,13 +500,27 @@ class Explainer:
             for plate_id, stock in ledger.foreign.items()
         )
 
-    def _by_other_hands(self, change: Change, owner: int, since_ns: int) -> Floats:
-        """(C,) that the hand puts back what the owner took: another's, rather if their hands have met since."""
+    def _givers(self, change: Change, ledger: Ledger) -> dict[int, tuple[int, int]]:
+        """By who may have done it: how many owners of things it has met since they took them, and how many not."""
+        since = {other: min(lot.since_ns for lot in stock.values()) for other, stock in ledger.carts.items() if stock}
+        found = {}
+        for mover in set(change.movers[change.mover_scores > _UNLIKELY].tolist()) - {0}:
+            met = [self._history.met_since(other, mover, at_ns) for other, at_ns in since.items() if other != mover]
+            found[mover] = sum(met), len(met) - sum(met)
+        return found
+
+    def _by_other_hands(
+        self, change: Change, owner: int, since_ns: int, givers: Mapping[int, tuple[int, int]]
+    ) -> Floats:
+        """(C,) that the hand puts back what the owner took: another's, of any it has met since, or of the others."""
         place = self._config.place
-        others = [track_id for track_id in change.movers[change.mover_scores > _UNLIKELY].tolist() if track_id != owner]
-        met = [track_id for track_id in others if self._history.met_since(owner, track_id, since_ns)]
-        odds = np.where(np.isin(change.movers, met), place.other_hand, place.other_hand * place.unmet)
-        return np.where(change.movers == owner, 0.0, np.log(odds))
+        odds = np.where(change.movers == owner, 1.0, place.other_hand * place.unmet)
+        for mover, (met, unmet) in givers.items():
+            if mover != owner:
+                handed = self._history.met_since(owner, mover, since_ns)
+                share = 1.0 / max(met, 1) if handed else place.unmet / max(unmet, 1)
+                odds[change.movers == mover] = place.other_hand * share
+        return np.log(odds)
 
     def _unknown(self, change: Change, sign: int) -> _Move:
         prior = math.log(self._config.place.unknown)
