@@ -518,10 +518,10 @@ def scenes(
     config: PipelineConfig, names: Sequence[str], shoppers: int, seeds: range, noises: Sequence[float], folder: Path
 ) -> Iterator[Scene]:
     """Every scene, simulated when its turn comes; cases of the recording's shop have no levels of noise."""
+    shop = read_shop(recording()) if {CASE, HARDER_CASE} & set(names) else None
     for noise in noises:
         for name in names:
-            if name in (CASE, HARDER_CASE):
-                shop = read_shop(recording())
+            if shop is not None and name in (CASE, HARDER_CASE):
                 for seed in seeds if noise == noises[0] else ():
                     yield act_out(config, shop, name, seed, folder)
                 continue
@@ -536,7 +536,10 @@ def recording() -> Path:
     data = Path(os.environ.get("AISLE_RECORDINGS", Path(__file__).resolve().parents[3] / "shared" / "data"))
     folder = data / "autocheckout_benchmark_1"
     if not folder.is_dir():
-        raise SystemExit(f"{folder}: the recording is absent; set AISLE_RECORDINGS to the folder that holds it")
+        raise SystemExit(
+            f"{folder}: the recording is absent, in whose shop the cases take place; set AISLE_RECORDINGS to the "
+            "folder that holds it, or give --scenarios without them"
+        )
     return folder
 
 
