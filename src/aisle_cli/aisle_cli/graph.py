@@ -161,17 +161,10 @@ def topics_echo(name: str, count: int) -> int:
 def topics_hz(name: str, seconds: float) -> int:
     """Print rate and jitter from the first message on, which a busy machine hands over late."""
     clock = Clock(clock_type=ClockType.STEADY_TIME)
-    first = Future()
     arrivals: list[float] = []
-
-    def arrive(_: Any) -> None:
-        arrivals.append(clock.now().nanoseconds / 1e9)
-        if not first.done():
-            first.set_result(None)
-
     with observer() as (node, spin):
-        topic = _listen(node, spin, name, arrive)
-        spin(first, max(seconds, ANSWER_S))
+        topic = _listen(node, spin, name, lambda message: arrivals.append(clock.now().nanoseconds / 1e9))
+        _discover(node, spin, lambda: bool(arrivals), max(seconds, ANSWER_S))
         spin(Future(), seconds)
     gaps = [later - earlier for earlier, later in itertools.pairwise(arrivals)]
     if not gaps:
