@@ -44,9 +44,10 @@ every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name.r
 
 
 class NotedNode(Action):
-    """Takes what `launch_ros.actions.Node` takes, and starts nothing."""
+    """Takes what `launch_ros.actions.Node` takes, and starts nothing; notes what a file for this launch says."""
 
     started: list[dict] = []  # noqa: RUF012 - emptied by each test
+    written: list[Path] = []  # noqa: RUF012 - emptied by each test
 
     def __init__(self, *, condition=None, **options):
         super().__init__(condition=condition)
@@ -63,7 +64,13 @@ class NotedNode(Action):
                 return {text(name): plain(item) for name, item in value.items()}
             if isinstance(value, (list, tuple)):
                 return [plain(item) for item in value]
-            return value if isinstance(value, (bool, int, float)) else text(value)
+            if isinstance(value, (bool, int, float)):
+                return value
+            path = Path(text(value))
+            if path.parent != Path(tempfile.gettempdir()):
+                return text(value)
+            self.written.append(path)
+            return yaml.safe_load(path.read_text(encoding="utf-8"))
 
         noted = {name: plain(value) for name, value in self.options.items() if name not in ("on_exit", "output")}
         if "on_exit" in self.options:
@@ -99,15 +106,12 @@ def run(bag, tmp_path, monkeypatch):
             return [portable(item) for item in value]
         for path, name in names.items() if isinstance(value, str) else ():
             value = value.replace(path, name)
-        if isinstance(value, str) and value.startswith(tempfile.gettempdir()):
-            given = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
-            Path(value).unlink()
-            return given
         return value
 
     def run_file(path, arguments):
         given = [argument.replace("BAG", str(bag)).partition(":=") for argument in arguments]
         NotedNode.started.clear()
+        NotedNode.written.clear()
         before = dict(os.environ)
         service = LaunchService(noninteractive=True)
         include = IncludeLaunchDescription(
@@ -120,6 +124,7 @@ def run(bag, tmp_path, monkeypatch):
         finally:
             os.environ.clear()
             os.environ.update(before)
+        assert not [path for path in NotedNode.written if path.exists()], "files of a launch are left behind"
         return portable({"environment": environment, "processes": list(NotedNode.started)})
 
     for name in TRANSPORT:

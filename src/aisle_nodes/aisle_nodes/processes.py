@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from launch import LaunchContext, LaunchDescriptionEntity, Substitution
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, SetLaunchConfiguration
+from launch.event_handlers import OnShutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -129,7 +130,7 @@ def text(name: str) -> ParameterValue:
 
 
 class NodeParameters(Substitution):
-    """Path of a parameter file, written at the launch, with launch arguments for one of the nodes of a process.
+    """Path of a parameter file, there while the launch runs, with launch arguments for one of the nodes of a process.
 
     Parameters that are given as a mapping go to every node of the process, and a node refuses what it does not know.
     """
@@ -151,6 +152,8 @@ class NodeParameters(Substitution):
         values = {n: text if isinstance(defaults[n], str) else yaml.safe_load(text) for n, text in given.items()}
         with tempfile.NamedTemporaryFile("w", prefix=f"{self._node}_", suffix=".yaml", delete=False) as file:
             yaml.safe_dump({f"/**/{self._node}": {"ros__parameters": values}}, file)
+        remove = OnShutdown(on_shutdown=lambda event, context: Path(file.name).unlink(missing_ok=True))
+        context.register_event_handler(remove)
         return file.name
 
 
