@@ -182,6 +182,27 @@ def test_a_lean_that_plates_beside_it_feel_is_nothing() -> None:
     assert events(mass) == []
 
 
+@pytest.mark.parametrize("part_g", [15.0, 25.0, 33.0, 60.0])
+def test_what_is_taken_where_a_hand_bears_down_that_leans_beside_is_told_when_it_is_taken(part_g: float) -> None:
+    made = scene(seconds=16.0)
+    made.press(5, 4.0, 8.0, 200.0)
+    made.press(6, 4.0, 8.0, part_g)
+    made.press(7, 4.0, 8.0, 40.0)
+    made.pick(6, 8.0, 31.0)
+    (event,) = events(made.mass_kg())
+    assert (event.plate_id, event.mass_change) == ("p6", pytest.approx(-0.031, abs=0.003))
+    assert at(7.9) < event.start_ns <= event.end_ns < at(8.7)
+
+
+def test_what_is_put_beside_a_hand_that_begins_to_lean_is_told_when_that_is_gone() -> None:
+    made = scene(seconds=16.0)
+    made.press(5, 4.0, 5.0, 200.0)
+    made.put(6, 4.0, 30.0)
+    (event,) = events(made.mass_kg())
+    assert (event.plate_id, event.mass_change) == ("p6", pytest.approx(0.03, abs=0.003))
+    assert at(3.9) < event.start_ns <= event.end_ns < at(5.0)
+
+
 @pytest.mark.parametrize("beside", [5, 6])
 def test_what_is_taken_and_put_where_a_pick_beside_was_felt_is_told_twice(beside: int) -> None:
     """What is felt of a pick beside, here more than the recording shows, is no hand that rests there."""

@@ -35,6 +35,7 @@ def handled(seed: int) -> np.ndarray:
 
 @settings(max_examples=6, deadline=None)
 @given(seeds, st.lists(st.integers(1, 40), min_size=1, max_size=6))
+@example(240, [1])
 def test_the_cut_into_blocks_does_not_matter(seed: int, sizes: list[int]) -> None:
     mass = handled(seed)
     ordered = sorted(weigh(mass), key=lambda event: event.shelf_event_id)

@@ -12,10 +12,18 @@ LEAST, MOST = 4, 40
 NOISE = 0.0005
 
 
-def judge(
-    means: np.ndarray, force: float, usable: int = MOST, noise: float | np.ndarray = NOISE, pairs: bool = False
-) -> np.ndarray:
-    """Of plates with the same force; ``means`` (frames, plates), oldest first. pairs: each two changed together."""
+def judge(means: np.ndarray, force: float | np.ndarray, *given: object, **more: object) -> np.ndarray:
+    return judge_both(means, force, *given, **more)[0]
+
+
+def judge_both(
+    means: np.ndarray,
+    force: float | np.ndarray,
+    usable: int = MOST,
+    noise: float | np.ndarray = NOISE,
+    pairs: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames at rest, and hands; ``means`` (frames, plates), oldest first. pairs: each two changed together."""
     plates = means.shape[1]
     number = np.arange(plates)
     together = (number[:, None] // 2 == number // 2) & (number[:, None] != number)
@@ -67,6 +75,15 @@ def test_plates_that_changed_together_are_judged_together() -> None:
     assert (judge(goods, 0.2, 12, noise, pairs=True)[1::2] > 0).mean() > 0.8
     assert (judge(hands, 0.2, MOST, noise)[1::2] > 0).mean() > 0.1
     assert (judge(hands, 0.2, MOST, noise, pairs=True)[1::2] > 0).mean() < 0.002
+
+
+def test_a_hand_that_bears_less_on_a_plate_beside_is_known_there() -> None:
+    force = np.tile([0.2, 0.03], 500)
+    goods, hands = resting(1000), resting(1000) + force * np.random.default_rng(2).normal(0.0, 0.02, (MOST, 1000))
+    assert judge_both(hands, force, 4 * LEAST + 4, pairs=True)[1][1::2].mean() > 0.8
+    assert not judge_both(hands, force, 4 * LEAST - 1, pairs=True)[1].any()
+    assert judge_both(hands, force, 4 * LEAST + 4)[1][1::2].mean() < 0.3
+    assert not judge_both(goods, force, pairs=True)[1].any()
 
 
 @pytest.mark.parametrize("usable", [5, 10, 20])

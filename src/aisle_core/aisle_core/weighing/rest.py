@@ -49,18 +49,19 @@ def judge_rest(
     creep: float,
     log_odds: Floats,
     together: Bools,
-) -> Ints:
-    """Length of the longest plateau that ends now on some plates, (plates,); 0: the plate does not rest.
+) -> tuple[Ints, Bools]:
+    """Length of the longest plateau that ends now on some plates, (plates,), 0: the plate does not rest; and which of
+    them bear a hand that keeps still.
 
     ``means`` (frames, plates) [kg] are the means of the last frames, newest first, of which ``usable`` (plates,) lie
     after the change; a plateau has ``least`` to ``most`` (plates,) of them. ``noise`` (plates,) is the standard
     deviation of a frame's mean at rest [kg] and ``force`` (plates,) what a hand may press with [kg], 0 for none.
     Frames of a plateau scatter by less than ``flat`` [kg] or ``flat_sigmas`` of their noise, and the two newest lie as
-    near to the others. Where a hand may press,
-    they have to be ``exp(log_odds)`` (plates,) times as likely at rest, with creep of the part ``creep`` of the force,
-    than with a hand that trembles by the part ``tremor`` of it. A plateau of ``most`` frames need only not speak for a
-    hand. Others that changed ``together`` (plates, plates) with a plate bear the same thing, goods or a hand: the odds
-    are of all of them.
+    near to the others. Where a hand may press, they have to be ``exp(log_odds)`` (plates,) times as likely at rest,
+    with creep of the part ``creep`` of the force, than with a hand that trembles by the part ``tremor`` of it. A
+    plateau of ``most`` frames need only not speak for a hand. A hand is as sure as rest, takes four times as long, for
+    goods ring at first, and shows in the newest frames too. Others that changed ``together`` (plates, plates) with a
+    plate bear the same thing, goods or a hand: the odds are of all of them.
     """
     count = np.arange(1, len(means) + 1)[:, np.newaxis]
     off = means - means[0]
@@ -76,9 +77,11 @@ def judge_rest(
     bound = np.maximum(flat_sigmas * np.sqrt(quiet), flat)
     newest = (off[0] + off[1]) / 2
     level = (scatter <= freedom * bound**2) & (np.abs(total / count - newest) <= bound)
-    plateau = sure & level & (count >= least) & (count <= np.minimum(usable, most))
-    frames: Ints = np.maximum.reduce(np.where(plateau, count, 0))
-    return frames
+    level &= count <= np.minimum(usable, most)
+    frames: Ints = np.maximum.reduce(np.where(sure & level & (count >= least), count, 0))
+    trembles = np.logical_and.accumulate((likelihood < 0.0) | (count < least))
+    hand: Bools = np.logical_or.reduce(trembles & level & (likelihood <= -log_odds) & (count >= 4 * least))
+    return frames, hand & (force > 0.0)
 
 
 def longest_rest(
@@ -107,7 +110,7 @@ def longest_rest(
     padded = np.append(np.where(calm, means, np.nan), np.full(count, np.nan))
     before = np.lib.stride_tricks.sliding_window_view(padded, count)[:count].T
     force, all_frames = np.maximum(means - base, 0.0), np.full(count, count)
-    frames = judge_rest(
+    frames, _ = judge_rest(
         before,
         all_frames - np.arange(count),
         least,

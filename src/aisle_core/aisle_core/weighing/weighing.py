@@ -76,6 +76,12 @@ class WeighingState:
     """Most that the open change was above the baseline for longer than ``confirm_s``: a hand that may stay."""
     copied: Bools
     """The last change was an exact copy of another plate's."""
+    leaning: Bools
+    """A hand leans on the plate, of which plates beside bear a part."""
+    lent: Floats
+    """Part of the baseline that is a hand's, which leans on a plate beside."""
+    lender: Ints
+    """That plate; -1: none."""
     evaluated_ns: int
     """Last sample evaluated."""
     last_ns: int = _NEVER
@@ -126,6 +132,9 @@ class Weighing:
             settled=np.zeros(plates, np.int64),
             pressed=np.zeros(plates),
             copied=np.zeros(plates, np.bool_),
+            leaning=np.zeros(plates, np.bool_),
+            lent=np.zeros(plates),
+            lender=np.full(plates, -1),
             evaluated_ns=layout.stamp_ns,
         )
         self._found: list[ShelfEvent] = []
@@ -163,7 +172,7 @@ class Weighing:
         state.evaluated_ns = state.last_ns
         moved = (state.recent.last(state.recent.spreads, 2) > 0).all(axis=0)
         plates = np.flatnonzero(self._open() & moved & (state.recent.count - state.left >= 2))
-        rest, _ = self._rest(plates)
+        rest, _, _ = self._rest(plates)
         self._found += self._close(plates, np.maximum(rest, 2))
         return self._batch()
 
@@ -302,13 +311,64 @@ class Weighing:
         return ~(self._state.resting | np.isnan(self._state.baseline))
 
     def _settled(self, plates: Ints) -> tuple[Ints, Ints]:
-        """Which of these plates have settled, and over how many frames each; gains that began together do together."""
+        """Which of these plates have settled, and over how many frames each; gains that began together do together.
+
+        Plates that a hand only touches which leans on one beside go on from what it lends them.
+        """
         config, state = self._config, self._state
-        rest, together = self._rest(plates)
+        count = len(plates)
+        if state.leaning[plates].any():
+            borrow = state.resting & (state.lender >= 0)
+            borrow[borrow] = np.isin(state.lender[borrow], plates)
+            plates = np.append(plates, np.flatnonzero(borrow))
+        rest, together, most_pressed = self._rest(plates)
         known = ~np.isnan(state.baseline[plates]) | (rest >= 2 * self._frames(config.confirm_s))
         settled = (rest > 0) & known
         settled &= ~(together & ~settled).any(axis=1)
-        return plates[settled], rest[settled]
+        self._lend(plates, np.where(settled, -1, most_pressed))
+        settled = settled[:count]
+        return plates[:count][settled], rest[:count][settled]
+
+    def _lend(self, plates: Ints, most_pressed: Ints) -> None:
+        """Let these plates go on from their newest frames, if a hand leans on one beside and bears down on them."""
+        state, window = self._state, 2 * self._frames(self._config.confirm_s)
+        bears = most_pressed >= 0
+        bears &= (state.lender[plates] < 0) & ~bears[most_pressed]
+        for plate, lender in zip(plates[bears].tolist(), plates[most_pressed[bears]].tolist(), strict=True):
+            level = float(state.recent.last(state.recent.means[:, plate], window).mean())
+            state.lent[plate], state.lender[plate] = level - float(state.baseline[plate]), lender
+            state.leaning[lender] = True
+            self._rebase(plate, level, window)
+            self._settle(plate)
+
+    def _take_back(self, plate: int) -> None:
+        """If the hand is gone, or the plates beside fell with this one, it has no more of what the hand lent it."""
+        state, lender = self._state, int(self._state.lender[plate])
+        if lender < 0:
+            return
+        beside = float(self._beside(np.array([plate]), self._config.coupling_columns).min())
+        if not state.leaning[lender] or beside < -state.lent[plate] / 2.0:
+            self._return(plate)
+
+    def _return(self, plate: int) -> None:
+        state = self._state
+        self._rebase(plate, float(state.baseline[plate] - state.lent[plate]), int(state.weight[plate]))
+        state.lent[plate], state.lender[plate] = 0.0, -1
+
+    def _end_lean(self, plate: int) -> None:
+        """The hand has left this plate. What a plate beside still has of it was goods, which it gains now."""
+        state = self._state
+        for beside in np.flatnonzero(state.resting & (state.lender == plate)).tolist():
+            self._return(beside)
+            state.resting[beside], state.left[beside] = False, state.recent.count - 1
+            state.rested_ns[beside] = state.rested_ns[plate]
+
+    def _settle(self, plate: int) -> None:
+        state = self._state
+        state.leaning[plate] = False
+        state.resting[plate] = True
+        state.settled[plate] = state.recent.count
+        state.rested_ns[plate] = state.evaluated_ns
 
     def _together(self, plates: Ints, gained: Bools) -> Bools:
         """(plates, plates): others that gained mass beside a plate that did, since the same time."""
@@ -323,10 +383,11 @@ class Weighing:
         """(plates,) whether a change pressed on the plate for a while, and on none beside since the same time."""
         pressed = np.flatnonzero(self._state.pressed > self._limit())
         together = self._together(pressed, np.ones(pressed.size, np.bool_)).any(axis=1)
-        return np.isin(plates, pressed[~together])
+        return np.isin(plates, pressed[~(together | self._state.leaning[pressed])])
 
-    def _rest(self, plates: Ints) -> tuple[Ints, Bools]:
-        """Over how many frames these plates rest, 0 for none, and which of them gained mass together.
+    def _rest(self, plates: Ints) -> tuple[Ints, Bools, Ints]:
+        """Over how many frames these plates rest, 0 for none; which of them gained mass together; and for those that
+        bear part of a hand that keeps still which of them bears most of it, -1 for the others.
 
         A hand that is still there presses with no more than the plate gained, or with what it had pressed with before
         the plate lost mass. When the plates at rest shake, as under a footfall, every plate may scatter that much more.
@@ -337,7 +398,8 @@ class Weighing:
         shaking, swaying = self._shaking(spreads, recent.last(recent.means, least))
         noise = np.hypot(swaying * state.noise.frame[plates], state.noise.level[2, plates])
 
-        since, baseline = recent.count - state.left[plates], state.baseline[plates]
+        since = recent.count - state.left[plates]
+        baseline = state.baseline[plates] - np.where(state.resting[plates], state.lent[plates], 0.0)
         stays = np.where(since > least, np.minimum.reduce(means[: least + 1]) - baseline, 0.0)
         state.pressed[plates] = np.fmax(state.pressed[plates], stays)
         change = np.add.reduce(means[:least]) / least - baseline
@@ -348,11 +410,11 @@ class Weighing:
         together = self._together(plates, gained)
         pressed = np.where(state.pressed[plates] > np.maximum(limit, _NO_PRESS * felt), state.pressed[plates], 0.0)
         again = self._again(plates, change)
-        rest = judge_rest(
+        rest, hand = judge_rest(
             means,
             since,
             least,
-            np.where(change < 0, self._frames(config.hold_loss_s), most),
+            np.where(change < 0, self._frames(config.hold_loss_s), most + state.leaning[plates]),
             noise,
             np.where(gained, change, np.where((change < -limit) & own, pressed, 0.0)),
             config.flat,
@@ -365,7 +427,12 @@ class Weighing:
         middle = np.sort(spreads[:, plates], axis=0)[least // 2]
         quiet = config.calm_sigmas * shaking * state.noise.sample[plates]
         calm = (middle > 0) & (middle <= np.fmax(quiet, config.ringing * np.abs(change)))
-        return np.where(calm, rest, 0), together
+        more = together & (change > change[:, np.newaxis])
+        part = hand & calm & more.any(axis=1)
+        most_pressed = np.full(len(plates), -1)
+        if part.any():
+            most_pressed[part] = np.where(more[part], change, 0.0).argmax(axis=1)
+        return np.where(calm, rest, 0), together, most_pressed
 
     def _again(self, plates: Ints, gain: Floats) -> Floats:
         """(plates,) log odds for goods by that they gain what was taken last, (plates,) [kg]."""
@@ -394,6 +461,7 @@ class Weighing:
         events: list[ShelfEvent] = []
         contents: dict[bytes, int] = {}
         for plate, window, bore in zip(plates.tolist(), windows.tolist(), bore_alone.tolist(), strict=True):
+            self._take_back(plate)
             level = float(recent.last(recent.means[:, plate], window).mean())
             change = level - float(state.baseline[plate])
             if abs(change) > limit[plate] or bore or self._sank(plate, level):
@@ -406,9 +474,8 @@ class Weighing:
                 self._carry(plate, float(self._felt(np.array([plate]))[0]), window)
             for beside in self._resting_beside(plate):
                 self._carry(beside, change, min(window, recent.count - int(state.settled[beside])))
-            state.resting[plate] = True
-            state.settled[plate] = recent.count
-            state.rested_ns[plate] = state.evaluated_ns
+            self._end_lean(plate)
+            self._settle(plate)
         numbered = []
         for event in sorted(events, key=lambda event: (event.end_ns, event.plate_id)):
             state.events += 1
@@ -545,8 +612,9 @@ class Weighing:
             )
             if found is not None:
                 newest, frames = found
-                middle_ns = int(recent.history[-1 - newest - frames // 2][0][0])
-                return _Put(float(means[newest : newest + frames].mean()), frames, middle_ns)
+                level = float(means[newest : newest + frames].mean())
+                if level >= base + least:
+                    return _Put(level, frames, int(recent.history[-1 - newest - frames // 2][0][0]))
         return None
 
     def _stddev(self, plate: int, change: float, old: float, new: float, span_ns: int, felt: float) -> float:
@@ -696,8 +764,8 @@ def _evaluate(weighings: Sequence[Weighing], frames: Sequence[Frames]) -> Iterat
         stamps, counts = np.repeat(ends_ns, sizes, axis=1), np.repeat(counts, sizes)
     noise = Noise(*(_joined([state.noise for state in states], name) for name in ("level", "count")))
     drift = Drift(*(_joined([state.drift for state in states], name) for name in ("slow", "variance", "count")))
-    baseline, weight, resting, rested_ns, settled = (
-        _joined(states, name) for name in ("baseline", "weight", "resting", "rested_ns", "settled")
+    baseline, weight, resting, rested_ns, settled, leaning = (
+        _joined(states, name) for name in ("baseline", "weight", "resting", "rested_ns", "settled", "leaning")
     )
     for state, part in zip(states, frames, strict=True):
         state.recent.expect(part)
@@ -718,6 +786,7 @@ def _evaluate(weighings: Sequence[Weighing], frames: Sequence[Frames]) -> Iterat
             shown[index, 2] = np.where(rested, plateau_evidence(_beside(last)), np.nan)
             drift.update(baseline, rested, short * duration, config.baseline_s, config.slow_s, config.drift_s)
         step = np.where(resting, duration / config.noise_s, duration / config.open_noise_s)
+        step[leaning] = 0.0
         noise.update(shown[index], step, config.noise_floor)
 
         restless = moved[index] > follows
