@@ -194,6 +194,16 @@ def test_what_is_taken_where_a_hand_bears_down_that_leans_beside_is_told_when_it
     assert at(7.9) < event.start_ns <= event.end_ns < at(8.7)
 
 
+def test_what_is_taken_from_under_a_hand_that_leans_leaves_the_plates_beside_alone() -> None:
+    made = scene(seconds=20.0)
+    for plate, part_g in ((5, 200.0), (6, 40.0), (7, 25.0)):
+        made.press(plate, 4.0, 10.0, part_g)
+    made.pick(5, 8.0, 420.0)
+    found = events(made.mass_kg())
+    assert {event.plate_id for event in found} == {"p5"}
+    assert min(grams(found)) == pytest.approx(-420, abs=4) == sum(grams(found))
+
+
 def test_what_is_put_beside_a_hand_that_begins_to_lean_is_told_when_that_is_gone() -> None:
     made = scene(seconds=16.0)
     made.press(5, 4.0, 5.0, 200.0)

@@ -313,14 +313,12 @@ class Weighing:
     def _settled(self, plates: Ints) -> tuple[Ints, Ints]:
         """Which of these plates have settled, and over how many frames each; gains that began together do together.
 
-        Plates that a hand only touches which leans on one beside go on from what it lends them.
+        Plates to which a hand that leans beside lends a part of its force rest with it.
         """
         config, state = self._config, self._state
         count = len(plates)
         if state.leaning[plates].any():
-            borrow = state.resting & (state.lender >= 0)
-            borrow[borrow] = np.isin(state.lender[borrow], plates)
-            plates = np.append(plates, np.flatnonzero(borrow))
+            plates = np.append(plates, np.flatnonzero(state.resting & np.isin(state.lender, plates)))
         rest, together, most_pressed = self._rest(plates)
         known = ~np.isnan(state.baseline[plates]) | (rest >= 2 * self._frames(config.confirm_s))
         settled = (rest > 0) & known
@@ -341,10 +339,10 @@ class Weighing:
             self._rebase(plate, level, window)
             self._settle(plate)
 
-    def _take_back(self, plate: int) -> None:
-        """If the hand is gone, or the plates beside fell with this one, it has no more of what the hand lent it."""
+    def _take_back(self, plate: int, level: float) -> None:
+        """The plate settles on ``level`` [kg]: if it fell when the hand went, it has no more of what that lent it."""
         state, lender = self._state, int(self._state.lender[plate])
-        if lender < 0:
+        if lender < 0 or level - state.baseline[plate] > -state.lent[plate] / 2.0:
             return
         beside = float(self._beside(np.array([plate]), self._config.coupling_columns).min())
         if not state.leaning[lender] or beside < -state.lent[plate] / 2.0:
@@ -356,7 +354,7 @@ class Weighing:
         state.lent[plate], state.lender[plate] = 0.0, -1
 
     def _end_lean(self, plate: int) -> None:
-        """The hand has left this plate. What a plate beside still has of it was goods, which it gains now."""
+        """The plate settles and has lost nothing: no hand is there. What one beside still has of it was goods."""
         state = self._state
         for beside in np.flatnonzero(state.resting & (state.lender == plate)).tolist():
             self._return(beside)
@@ -461,8 +459,8 @@ class Weighing:
         events: list[ShelfEvent] = []
         contents: dict[bytes, int] = {}
         for plate, window, bore in zip(plates.tolist(), windows.tolist(), bore_alone.tolist(), strict=True):
-            self._take_back(plate)
             level = float(recent.last(recent.means[:, plate], window).mean())
+            self._take_back(plate, level)
             change = level - float(state.baseline[plate])
             if abs(change) > limit[plate] or bore or self._sank(plate, level):
                 events += self._events(plate, level, window, contents)
@@ -474,7 +472,8 @@ class Weighing:
                 self._carry(plate, float(self._felt(np.array([plate]))[0]), window)
             for beside in self._resting_beside(plate):
                 self._carry(beside, change, min(window, recent.count - int(state.settled[beside])))
-            self._end_lean(plate)
+            if change >= -limit[plate]:
+                self._end_lean(plate)
             self._settle(plate)
         numbered = []
         for event in sorted(events, key=lambda event: (event.end_ns, event.plate_id)):
