@@ -408,7 +408,7 @@ def report_actions(seeds: range, noise: float) -> None:
         ):
             digits = 2 if unit == 1.0 else 1
             median, p95 = percentile(values, 50) * unit, percentile(values, 95) * unit
-            print(f"| {median:.{digits}f} / {p95:.{digits}f} ", end="")
+            print(f"| {median:.{digits}f} / {p95:.{digits}f} " if np.isfinite(p95) else "| - ", end="")
         print("|")
 
 
