@@ -89,7 +89,10 @@ class DemoOffice:
                 money(amount, currency)
                 for amount in (balance.receipts_minor, balance.captured_minor, books.captured_minor)
             )
-            lines.append(f"{report.receipts} paid receipts: {issued}; captured: {captured}; the provider has {booked}.")
+            lines.append(
+                f"{report.receipts} paid receipts: {issued} with deposits and promotions; captured: {captured}; "
+                f"the provider has {booked}."
+            )
         lines.append(f"{len(report.findings)} findings of the audit: ./aisle audit {self.database}")
         waiting = len(self._subjects(VisitOpened) - self._subjects(VisitSettled))
         if waiting:

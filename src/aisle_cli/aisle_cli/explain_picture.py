@@ -32,7 +32,7 @@ def draw_explanation(found: Explanation, path: Path) -> None:
     figure = Figure(figsize=(COLUMN * len(found.moves) + 0.4, sum(ROWS) + 1.9), dpi=110, layout="constrained")
     currency = "" if found.receipt is None else found.receipt.currency
     heading = [found.title, *(line_text(line, currency) for line in found.lines[:4])]
-    figure.suptitle("\n".join(heading), color=INK, fontsize=11, x=0.01, ha="left")
+    figure.suptitle("\n".join(heading), color=INK, fontsize=10, x=0.01, ha="left", wrap=True)
     tracks = sorted({hand.track_id for move in found.moves for hand in move.hands})
     colours = {track_id: PEOPLE[number % len(PEOPLE)] for number, track_id in enumerate(tracks)}
     panels = figure.subplots(3, len(found.moves), squeeze=False, height_ratios=ROWS)
