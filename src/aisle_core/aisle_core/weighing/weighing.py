@@ -333,7 +333,7 @@ class Weighing:
         bears = most_pressed >= 0
         bears &= (state.lender[plates] < 0) & ~bears[most_pressed]
         for plate, lender in zip(plates[bears].tolist(), plates[most_pressed[bears]].tolist(), strict=True):
-            level = float(state.recent.last(state.recent.means[:, plate], window).mean())
+            level = self._level(plate, window)
             state.lent[plate], state.lender[plate] = level - float(state.baseline[plate]), lender
             state.leaning[lender] = True
             self._rebase(plate, level, window)
@@ -459,7 +459,7 @@ class Weighing:
         events: list[ShelfEvent] = []
         contents: dict[bytes, int] = {}
         for plate, window, bore in zip(plates.tolist(), windows.tolist(), bore_alone.tolist(), strict=True):
-            level = float(recent.last(recent.means[:, plate], window).mean())
+            level = self._level(plate, window)
             self._take_back(plate, level)
             change = level - float(state.baseline[plate])
             if abs(change) > limit[plate] or bore or self._sank(plate, level):
@@ -481,6 +481,11 @@ class Weighing:
             numbered.append(replace(event, shelf_event_id=f"{self._layout.gateway_id}/{state.events}"))
         return numbered
 
+    def _level(self, plate: int, window: int) -> float:
+        """Mean of the plate's last frames, so many of them [kg]."""
+        recent = self._state.recent
+        return float(recent.last(recent.means[:, plate], window).mean())
+
     def _rebase(self, plate: int, level: float, window: int) -> None:
         """The plate rests on another level, the mean of so many frames; that is no drift."""
         state = self._state
@@ -499,7 +504,7 @@ class Weighing:
         """The plate rests, as its last frames show, where it was but for what it felt of that change beside it [kg]."""
         state, felt = self._state, self._config.coupling * abs(change)
         if window and felt > state.noise.frame[plate]:
-            level = float(state.recent.last(state.recent.means[:, plate], window).mean())
+            level = self._level(plate, window)
             if abs(level - state.baseline[plate]) <= felt:
                 self._rebase(plate, level, window)
 
